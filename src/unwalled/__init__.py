@@ -1,0 +1,1 @@
+"""Unwalled: read freely through volunteers' browsers."""

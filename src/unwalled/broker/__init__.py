@@ -1,0 +1,1 @@
+"""Matches readers with bridges."""

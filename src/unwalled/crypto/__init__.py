@@ -1,0 +1,1 @@
+"""Handshake, record protection, operator keys, tokens. Pure."""

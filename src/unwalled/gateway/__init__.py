@@ -1,0 +1,1 @@
+"""Ends sessions and dials the sites."""

@@ -1,0 +1,1 @@
+"""Real transports behind one small interface."""

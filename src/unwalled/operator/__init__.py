@@ -1,0 +1,1 @@
+"""Broker, gateway and site in one process."""

@@ -1,0 +1,1 @@
+"""The reader: local proxies, and the lanes they go through."""

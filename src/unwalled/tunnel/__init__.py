@@ -1,0 +1,1 @@
+"""A session over real lanes, in asyncio."""

@@ -1,0 +1,1 @@
+"""Bytes in, values out: frames, records, descriptions, signalling messages, invites. Pure."""
