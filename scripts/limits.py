@@ -1,0 +1,95 @@
+"""Writes docs/reference/limits.md from the docstrings of src/unwalled/settings.py (`make docs-limits`)."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from unwalled import settings
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "src" / "unwalled" / "settings.py"
+PAGE = ROOT / "docs" / "reference" / "limits.md"
+
+HEAD = """\
+# Limits
+
+Every bound of the program. This page is written by `make docs-limits` from
+[settings.py](../../src/unwalled/settings.py); a test fails when it is not fresh.
+"""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One field of a settings dataclass."""
+
+    name: str
+    value: object
+    text: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """One settings dataclass."""
+
+    name: str
+    text: str
+    bounds: tuple[Bound, ...]
+
+
+def parse() -> list[Group]:
+    """The groups of bounds in the order in which settings.py has them; a bound without docstring has an empty text."""
+    groups = []
+    for node in ast.parse(SOURCE.read_text(encoding="utf-8")).body:
+        cls = getattr(settings, node.name, None) if isinstance(node, ast.ClassDef) else None
+        if not isinstance(node, ast.ClassDef) or cls is None or not dataclasses.is_dataclass(cls):
+            continue
+        values = {field.name: field.default for field in dataclasses.fields(cls)}
+        bounds = []
+        for statement, following in zip(node.body, [*node.body[1:], None], strict=True):
+            if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
+                bounds.append(Bound(statement.target.id, values[statement.target.id], _docstring(following)))
+        groups.append(Group(node.name, ast.get_docstring(node) or "", tuple(bounds)))
+    return groups
+
+
+def _docstring(node: ast.stmt | None) -> str:
+    match node:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return re.sub(r"\s+", " ", text.replace("``", "`")).strip()
+        case _:
+            return ""
+
+
+def human(name: str, value: object) -> str:
+    """A value with its unit, taken from the end of the bound's name."""
+    if not isinstance(value, int | float):
+        return str(value)
+    if name.endswith("_bytes"):
+        for unit, size in (("MiB", 1 << 20), ("KiB", 1 << 10)):
+            if value >= size and value % size == 0:
+                return f"{value // size} {unit}"
+        return f"{value:,} bytes"
+    if name.endswith("_s"):
+        return f"{value * 1000:g} ms" if 0 < value < 1 else f"{value:g} s"
+    return f"{value:,}"
+
+
+def render() -> str:
+    """The whole page."""
+    parts = [HEAD]
+    for group in parse():
+        title = re.sub(r"Limits$", "", group.name) or group.name
+        parts.append(f"\n## {title}\n\n{group.text}\n\n| bound | value | what it is |\n| --- | --- | --- |\n")
+        for bound in group.bounds:
+            text = bound.text.replace("|", "\\|")
+            parts.append(f"| `{bound.name}` | {human(bound.name, bound.value)} | {text} |\n")
+    return "".join(parts)
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    PAGE.write_text(render(), encoding="utf-8")
