@@ -18,10 +18,23 @@ class LaneLimits:
     max_message_bytes: int = 64 * KIB
     """One WebSocket message = one data-channel message, binary."""
     default_message_bytes: int = 16 * KIB
+    least_message_bytes: int = 4 * KIB
+    """A gateway that allows less than this is not one."""
     open_timeout_s: float = 20.0
     """From the offer to an open data channel."""
     receive_queue_bytes: int = 8 * MIB
     """Messages that have arrived from the transport and were not handled yet; past it the lane is closed."""
+    send_queue_bytes: int = 8 * MIB
+    """Bytes given to ``send`` that have not left this program; past it the lane is closed. libwebrtc itself
+    closes a data channel at 16 MiB."""
+    delivery_bytes: int = 1 * MIB
+    """What one call of ``messages_received`` carries at most, so that one busy lane does not hold up the others."""
+    gather_timeout_s: float = 3.0
+    """How long an offer or answer waits for the machine's own addresses as STUN servers see them."""
+    gather_settle_s: float = 1.0
+    """The same, once one such address is known: a dead second STUN server costs no more than this."""
+    close_timeout_s: float = 0.5
+    """How long a closing lane waits for the other end to agree before it is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +51,25 @@ class SessionLimits:
     """What a stream holds for an application beyond what is in flight; then ``write`` waits."""
     max_streams: int = 1024
     max_lanes: int = 64
-    lanes_per_life: int = 1 << 20
+    lane_id_gap: int = 1024
+    """How far a reader may run ahead in numbering its lanes, so that the gateway's memory of used numbers is bounded."""
+    initial_lane_window_bytes: int = 64 * KIB
+    min_lane_window_bytes: int = 32 * KIB
+    max_lane_window_bytes: int = 8 * MIB
+    queue_delay_target_s: float = 0.05
+    """How much waiting a lane's sender allows in the queues below it."""
+    assumed_rtt_s: float = 0.1
+    """For a lane that was not measured yet."""
+    pongs_per_lane: int = 8
+    own_frames_bytes: int = 128
+    """Room that every record keeps for the acks, pongs and pings of its lane."""
+    refusals_before_restart: int = 2
+    """Lanes that gateways refused, while none works, before a reader takes its session for lost."""
+    waiting_lanes: int = 16
+    """Lanes that a reader may have open before the handshake is done."""
+    early_data_bytes: int = 4 * KIB
+    quantum_bytes: int = 16 * KIB
+    """What one stream sends before it is the next one's turn."""
     handshake_timeout_s: float = 5.0
     idle_ping_s: float = 15.0
     ack_delay_s: float = 0.01
@@ -55,8 +86,10 @@ class SessionLimits:
     max_datagram_bytes: int = 65_507
     datagram_queue_bytes: int = 256 * KIB
     datagram_flows: int = 64
-    bad_records_per_lane: int = 1
-    """Records of a lane that may fail before the lane is left. A lane is reliable, so one is enough."""
+    reassembly_slack_bytes: int = 64 * KIB
+    """What a stream's reassembly may hold above its window, for pieces that overlap."""
+    id_gaps: int = 4096
+    """Gaps in the row of finished stream numbers before the other end counts as broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +101,18 @@ class BridgeLimits:
     max_readers: int = 8
     reconnect_min_s: float = 1.0
     reconnect_max_s: float = 60.0
+    connect_timeout_s: float = 10.0
+    """For the operator's configuration, and for the broker's first word."""
+    broker_silence_s: float = 60.0
+    """The broker pings every 20 s; without a sign of it for so long the bridge connects anew."""
+    max_config_bytes: int = 64 * KIB
+    max_stun_servers: int = 8
+    max_gateways: int = 64
+    stable_after_s: float = 30.0
+    """A connection to the broker that lasted so long resets the backoff."""
+    max_rate_burst_bytes: int = 256 * KIB
+    """What a bridge with a rate limit may pass on at once after a pause."""
+    status_every_s: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +125,24 @@ class SignallingLimits:
     max_offers: int = 16
     max_candidates: int = 24
     max_sdp_bytes: int = 16 * KIB
+    max_doors: int = 8
+    max_stun_urls: int = 8
+    max_url_chars: int = 512
+    max_invite_chars: int = 16 * KIB
+    """A pasted text that is longer is no invite, whatever it holds."""
+    max_avoid: int = 64
+    max_reports: int = 64
+    max_lane_count: int = 4096
+    """The largest capacity (in lanes or readers) that a bridge may claim."""
+    pad_bytes: int = 1 * KIB
+    """Requests and replies are padded to a multiple, so that their size tells little."""
+    door_timeout_s: float = 40.0
+    """The longest answer that is waited for: the broker's own waits (match, answers, one retry) and the network."""
+    door_fallback_s: float = 3.0
+    """After so long without an answer from a door that was never proved, the next one is tried beside it."""
+    proved_door_fallback_s: float = 12.0
+    """The same for a door that has worked before: the broker is probably waiting for a bridge."""
+    door_connect_timeout_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +152,68 @@ class BrokerLimits:
     match_wait_s: float = 10.0
     """How long a reader's request may wait for a bridge to appear."""
     answer_timeout_s: float = 10.0
+    """How long a bridge may take to answer before it counts as failed."""
+    answer_grace_s: float = 2.0
+    """Once one bridge has answered, how much longer the others may hold the reader up."""
     max_bridges: int = 20_000
+    max_requests: int = 2_000
+    """Readers' requests in progress, waiting ones included; past it a request gets 503."""
+    body_timeout_s: float = 10.0
+    """For a request's body to arrive whole, and for a bridge's hello."""
+    send_timeout_s: float = 10.0
+    """For a bridge to take a message off its socket; past it the bridge is dropped."""
+    ping_s: float = 20.0
+    bridge_silence_s: float = 40.0
+    """A bridge that sent nothing, not even a pong, for so long is dropped."""
+    bridge_messages_per_s: float = 20.0
+    bridge_message_burst: float = 200.0
+    default_spread: int = 4
+    """Bridges for a reader who leaves the choice to the broker."""
+    candidates: int = 256
+    """Bridges of one NAT class that are compared for a match; of more, so many are drawn."""
+    aside_first_s: float = 10.0
+    """How long a bridge is put aside after its first failure; doubles with each further one."""
+    aside_max_s: float = 1800.0
+    aside_busy_s: float = 2.0
+    """How long a bridge that said "busy" is left alone, unless it tells its capacity before."""
+    remembered_networks: int = 10_000
+    """Networks whose bridges failed and left; a bridge that comes back from there stays put aside."""
+    reports_per_invite: int = 32
+    """Bridges that the holders of one invite may cast doubt on within ``report_window_s``."""
+    report_window_s: float = 600.0
+    doubters: int = 8
+    """Invites whose doubt about one bridge is remembered."""
+    served_invites: int = 64
+    """The latest invites that a bridge was matched with; only they may report on it."""
+    pending_per_bridge: int = 32
+    """Matches that a bridge may owe an answer to."""
+    max_reservations: int = 40_000
+    replay_s: float = 600.0
+    max_replays: int = 200_000
+    """Requests remembered against replay. When full, new requests get 503 rather than the oldest be forgotten."""
+    ticket_s: float = 86_400.0
+    """How long a gateway's word about a lane still finds its bridge."""
+    max_tickets: int = 200_000
+    limiter_entries: int = 65_536
+    """Address prefixes or invites that a limiter remembers; the longest unused are forgotten first."""
+    matches_per_s: float = 5.0
+    """For each /24 or /48; burst below. A mobile operator may put thousands of readers behind one."""
+    match_burst: float = 100.0
+    wide_matches_per_s: float = 50.0
+    """For each /16 or /32."""
+    wide_match_burst: float = 1000.0
+    invite_matches_per_s: float = 10.0
+    invite_match_burst: float = 200.0
+    joins_per_s: float = 5.0
+    """Bridges' connections for each /24 or /48."""
+    join_burst: float = 200.0
+    wide_joins_per_s: float = 50.0
+    wide_join_burst: float = 2000.0
+    retry_no_bridge_s: float = 5.0
+    """When a reader is told to ask again after ``no_bridge``."""
+    max_invites: int = 10_000
+    """Invites in the operator's book that have not expired."""
+    max_label_chars: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +224,37 @@ class GatewayLimits:
     max_sessions: int = 10_000
     streams_per_session: int = 1024
     idle_stream_s: float = 3600.0
+    connects_per_minute: int = 10_000
+    """New streams and datagram destinations of one session, when the policy file does not say otherwise. High enough
+    for a page of hundreds of parts many times a minute, low enough that nobody scans networks from here."""
+    max_sockets: int = 30_000
+    """Connections and datagram sockets to sites, over all sessions. Leaves descriptors for lanes."""
+    copy_chunk_bytes: int = 256 * KIB
+    """The most that is read from a site at once, and so held for a stream while its reader is slow."""
+    attempt_delay_s: float = 0.25
+    """Happy Eyeballs (RFC 8305 section 5): how long one address has before the next is tried beside it."""
+    addresses_per_name: int = 8
+    """How many addresses of a name are tried."""
+    resolve_timeout_s: float = 10.0
+    """Less than ``connect_timeout_s``, which covers look-up and connection together."""
+    resolver_threads: int = 32
+    resolver_waiting: int = 4096
+    """Look-ups of different names that may be under way or wait for a thread; past it they fail at once."""
+    lookups_per_session: int = 8
+    """Look-ups of one session at the same time; more wait, so that slow names of one reader do not hold up others."""
+    resolver_cache_names: int = 10_000
+    resolver_cache_s: float = 30.0
+    resolver_unknown_s: float = 5.0
+    """How long a name stays unknown before it is looked up again."""
+    idle_flow_s: float = 120.0
+    """A datagram flow that moves nothing for so long is closed (RFC 4787 section 4.3 asks for at least 120 s)."""
+    flow_destinations: int = 256
+    """Addresses that a datagram flow has sent to and may get answers from; past it the oldest is forgotten."""
+    flow_waiting_names: int = 16
+    """Names that a flow may have in look-up at once; datagrams to others are dropped meanwhile."""
+    flow_waiting_datagrams: int = 8
+    """Datagrams that wait for the look-up of one name; the oldest is dropped."""
+    policy_file_bytes: int = 4 * MIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,510 @@
+"""A session after its handshake: records over lanes, streams and flows on top (docs/protocol/session.md).
+
+Sans-IO. The user feeds ``receive``, ``lane_lost`` and ``handle_timer``, then drains ``next_event`` and
+``data_to_send``, and arms a timer for ``next_timer``. Nothing here waits, and nothing but the bounds in
+``unwalled.settings`` limits what is held. Reader and gateway use the same class.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+
+from unwalled.crypto.handshake import Secrets
+from unwalled.crypto.keys import Direction, LaneCipher
+from unwalled.errors import CryptoError, FrameError, MessageError, OpenFailed
+from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionClosed
+from unwalled.session.flows import FlowTable
+from unwalled.session.items import Item
+from unwalled.session.lane import NEVER, LaneState
+from unwalled.session.queues import IdRanges
+from unwalled.session.scheduler import pick_lane, pick_urgent
+from unwalled.session.streams import StreamTable
+from unwalled.settings import SESSION
+from unwalled.wire.address import Target
+from unwalled.wire.codes import Code
+from unwalled.wire.frames import (
+    LANE_MISBEHAVED,
+    LANE_SILENT,
+    LANE_UNNEEDED,
+    Ack,
+    Close,
+    Data,
+    Datagram,
+    Fin,
+    Frame,
+    LaneClose,
+    Open,
+    Opened,
+    OpenedFlow,
+    OpenFlow,
+    Ping,
+    Pong,
+    Reset,
+    Window,
+    decode_frames,
+)
+from unwalled.wire.messages import (
+    RECORD_HEADER_BYTES,
+    TAG_BYTES,
+    Join,
+    Record,
+    Refuse,
+    decode_message,
+    join_header,
+)
+
+_JOIN_EXTRA_BYTES = 16
+_CLOSE_REASONS = {
+    LeaveReason.MISBEHAVED: LANE_MISBEHAVED,
+    LeaveReason.SILENT: LANE_SILENT,
+    LeaveReason.UNNEEDED: LANE_UNNEEDED,
+}
+
+
+class Session:
+    """One end of a session whose keys are agreed, or are about to be (reader's end: see ``establish``).
+
+    ``own_window_bytes``: what the other end may have in flight over all streams.
+    """
+
+    def __init__(self, is_reader: bool, now: float, own_window_bytes: int = SESSION.session_window_bytes) -> None:
+        self._is_reader = is_reader
+        self._events: deque[Event] = deque()
+        self._control: deque[Item] = deque()
+        self._streams = StreamTable(is_reader, self._control, self._events.append, 0, own_window_bytes)
+        self._flows = FlowTable(is_reader, self._control, self._events.append)
+        self._lanes: dict[int, LaneState] = {}
+        self._used_lanes = IdRanges()
+        self._highest_lane = -1
+        self._master = b""
+        self._session_id = b""
+        self._max_plaintext = 0
+        self._orphan_lifetime_s: float = SESSION.orphan_lifetime_s
+        self._orphan_since: float | None = None if is_reader else now
+        self._confirmed = is_reader
+        self._close_code: Code | None = None
+        self._closed = False
+
+    def establish(self, secrets: Secrets, now: float) -> None:
+        """The handshake gave these; from now on lanes may be added and records flow."""
+        terms = secrets.terms
+        self._master = secrets.master
+        self._session_id = secrets.session_id
+        overhead = RECORD_HEADER_BYTES + _JOIN_EXTRA_BYTES + TAG_BYTES + SESSION.own_frames_bytes
+        self._max_plaintext = terms.max_message_bytes - overhead
+        self._orphan_lifetime_s = terms.orphan_lifetime_s
+        self._orphan_since = now
+        self._streams.set_peer_window(terms.session_window)
+
+    # Streams and flows: see StreamTable and FlowTable for what they promise.
+
+    def open_stream(self, target: Target) -> int:
+        """Asks the gateway for a connection; gives the stream's number. Raises OpenFailed."""
+        self._check_open()
+        return self._streams.open(target)
+
+    def accept_stream(self, sid: int) -> None:
+        """The gateway has connected the stream."""
+        self._streams.accept(sid)
+
+    def send_room(self, sid: int) -> int:
+        """Bytes that ``write`` takes before the send buffer is full; at 0 a StreamWritable will follow."""
+        return self._streams.send_room(sid)
+
+    def write(self, sid: int, data: bytes | memoryview) -> None:
+        """Queues bytes of a stream."""
+        self._streams.write(sid, data)
+
+    def finish(self, sid: int) -> None:
+        """Half-closes a stream."""
+        self._streams.finish(sid)
+
+    def reset(self, sid: int, code: Code) -> None:
+        """Cuts a stream."""
+        self._streams.reset(sid, code)
+
+    def read(self, sid: int, now: float) -> tuple[bytes, bool]:
+        """Up to 256 KiB of a stream, and whether it has ended with them."""
+        return self._streams.read(sid, now)
+
+    def open_flow(self) -> int:
+        """Asks for a datagram flow. Raises OpenFailed."""
+        self._check_open()
+        sid = self._streams.new_sid()
+        self._flows.open(sid)
+        return sid
+
+    def accept_flow(self, sid: int) -> None:
+        """The gateway has made the flow."""
+        self._flows.accept(sid)
+
+    def send_datagram(self, sid: int, target: Target, payload: bytes) -> None:
+        """Queues a datagram, or drops the oldest ones."""
+        self._flows.send(sid, target, payload)
+
+    def close_flow(self, sid: int, code: Code) -> None:
+        """Ends a flow."""
+        if self._flows.close(sid, code):
+            self._streams.mark_closed(sid)
+
+    def _check_open(self) -> None:
+        if self._closed or self._close_code is not None:
+            raise OpenFailed(Code.SESSION_LOST)
+
+    def early_frames(self) -> bytes:
+        """Opens that wait, for a hello's early data; the same opens go out again in records."""
+        early = b""
+        for encoded in self._streams.opens():
+            if len(early) + len(encoded) > SESSION.early_data_bytes:
+                break
+            early += encoded
+        return early
+
+    def receive_early(self, early: bytes) -> None:
+        """A hello's early frames (gateway's end). Raises FrameError when they are anything but opens."""
+        frames = decode_frames(early)
+        if not all(isinstance(frame, Open) for frame in frames):
+            raise FrameError("Early data may only hold opens.")
+        for frame in frames:
+            self._dispatch_stream(frame)
+
+    # Lanes.
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session is over and has said so."""
+        return self._closed
+
+    @property
+    def lanes(self) -> dict[int, LaneState]:
+        """The lanes in use, by id. To be read only."""
+        return self._lanes
+
+    @property
+    def stream_count(self) -> int:
+        """Streams and flows that are not over."""
+        return len(self._streams) + len(self._flows)
+
+    @property
+    def buffered_bytes(self) -> int:
+        """Bytes held for applications; for tests and numbers."""
+        return self._streams.buffered_bytes
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes that wait to be sent for the first time."""
+        return self._streams.backlog_bytes
+
+    def add_first_lane(self, now: float) -> int:
+        """Lane 0, on which hello and welcome went."""
+        return self._add_lane(0, b"", now)
+
+    def add_lane(self, now: float) -> int:
+        """A further lane (reader's end); its first message will be a join."""
+        lane = self._highest_lane + 1
+        return self._add_lane(lane, join_header(self._session_id, lane), now)
+
+    def _add_lane(self, lane: int, first_header: bytes, now: float) -> int:
+        state = self._new_lane(lane, first_header, now)
+        self._take_lane(state)
+        state.ask()
+        return lane
+
+    def _new_lane(self, lane: int, first_header: bytes, now: float) -> LaneState:
+        mine: Direction = "r2g" if self._is_reader else "g2r"
+        theirs: Direction = "g2r" if self._is_reader else "r2g"
+        sealer, opener = LaneCipher(self._master, mine, lane), LaneCipher(self._master, theirs, lane)
+        return LaneState(lane, sealer, opener, first_header, now)
+
+    def _take_lane(self, state: LaneState) -> None:
+        self._lanes[state.id] = state
+        self._used_lanes.add(state.id)
+        self._highest_lane = max(self._highest_lane, state.id)
+        self._orphan_since = None
+        self._spread()
+
+    def join(self, join: Join, now: float) -> int:
+        """A lane asks to belong to this session (gateway's end); gives its id.
+
+        Raises MessageError for an id that cannot be, CryptoError when the join is not authentic; nothing changes then.
+        """
+        if join.lane in self._used_lanes or join.lane > self._highest_lane + SESSION.lane_id_gap:
+            raise MessageError("A join repeats a lane, or is far ahead.")
+        if len(self._lanes) >= SESSION.max_lanes or self._used_lanes.range_count > SESSION.lane_id_gap:
+            raise MessageError("The session has too many lanes.")
+        state = self._new_lane(join.lane, b"", now)
+        plaintext = state.open(join.ciphertext, join.header, now)
+        self._take_lane(state)
+        self._confirmed = True
+        state.ask()
+        self._handle_plaintext(state, plaintext, now)
+        return join.lane
+
+    def lane_lost(self, lane: int, now: float) -> None:
+        """The transport under a lane has gone. What it owed goes over the others."""
+        self._leave(lane, LeaveReason.CLOSED, now)
+
+    def drop_lane(self, lane: int, now: float) -> None:
+        """Gives a lane up that is not needed any more."""
+        self._leave(lane, LeaveReason.UNNEEDED, now)
+
+    def _leave(self, lane: int, reason: LeaveReason, now: float) -> None:
+        state = self._lanes.pop(lane, None)
+        if state is None:
+            return
+        if not self._lanes:
+            self._orphan_since = now
+        for item in state.abandon():
+            self._send_again(item)
+        if reason is not LeaveReason.CLOSED:
+            self._events.append(LaneLeft(lane, reason))
+        if reason in _CLOSE_REASONS:
+            self._say(Item(LaneClose(lane, _CLOSE_REASONS[reason])))
+
+    def _send_again(self, item: Item) -> None:
+        if item.acked or item.queued or item.copies > 0:
+            return
+        frame = item.frame
+        if isinstance(frame, Datagram):
+            return
+        if isinstance(frame, (Data, Open, Opened, Fin, Window)) or (
+            isinstance(frame, Reset) and frame.sid in self._streams
+        ):
+            self._streams.item_lost(item)
+        else:
+            self._say(item)
+
+    def _say(self, item: Item) -> None:
+        item.queued = True
+        self._control.append(item)
+
+    # Receiving.
+
+    def receive(self, lane: int, message: bytes, now: float) -> None:
+        """Takes one message of a lane. A lane on which anything is wrong is left; the session goes on."""
+        state = self._lanes.get(lane)
+        if state is None or self._closed:
+            return
+        try:
+            match decode_message(message):
+                case Record(number, header, ciphertext) if number == state.next_received:
+                    plaintext = state.open(ciphertext, header, now)
+                case Refuse() if self._is_reader and not state.confirmed:
+                    self._leave(lane, LeaveReason.REFUSED, now)
+                    return
+                case _:
+                    raise MessageError("A message is out of its place.")
+        except (MessageError, CryptoError):
+            self._leave(lane, LeaveReason.MISBEHAVED, now)
+            return
+        self._confirmed = True
+        self._handle_plaintext(state, plaintext, now)
+
+    def _handle_plaintext(self, state: LaneState, plaintext: bytes, now: float) -> None:
+        try:
+            frames = decode_frames(plaintext)
+            wants_ack = False
+            for frame in frames:
+                wants_ack = self._dispatch(frame, state, now) or wants_ack
+        except FrameError:
+            self.close(Code.PROTOCOL)
+            return
+        if wants_ack:
+            state.want_ack(now)
+
+    def _dispatch(self, frame: Frame, state: LaneState, now: float) -> bool:
+        """Acts on one frame; True when its record wants an ack."""
+        match frame:
+            case Data():
+                self._streams.data_received(frame)
+            case Ack():
+                self._ack_received(frame, state, now)
+                return False
+            case Ping(ping):
+                state.add_pong(ping)
+                return False
+            case Pong(ping):
+                state.pong_received(ping, now)
+                return False
+            case Close(code):
+                self._over(code)
+            case LaneClose(lane, _):
+                if lane in self._lanes:
+                    self._leave(lane, LeaveReason.CLOSED, now)
+                    self._events.append(LaneLeft(lane, LeaveReason.CLOSED))
+            case _:
+                self._dispatch_stream(frame)
+        return True
+
+    def _dispatch_stream(self, frame: Frame) -> None:
+        match frame:
+            case Open():
+                self._streams.opened_by_peer(frame)
+            case Opened():
+                self._streams.accepted_by_peer(frame)
+            case Fin():
+                self._streams.fin_received(frame)
+            case Window():
+                self._streams.window_received(frame)
+            case Reset(sid) if sid in self._flows:
+                self._flows.closed_by_peer(frame)
+                self._streams.mark_closed(sid)
+            case Reset():
+                self._streams.reset_received(frame)
+            case OpenFlow(sid):
+                if not self._streams.is_closed(sid) and sid not in self._streams:
+                    self._flows.opened_by_peer(frame)
+            case OpenedFlow():
+                self._flows.accepted_by_peer(frame)
+            case Datagram():
+                self._flows.datagram_received(frame)
+            case _:
+                raise FrameError("A frame is out of its place.")
+
+    def _ack_received(self, ack: Ack, arrived_on: LaneState, now: float) -> None:
+        state = self._lanes.get(ack.lane)
+        if state is None:
+            if ack.lane in self._used_lanes:
+                return
+            raise FrameError("An ack is for a lane that never was.")
+        if ack.count > state.sent_count:
+            raise FrameError("An ack covers what was not sent.")
+        was_silent = state.silent_since is not None
+        for item in state.acked(ack, state is arrived_on, now):
+            if not item.acked:
+                item.acked = True
+                if isinstance(item.frame, (Data, Open, Opened, Fin, Reset)):
+                    self._streams.item_acked(item)
+        if was_silent and state.silent_since is None:
+            self._spread()
+        measured = [lane.estimator.srtt_s for lane in self._lanes.values() if lane.estimator.srtt_s is not None]
+        self._streams.round_trip_s = min(measured, default=SESSION.assumed_rtt_s)
+
+    # Sending.
+
+    def data_to_send(self, now: float) -> list[tuple[int, bytes]]:
+        """All messages that should go out now, each with its lane, in order."""
+        out: list[tuple[int, bytes]] = []
+        if self._closed or not self._lanes:
+            return out
+        if self._streams.has_windows:
+            for window in self._streams.window_frames():
+                self._say(window)
+        while self._wants_to_send:
+            lane = pick_lane(self._lanes.values(), self._max_plaintext, self._streams.backlog_bytes)
+            if lane is None:
+                break
+            message = self._build(lane, now, with_data=True)
+            if message is None:
+                break
+            out.append((lane.id, message))
+        while self._control and (urgent := pick_urgent(self._lanes.values())) is not None:
+            message = self._build(urgent, now, with_data=False)
+            if message is None:
+                break
+            out.append((urgent.id, message))
+        for lane in self._lanes.values():
+            if lane.must_speak(now):
+                out.append((lane.id, lane.seal(lane.own_frames(now), [], now)))
+        if self._close_code is not None:
+            for lane in self._lanes.values():
+                out.append((lane.id, lane.seal([Close(self._close_code).encode()], [], now)))
+            self._over(self._close_code)
+        return out
+
+    @property
+    def _wants_to_send(self) -> bool:
+        return bool(self._control) or self._streams.sendable or self._flows.sendable
+
+    def _build(self, lane: LaneState, now: float, with_data: bool) -> bytes | None:
+        """One record for ``lane``: what the lane itself has to say, control, datagrams, then data; None if nothing."""
+        items: list[Item] = []
+        room = self._max_plaintext
+        parts: list[bytes] = []
+        while self._control:
+            item = self._control[0]
+            if len(item.encoded) > room:
+                break
+            self._control.popleft()
+            if item.acked:
+                item.queued = False
+                continue
+            items.append(item)
+            parts.append(item.encoded)
+            room -= len(item.encoded)
+        while (found := self._flows.next_datagram(room, self._max_plaintext)) is not None:
+            items.append(found)
+            parts.append(found.encoded)
+            room -= len(found.encoded)
+        while with_data and (found := self._streams.next_data(room)) is not None:
+            items.append(found)
+            parts.append(found.encoded)
+            room -= len(found.encoded)
+        if not items:
+            return None
+        return lane.seal(lane.own_frames(now) + parts, items, now)
+
+    # Time and end.
+
+    def next_timer(self) -> float:
+        """When ``handle_timer`` should be called next; infinity for never. Ask again after every call."""
+        if self._closed:
+            return NEVER
+        if self._orphan_since is not None:
+            return self._orphan_since + self._lifetime_s
+        return min((lane.next_timer() for lane in self._lanes.values()), default=NEVER)
+
+    @property
+    def _lifetime_s(self) -> float:
+        return self._orphan_lifetime_s if self._confirmed else SESSION.unconfirmed_lifetime_s
+
+    def handle_timer(self, now: float) -> None:
+        """Does what is due at ``now``."""
+        if self._closed:
+            return
+        if self._orphan_since is not None and now >= self._orphan_since + self._lifetime_s:
+            self._over(Code.SESSION_LOST)
+            return
+        for lane in list(self._lanes.values()):
+            if lane.is_dead(now):
+                self._leave(lane.id, LeaveReason.SILENT, now)
+            elif lane.fell_silent(now):
+                self._spread()
+            elif lane.is_idle(now):
+                lane.ask()
+
+    def _spread(self) -> None:
+        """Sends again elsewhere what silent lanes owe and no other lane carries, if there is an elsewhere."""
+        silent = [lane for lane in self._lanes.values() if lane.silent_since is not None]
+        if len(silent) < len(self._lanes):
+            for lane in silent:
+                for item in lane.owed_items():
+                    self._send_again(item)
+
+    def close(self, code: Code) -> None:
+        """Ends the session: the next ``data_to_send`` tells the other end."""
+        if not self._closed and self._close_code is None:
+            self._close_code = code
+            self._streams.close_all(Code.SESSION_LOST)
+            self._flows.close_all(Code.SESSION_LOST)
+            self._control.clear()
+            if not self._lanes:
+                self._over(code)
+
+    def _over(self, code: Code) -> None:
+        if not self._closed:
+            self._closed = True
+            self._streams.close_all(Code.SESSION_LOST)
+            self._flows.close_all(Code.SESSION_LOST)
+            self._events.append(SessionClosed(code))
+
+    def next_event(self) -> Event | None:
+        """The oldest event that was not taken, or None."""
+        return self._events.popleft() if self._events else None
+
+    def lane_summary(self) -> Iterable[tuple[int, float | None, float, int]]:
+        """For numbers: id, smoothed round trip in seconds, rate in bytes per second, bytes in flight, of each lane."""
+        for lane in self._lanes.values():
+            estimator = lane.estimator
+            yield lane.id, estimator.srtt_s, estimator.rate_bytes_s, estimator.in_flight_bytes

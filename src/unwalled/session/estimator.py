@@ -1,0 +1,126 @@
+"""What a lane can carry, learned from acks: its round trip, its rate, and the window that keeps its queue short.
+
+The lane below is reliable and has a congestion control of its own, so loss is not seen here; only delay and rate are.
+The window is ``rate * (least round trip + target queue delay)``: while the queue is shorter than the target, that is more
+than what is in flight, and it grows; when the queue is longer, it is less (the fixed point of TCP Vegas, Brakmo and
+Peterson 1995, with BBR's filtered delivery rate, Cardwell et al. 2016).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from unwalled.settings import SESSION
+
+_RATE_SAMPLES_S = 2.0
+_GAIN_SRTT = 1 / 8
+_GAIN_VARIATION = 1 / 4
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """How much had been delivered when a record was sent (draft-cheng-iccrg-delivery-rate-estimation)."""
+
+    sent_at: float
+    delivered: int
+    delivered_at: float
+
+
+class LaneEstimator:
+    """Estimates for one direction of one lane. Times are seconds, sizes bytes."""
+
+    __slots__ = (
+        "_delivered",
+        "_delivered_at",
+        "_rates",
+        "in_flight_bytes",
+        "min_rtt_s",
+        "rtt_variation_s",
+        "srtt_s",
+        "window_bytes",
+    )
+
+    def __init__(self) -> None:
+        self.srtt_s: float | None = None
+        self.rtt_variation_s = 0.0
+        self.min_rtt_s: float | None = None
+        self.in_flight_bytes = 0
+        self.window_bytes = SESSION.initial_lane_window_bytes
+        self._delivered = 0
+        self._delivered_at = 0.0
+        self._rates: deque[tuple[float, float]] = deque()
+
+    @property
+    def rate_bytes_s(self) -> float:
+        """The best delivery rate of the last seconds, in bytes per second; 0 when nothing is known."""
+        return self._rates[0][1] if self._rates else 0.0
+
+    def sent(self, size: int, now: float) -> Snapshot:
+        """A record of ``size`` bytes that wants an ack was sent."""
+        if self.in_flight_bytes == 0:
+            self._delivered_at = now
+        self.in_flight_bytes += size
+        return Snapshot(now, self._delivered, self._delivered_at)
+
+    def rtt_measured(self, rtt_s: float) -> None:
+        """Takes a round-trip sample (RFC 6298, section 2)."""
+        rtt_s = max(rtt_s, 1e-5)
+        if self.srtt_s is None or self.min_rtt_s is None:
+            self.srtt_s = self.min_rtt_s = rtt_s
+            self.rtt_variation_s = rtt_s / 2
+            return
+        self.min_rtt_s = min(self.min_rtt_s, rtt_s)
+        self.rtt_variation_s += _GAIN_VARIATION * (abs(self.srtt_s - rtt_s) - self.rtt_variation_s)
+        self.srtt_s += _GAIN_SRTT * (rtt_s - self.srtt_s)
+
+    def acked(self, size: int, newest: Snapshot, rtt_s: float | None, now: float) -> None:
+        """Records of ``size`` bytes in all were acked, the newest of them sent as ``newest`` says.
+
+        ``rtt_s`` is a round-trip sample, or None when this ack gave none.
+        """
+        self.in_flight_bytes -= size
+        self._delivered += size
+        self._delivered_at = now
+        if rtt_s is not None:
+            self.rtt_measured(rtt_s)
+        elapsed_s = now - newest.delivered_at
+        if elapsed_s > 0:
+            self._add_rate((self._delivered - newest.delivered) / elapsed_s, now)
+        self._set_window(size, rtt_s)
+
+    def _add_rate(self, rate: float, now: float) -> None:
+        rates = self._rates
+        while rates and rates[-1][1] <= rate:
+            rates.pop()
+        rates.append((now, rate))
+        while rates[0][0] < now - _RATE_SAMPLES_S:
+            rates.popleft()
+
+    def _set_window(self, acked_bytes: int, rtt_s: float | None) -> None:
+        if self.min_rtt_s is None:
+            return
+        target_s = SESSION.queue_delay_target_s
+        fair = int(self.rate_bytes_s * (self.min_rtt_s + target_s))
+        if rtt_s is not None and rtt_s < self.min_rtt_s + target_s / 2:
+            fair = max(fair, self.window_bytes + acked_bytes)
+        self.window_bytes = min(max(fair, SESSION.min_lane_window_bytes), SESSION.max_lane_window_bytes)
+
+    def forgotten(self, size: int) -> None:
+        """Records of ``size`` bytes will not be acked."""
+        self.in_flight_bytes -= size
+
+    def delivery_s(self, size: int) -> float:
+        """When ``size`` further bytes would arrive, in seconds from now, behind all that is in flight."""
+        base_s = (self.min_rtt_s or SESSION.assumed_rtt_s) / 2
+        rate = self.rate_bytes_s
+        if rate == 0:
+            rate = self.window_bytes / (self.srtt_s or SESSION.assumed_rtt_s)
+        return base_s + (self.in_flight_bytes + size) / rate
+
+    @property
+    def silence_s(self) -> float:
+        """How long this lane may owe an ack before it counts as silent."""
+        if self.srtt_s is None:
+            return SESSION.handshake_timeout_s
+        return max(SESSION.silence_floor_s, 3 * self.srtt_s + 4 * self.rtt_variation_s) + SESSION.ack_delay_s
