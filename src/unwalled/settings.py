@@ -222,6 +222,9 @@ class GatewayLimits:
 
     connect_timeout_s: float = 15.0
     max_sessions: int = 10_000
+    max_waiting_lanes: int = 4096
+    """Lanes that have not said yet to which session they belong."""
+    remembered_hellos: int = 65_536
     streams_per_session: int = 1024
     idle_stream_s: float = 3600.0
     connects_per_minute: int = 10_000

@@ -1,0 +1,318 @@
+"""Takes the lanes that bridges bring, and ends the sessions that run over them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from unwalled.crypto.handshake import OpenedHello, Random, Status, Terms, open_hello, refuse_hello, welcome
+from unwalled.crypto.hpke import PostQuantumPrivateKey
+from unwalled.errors import CryptoError, FrameError, LaneClosed, MessageError, UnwalledError
+from unwalled.lanes.base import Lane, LaneReceiver
+from unwalled.session.core import Session
+from unwalled.session.events import LeaveReason
+from unwalled.settings import GATEWAY, LANE, SESSION
+from unwalled.tasks import TaskOwner
+from unwalled.tunnel.api import DatagramFlow, IncomingStream
+from unwalled.tunnel.pump import Pump
+from unwalled.tunnel.streams import TunnelFlow, TunnelStream
+from unwalled.wire.codes import Code
+from unwalled.wire.messages import Hello, Join, Refusal, decode_message, encode_refuse
+
+
+class SessionHandler(Protocol):
+    """What one session's streams and flows are given to. Each call runs as a task of its own."""
+
+    async def handle_stream(self, stream: IncomingStream) -> None:
+        """Dials, answers, and copies until the stream is over."""
+
+    async def handle_datagrams(self, flow: DatagramFlow) -> None:
+        """Serves a flow until it is over."""
+
+
+class TokenVerdict(Enum):
+    """What became of an invite's token."""
+
+    GOOD = "good"
+    EXPIRED = "expired"
+    REFUSED = "refused"
+
+
+class LaneVerdict(Enum):
+    """How a lane did, as the gateway saw it: for the broker's matching."""
+
+    GOOD = "good"
+    DEAD = "dead"
+    """It closed, or fell silent, before anything authentic came over it."""
+    BAD = "bad"
+    """It changed, dropped or repeated what it carried."""
+
+
+Report = Callable[[str, LaneVerdict, int], None]
+"""Told of each lane that ends: its ticket, the verdict, and the bytes that it carried both ways."""
+
+
+@dataclass(slots=True)
+class SessionCounters:
+    """Plain counts, without addresses."""
+
+    sessions_opened: int = 0
+    sessions_refused: int = 0
+    lanes_taken: int = 0
+    lanes_joined: int = 0
+    lanes_refused: int = 0
+    lanes_misbehaved: int = 0
+
+
+class SessionHub:
+    """All sessions of one gateway process.
+
+    ``check_token`` judges an invite's token; ``new_handler`` makes what serves one session; ``report`` hears of lanes.
+    """
+
+    def __init__(
+        self,
+        key: PostQuantumPrivateKey,
+        check_token: Callable[[bytes], TokenVerdict],
+        new_handler: Callable[[], SessionHandler],
+        random: Random,
+        report: Report,
+        max_message_bytes: int = LANE.default_message_bytes,
+    ) -> None:
+        self._key = key
+        self._check_token = check_token
+        self._new_handler = new_handler
+        self._random = random
+        self._report = report
+        self._terms = Terms(SESSION.session_window_bytes, max_message_bytes, int(SESSION.orphan_lifetime_s))
+        self._sessions: dict[bytes, _GatewaySession] = {}
+        self._greeters: set[_Greeter] = set()
+        self._seen_hellos: OrderedDict[bytes, None] = OrderedDict()
+        self._tasks = TaskOwner()
+        self.counters = SessionCounters()
+
+    @property
+    def session_count(self) -> int:
+        """Sessions that are alive, with lanes or waiting for them."""
+        return len(self._sessions)
+
+    @property
+    def lane_count(self) -> int:
+        """Lanes that belong to sessions."""
+        return sum(session.pump.lane_count for session in self._sessions.values())
+
+    @property
+    def task_count(self) -> int:
+        """Streams and flows that are being served."""
+        return len(self._tasks)
+
+    def take_lane(self, lane: Lane, ticket: str) -> None:
+        """A bridge has opened a lane. Its first message, due within seconds, says to which session it belongs."""
+        self.counters.lanes_taken += 1
+        greeter = _Greeter(self, lane, ticket)
+        if len(self._greeters) >= GATEWAY.max_waiting_lanes:
+            greeter.refuse(Refusal.FULL)
+            return
+        self._greeters.add(greeter)
+        lane.start(greeter)
+
+    async def close(self) -> None:
+        """Ends all sessions, tells their readers, and waits for the tasks that served them."""
+        for greeter in list(self._greeters):
+            greeter.give_up()
+        for session in list(self._sessions.values()):
+            session.pump.close(Code.GENERAL)
+        await self._tasks.close()
+
+    # What greeters and sessions tell it.
+
+    def greeted(self, greeter: _Greeter, message: bytes) -> LaneReceiver | None:
+        """The first message of a lane. Gives who takes the rest, or None when the lane was refused."""
+        self._greeters.discard(greeter)
+        try:
+            match decode_message(message):
+                case Hello() as hello:
+                    return self._open(greeter, open_hello(hello, self._key))
+                case Join() as join:
+                    return self._join(greeter, join)
+                case _:
+                    pass
+        except (MessageError, CryptoError, FrameError):
+            pass
+        greeter.refuse(Refusal.MALFORMED)
+        return None
+
+    def left(self, greeter: _Greeter) -> None:
+        """A lane closed before it said anything."""
+        self._greeters.discard(greeter)
+        self.report(greeter.ticket, LaneVerdict.DEAD, 0)
+
+    def report(self, ticket: str, verdict: LaneVerdict, carried_bytes: int) -> None:
+        """Passes a verdict on."""
+        self._report(ticket, verdict, carried_bytes)
+
+    def closed(self, session_id: bytes) -> None:
+        """A session is over."""
+        self._sessions.pop(session_id, None)
+
+    def start(self, session: _GatewaySession, stream: TunnelStream | None, flow: TunnelFlow | None) -> None:
+        """Serves a stream or a flow."""
+        if stream is not None:
+            self._tasks.start(self._serve_stream(session.handler, stream), "gateway stream")
+        if flow is not None:
+            self._tasks.start(self._serve_flow(session.handler, flow), "gateway flow")
+
+    async def _serve_stream(self, handler: SessionHandler, stream: TunnelStream) -> None:
+        try:
+            await handler.handle_stream(stream)
+        except UnwalledError:
+            pass
+        finally:
+            stream.reset(Code.GENERAL)
+
+    async def _serve_flow(self, handler: SessionHandler, flow: TunnelFlow) -> None:
+        flow.accept()
+        try:
+            await handler.handle_datagrams(flow)
+        except UnwalledError:
+            pass
+        finally:
+            flow.close()
+
+    def _open(self, greeter: _Greeter, hello: OpenedHello) -> LaneReceiver | None:
+        if hello.digest in self._seen_hellos:
+            raise MessageError("A hello came again.")
+        self._seen_hellos[hello.digest] = None
+        if len(self._seen_hellos) > GATEWAY.remembered_hellos:
+            self._seen_hellos.popitem(last=False)
+        status = self._judge(hello.token)
+        if status is not Status.OK:
+            self.counters.sessions_refused += 1
+            greeter.answer_and_close(refuse_hello(hello, status, self._random))
+            return None
+        message, secrets = welcome(hello, self._terms, self._random)
+        now = asyncio.get_running_loop().time()
+        core = Session(False, now)
+        core.establish(secrets, now)
+        core.receive_early(hello.early)
+        session = _GatewaySession(self, secrets.session_id, core, self._new_handler())
+        self._sessions[secrets.session_id] = session
+        self.counters.sessions_opened += 1
+        greeter.lane.send(message)
+        return session.add(core.add_first_lane(now), greeter)
+
+    def _judge(self, token: bytes) -> Status:
+        match self._check_token(token):
+            case TokenVerdict.EXPIRED:
+                return Status.INVITE_EXPIRED
+            case TokenVerdict.REFUSED:
+                return Status.INVITE_REFUSED
+            case TokenVerdict.GOOD:
+                return Status.FULL if len(self._sessions) >= GATEWAY.max_sessions else Status.OK
+
+    def _join(self, greeter: _Greeter, join: Join) -> LaneReceiver | None:
+        session = self._sessions.get(join.session_id)
+        if session is None:
+            greeter.refuse(Refusal.UNKNOWN_SESSION)
+            return None
+        key = session.pump.core.join(join, asyncio.get_running_loop().time())
+        self.counters.lanes_joined += 1
+        return session.add(key, greeter)
+
+
+class _Greeter:
+    """Holds a lane until its first message."""
+
+    def __init__(self, hub: SessionHub, lane: Lane, ticket: str) -> None:
+        self._hub = hub
+        self.lane = lane
+        self.ticket = ticket
+        self._next: LaneReceiver | None = None
+        self._done = False
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(LANE.open_timeout_s, self.give_up)
+
+    def messages_received(self, messages: list[bytes]) -> None:
+        """See LaneReceiver."""
+        if not self._done:
+            self._done = True
+            self._timer.cancel()
+            first, *messages = messages
+            self._next = self._hub.greeted(self, first)
+        if self._next is not None and messages:
+            self._next.messages_received(messages)
+
+    def lane_closed(self, reason: str) -> None:
+        """See LaneReceiver."""
+        self._timer.cancel()
+        if self._next is not None:
+            self._next.lane_closed(reason)
+        elif not self._done:
+            self._done = True
+            self._hub.left(self)
+
+    def refuse(self, code: Refusal) -> None:
+        """Says no, in a way that proves nothing, and closes."""
+        self._hub.counters.lanes_refused += 1
+        self.answer_and_close(encode_refuse(code))
+
+    def answer_and_close(self, message: bytes) -> None:
+        """Sends a last message and closes."""
+        self._done = True
+        self._timer.cancel()
+        try:
+            self.lane.send(message)
+        except LaneClosed:
+            pass
+        self.lane.close()
+
+    def give_up(self) -> None:
+        """The lane had its time."""
+        self.lane.close()
+
+
+class _GatewaySession:
+    """One session with its pump; tells the hub what its lanes did."""
+
+    def __init__(self, hub: SessionHub, session_id: bytes, core: Session, handler: SessionHandler) -> None:
+        self._hub = hub
+        self._id = session_id
+        self.handler = handler
+        self.pump = Pump(core, core, self)
+        self._tickets: dict[int, tuple[str, Callable[[], int]]] = {}
+
+    def add(self, key: int, greeter: _Greeter) -> LaneReceiver:
+        """A lane belongs to this session."""
+        state = self.pump.core.lanes[key]
+        self._tickets[key] = (greeter.ticket, lambda: state.sent_bytes + state.received_bytes)
+        return self.pump.attach(key, greeter.lane)
+
+    def established(self) -> None:
+        """See PumpUser; a gateway's session is established from its start."""
+
+    def stream_opened(self, stream: TunnelStream) -> None:
+        """See PumpUser."""
+        self._hub.start(self, stream, None)
+
+    def flow_opened(self, flow: TunnelFlow) -> None:
+        """See PumpUser."""
+        self._hub.start(self, None, flow)
+
+    def lane_left(self, lane: int, reason: LeaveReason) -> None:
+        """See PumpUser."""
+        ticket, carried = self._tickets.pop(lane)
+        verdict = LaneVerdict.GOOD
+        if reason is LeaveReason.MISBEHAVED:
+            verdict = LaneVerdict.BAD
+            self._hub.counters.lanes_misbehaved += 1
+        elif reason is LeaveReason.SILENT:
+            verdict = LaneVerdict.DEAD
+        self._hub.report(ticket, verdict, carried())
+
+    def session_closed(self, code: Code) -> None:
+        """See PumpUser."""
+        self._hub.closed(self._id)
