@@ -1,0 +1,247 @@
+"""A small operator and a real libwebrtc reader for browser tests. Both live in one event loop in a thread of their own.
+
+It speaks docs/protocol/signalling.md to the page and leaves out what the page cannot see: keys, sealing, matching.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from unwalled.lanes.base import Lane
+from unwalled.lanes.webrtc import OfferedLane, ReactorStack, WebRtcLane
+from unwalled.web.pages import Page, pages
+from unwalled.wire.description import LaneDescription
+
+T = TypeVar("T")
+
+PATIENCE_S = 30.0
+_IN_FLIGHT = 64
+
+
+class ReaderLane:
+    """The reader's end of one lane. Its messages come back from the gateway's echo."""
+
+    def __init__(self, offered: OfferedLane) -> None:
+        self._offered = offered
+        self._lane: Lane | None = None
+        self._received: asyncio.Queue[bytes] = asyncio.Queue()
+        self.closed = asyncio.Event()
+
+    @property
+    def description(self) -> dict[str, Any]:
+        return self._offered.description.to_dict()
+
+    async def accept(self, answer: Any) -> None:
+        """Returns when the lane is open."""
+        self._lane = await self._offered.accept(LaneDescription.from_dict(answer))
+        self._lane.start(self)
+
+    def messages_received(self, messages: list[bytes]) -> None:
+        for message in messages:
+            self._received.put_nowait(message)
+
+    def lane_closed(self, reason: str) -> None:
+        self.closed.set()
+
+    async def is_closed(self) -> None:
+        await asyncio.wait_for(self.closed.wait(), PATIENCE_S)
+
+    async def misbehave(self, message: bytes, binary: bool) -> None:
+        """Sends what a lane of ours would not send."""
+        assert isinstance(self._lane, WebRtcLane)
+        assert self._lane._channel is not None
+        self._lane._channel.send(message, binary)
+
+    async def echoed(self, size: int, piece: int) -> tuple[str, str]:
+        """Sends ``size`` bytes in messages of ``piece``; the SHA-256 of what went and of what came back."""
+        assert self._lane is not None
+        sent, back = hashlib.sha256(), hashlib.sha256()
+        going = coming = 0
+        while coming < size:
+            while going < size and going - coming < _IN_FLIGHT * piece:
+                message = going.to_bytes(8, "big") * (min(piece, size - going) // 8)
+                self._lane.send(message)
+                sent.update(message)
+                going += len(message)
+            message = await asyncio.wait_for(self._received.get(), PATIENCE_S)
+            back.update(message)
+            coming += len(message)
+        return sent.hexdigest(), back.hexdigest()
+
+
+class BridgeSession:
+    """One WebSocket of a page at ``/v1/bridge``."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self.socket = socket
+        self.messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self.closed = asyncio.Event()
+
+    async def next(self, kind: str) -> dict[str, Any]:
+        """The next message of a type; others before it are skipped."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                message = await self.messages.get()
+                if message["type"] == kind:
+                    return message
+
+    async def match(self, name: str, gateway: str, descriptions: list[Any]) -> list[dict[str, Any]]:
+        offers = [{"offer": index, "description": each} for index, each in enumerate(descriptions)]
+        await self.socket.send_json({"type": "match", "match": name, "gateway": gateway, "offers": offers})
+        while True:
+            message = await self.next("answers")
+            if message["match"] == name:
+                return list(message["answers"])
+
+
+class OperatorDouble:
+    """Use as a context manager. ``call`` runs a coroutine in its loop."""
+
+    def __init__(self) -> None:
+        self.requests: list[str] = []
+        self.bridges: asyncio.Queue[BridgeSession] = asyncio.Queue()
+        self.lanes: set[web.WebSocketResponse] = set()
+        self.pages: dict[str, Page] = pages()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="operator double", daemon=True)
+        self._runner: web.AppRunner | None = None
+        self._lanes_changed = asyncio.Event()
+        self._stack: ReactorStack | None = None
+        self.port = 0
+
+    def __enter__(self) -> OperatorDouble:
+        self._thread.start()
+        self.call(self._serve())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.call(self._stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE_S)
+        self._loop.close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def gateway(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/lane"
+
+    def call(self, job: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(job, self._loop).result(PATIENCE_S * 2)
+
+    async def bridge(self) -> BridgeSession:
+        """The next page that connects, after hello and ready."""
+        session = await asyncio.wait_for(self.bridges.get(), PATIENCE_S)
+        hello = await session.next("hello")
+        assert hello["v"] == 1 and hello["client"] == "page"
+        await session.socket.send_json({"type": "ready", "bridge": "B1"})
+        return session
+
+    async def reader_lanes(self, session: BridgeSession, name: str, count: int) -> list[ReaderLane]:
+        """One reader's match of ``count`` lanes, all open when this returns."""
+        lanes = [await self.reader_lane() for _ in range(count)]
+        answers = await session.match(name, f"{self.gateway}/{name}", [lane.description for lane in lanes])
+        assert [answer["offer"] for answer in answers] == list(range(count))
+        async with asyncio.TaskGroup() as group:
+            for lane, answer in zip(lanes, answers, strict=True):
+                group.create_task(lane.accept(answer["answer"]))
+        return lanes
+
+    async def reader_lane(self) -> ReaderLane:
+        """A lane that is offered to nobody yet."""
+        assert self._stack is not None
+        return ReaderLane(await self._stack.offer())
+
+    async def offer(self) -> dict[str, Any]:
+        """A valid description of a lane that nobody will open."""
+        return (await self.reader_lane()).description
+
+    async def lanes_are(self, count: int) -> None:
+        """Returns when that many WebSockets are open at the gateway."""
+        async with asyncio.timeout(PATIENCE_S):
+            while len(self.lanes) != count:
+                self._lanes_changed.clear()
+                await self._lanes_changed.wait()
+
+    async def say_text(self) -> None:
+        """The gateway breaks the rules on every lane."""
+        for lane in list(self.lanes):
+            await lane.send_str("text")
+
+    async def drop_bridge(self, session: BridgeSession) -> None:
+        await session.socket.close(code=WSCloseCode.GOING_AWAY)
+
+    async def _serve(self) -> None:
+        self._stack = ReactorStack()
+        app = web.Application(middlewares=[self._note])
+        for path in self.pages:
+            app.router.add_get(path, self._page)
+        app.router.add_get("/v1/config", self._config)
+        app.router.add_get("/v1/bridge", self._bridge)
+        app.router.add_get("/v1/lane/{ticket}", self._lane)
+        self._runner = web.AppRunner(app, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def _stop(self) -> None:
+        if self._stack:
+            await self._stack.aclose()
+        for lane in list(self.lanes):
+            await lane.close()
+        if self._runner:
+            await self._runner.cleanup()
+
+    @web.middleware
+    async def _note(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        self.requests.append(request.path)
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    async def _page(self, request: web.Request) -> web.Response:
+        page = self.pages[request.path]
+        return web.Response(body=page.body, headers={**page.headers, "Content-Type": page.content_type})
+
+    async def _config(self, _: web.Request) -> web.Response:
+        config = {
+            "v": 1,
+            "bridge_socket": f"ws://127.0.0.1:{self.port}/v1/bridge",
+            "gateways": [self.gateway],
+            "stun": [],
+            "allow_private": True,
+        }
+        return web.json_response(config, headers={"Access-Control-Allow-Origin": "*"})
+
+    async def _bridge(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        session = BridgeSession(socket)
+        self.bridges.put_nowait(session)
+        async for message in socket:
+            if message.type == WSMsgType.TEXT:
+                session.messages.put_nowait(message.json())
+        session.closed.set()
+        return socket
+
+    async def _lane(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False, max_msg_size=1 << 17)
+        await socket.prepare(request)
+        self.lanes.add(socket)
+        self._lanes_changed.set()
+        try:
+            async for message in socket:
+                if message.type == WSMsgType.BINARY:
+                    await socket.send_bytes(message.data)
+        finally:
+            self.lanes.discard(socket)
+            self._lanes_changed.set()
+        return socket

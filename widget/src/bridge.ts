@@ -1,0 +1,155 @@
+/** All lanes of a page: takes matches, keeps the volunteer's limits, counts what was carried. */
+
+import { Lane, type Transports } from "./lane.js";
+import { LIMITS, type Limits } from "./limits.js";
+import { checkDescription, type LaneDescription } from "./wire/description.js";
+import { isOperatorsGateway, type Answer, type Offer, type OperatorConfig, type Refusal } from "./wire/messages.js";
+
+export interface Match {
+  readonly match: string;
+  readonly gateway: string;
+  readonly offers: readonly Offer[];
+}
+
+export interface Room {
+  /** Lanes that may be added. */
+  readonly free: number;
+  /** Readers that may be added. */
+  readonly readers: number;
+}
+
+export interface Counts {
+  /** Readers with at least one open lane. */
+  readonly readers: number;
+  /** Open lanes. */
+  readonly lanes: number;
+  /** From readers to the gateway, over all lanes since the bridge was made. */
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+}
+
+export class Bridge {
+  readonly #transports: Transports;
+  readonly #limits: Limits;
+  readonly #onChange: () => void;
+  readonly #matches = new Map<string, Set<Lane>>();
+  /** Ended lanes whose last bytes are still on their way to the reader. */
+  readonly #leaving = new Set<Lane>();
+  #maxReaders: number;
+  #closed = false;
+  #doneUp = 0;
+  #doneDown = 0;
+
+  /** @param onChange Called when the room or the counts of readers and lanes may have changed. */
+  constructor(transports: Transports, maxReaders: number, onChange: () => void, limits: Limits = LIMITS) {
+    this.#transports = transports;
+    this.#limits = limits;
+    this.#maxReaders = maxReaders;
+    this.#onChange = onChange;
+  }
+
+  get maxReaders(): number {
+    return this.#maxReaders;
+  }
+
+  /** Fewer than there are now: those stay, and no new ones come. */
+  set maxReaders(count: number) {
+    this.#maxReaders = count;
+    this.#onChange();
+  }
+
+  /** Most lanes at once. */
+  get capacity(): number {
+    return Math.min(this.#limits.maxLanes, this.#maxReaders * this.#limits.lanesPerReader);
+  }
+
+  get room(): Room {
+    const readers = Math.max(0, this.#maxReaders - this.#matches.size);
+    const taken = [...this.#matches.values()].reduce((sum, lanes) => sum + lanes.size, 0);
+    return { free: readers === 0 ? 0 : Math.max(0, this.capacity - taken), readers };
+  }
+
+  get counts(): Counts {
+    const open = [...this.#matches.values()].map((lanes) => [...lanes].filter((lane) => lane.open));
+    const lanes = open.flat();
+    return {
+      readers: open.filter((of) => of.length > 0).length,
+      lanes: lanes.length,
+      bytesUp: lanes.reduce((sum, lane) => sum + lane.bytesUp, this.#doneUp),
+      bytesDown: lanes.reduce((sum, lane) => sum + lane.bytesDown, this.#doneDown),
+    };
+  }
+
+  /** Answers each offer of a match or says why not. Never rejects. */
+  async take({ match, gateway, offers }: Match, config: OperatorConfig): Promise<Answer[]> {
+    const refuseAll = (refused: Refusal): Answer[] => offers.map(({ offer }) => ({ offer, refused }));
+    if (!isOperatorsGateway(gateway, config.gateways)) return refuseAll("gateway");
+    if (this.#closed || this.#matches.has(match)) return refuseAll("failed");
+    let { free } = this.room;
+    if (free === 0) return refuseAll("busy");
+    this.#matches.set(match, new Set());
+    const answers = offers.map(({ offer, description }): Answer | Promise<Answer> => {
+      let checked: LaneDescription;
+      try {
+        checked = checkDescription(description, "offer", config.allowPrivate);
+      } catch {
+        return { offer, refused: "description" };
+      }
+      if (free === 0) return { offer, refused: "busy" };
+      free -= 1;
+      return this.#openLane(match, offer, checked, gateway, config);
+    });
+    this.#forgetIfEmpty(match);
+    this.#onChange();
+    return await Promise.all(answers);
+  }
+
+  /** The reader went away: undoes the lanes of a match that are not open. */
+  cancel(match: string): void {
+    for (const lane of this.#matches.get(match) ?? []) {
+      if (!lane.open) lane.close();
+    }
+  }
+
+  /** Closes all at once; nothing is left when this returns, and no further match is taken. */
+  close(): void {
+    this.#closed = true;
+    for (const lane of [...this.#matches.values()].flatMap((lanes) => [...lanes])) lane.abort();
+    for (const lane of this.#leaving) lane.abort();
+  }
+
+  async #openLane(match: string, offer: number, description: LaneDescription, gateway: string, config: OperatorConfig): Promise<Answer> {
+    let lane: Lane | undefined;
+    try {
+      const made = new Lane({
+        gateway,
+        stun: config.stun,
+        allowPrivate: config.allowPrivate,
+        transports: this.#transports,
+        limits: this.#limits,
+        onOpen: this.#onChange,
+        onEnd: () => this.#laneEnded(match, made),
+        onGone: () => this.#leaving.delete(made),
+      });
+      lane = made;
+      this.#matches.get(match)?.add(lane);
+      return { offer, answer: await lane.answer(description) };
+    } catch {
+      lane?.close();
+      return { offer, refused: "failed" };
+    }
+  }
+
+  #laneEnded(match: string, lane: Lane): void {
+    this.#matches.get(match)?.delete(lane);
+    this.#leaving.add(lane);
+    this.#doneUp += lane.bytesUp;
+    this.#doneDown += lane.bytesDown;
+    this.#forgetIfEmpty(match);
+    this.#onChange();
+  }
+
+  #forgetIfEmpty(match: string): void {
+    if (this.#matches.get(match)?.size === 0) this.#matches.delete(match);
+  }
+}

@@ -1,0 +1,210 @@
+/** The hop to the broker: config, one WebSocket, matches in and answers out, and coming back after every loss. */
+
+import { backoffMs } from "./backoff.js";
+import type { Bridge } from "./bridge.js";
+import { LIMITS, type Limits } from "./limits.js";
+import type { BrokerPhase, Reason } from "./states.js";
+import { parseConfig, parseDown, type ErrorCode, type OperatorConfig, type Up } from "./wire/messages.js";
+
+/** What the browser gives; tests bring their own. */
+export interface Net {
+  fetch(url: string, init: RequestInit): Promise<Response>;
+  socket(url: string): WebSocket;
+  online(): boolean;
+  random(): number;
+  /** Milliseconds, for telling sleep from waiting. */
+  now(): number;
+}
+
+export const BROWSER_NET: Net = {
+  fetch: (url, init) => fetch(url, init),
+  socket: (url) => new WebSocket(url),
+  online: () => navigator.onLine,
+  random: () => Math.random(),
+  now: () => Date.now(),
+};
+
+const REASONS: Readonly<Record<ErrorCode, Reason>> = {
+  full: "full",
+  limited: "full",
+  version: "version",
+  malformed: "protocol",
+};
+
+type Timer = ReturnType<typeof setTimeout>;
+
+export class BrokerClient {
+  readonly #operator: string;
+  readonly #bridge: Bridge;
+  readonly #net: Net;
+  readonly #limits: Limits;
+  readonly #onPhase: (phase: BrokerPhase) => void;
+  #attempt: AbortController | undefined;
+  #socket: WebSocket | undefined;
+  #config: OperatorConfig | undefined;
+  #timer: Timer | undefined;
+  #sleepTimer: ReturnType<typeof setInterval> | undefined;
+  #failures = 0;
+  #readyAt: number | undefined;
+  #toldRoom = "";
+  #complaint: Reason = "";
+  #stopped = false;
+
+  /** @param operator Base URL of the operator, without a slash at its end. */
+  constructor(operator: string, bridge: Bridge, onPhase: (phase: BrokerPhase) => void, net: Net, limits: Limits = LIMITS) {
+    this.#operator = operator;
+    this.#bridge = bridge;
+    this.#onPhase = onPhase;
+    this.#net = net;
+    this.#limits = limits;
+  }
+
+  /** Connects, and reconnects until `stop`. */
+  start(): void {
+    this.#onPhase({ phase: "connecting" });
+    void this.#connect();
+  }
+
+  /** Nothing of it is left when this returns. */
+  stop(): void {
+    this.#stopped = true;
+    this.#drop();
+  }
+
+  /** The network or the computer has come back: what looks connected may be dead, so start anew. */
+  reconnectNow(): void {
+    if (this.#stopped) return;
+    this.#failures = 0;
+    this.#drop();
+    void this.#connect();
+  }
+
+  /** The network went away: lanes may live on, the broker's connection is not worth waiting for. */
+  networkLost(): void {
+    if (!this.#stopped) this.#lost("offline");
+  }
+
+  /** Tells the broker how much room there is, if it has changed. */
+  tellRoom(): void {
+    if (this.#readyAt === undefined) return;
+    const room = this.#bridge.room;
+    const told = `${room.free}/${room.readers}`;
+    if (told === this.#toldRoom) return;
+    this.#toldRoom = told;
+    this.#send({ type: "capacity", free: room.free, readers: room.readers });
+  }
+
+  async #connect(): Promise<void> {
+    const attempt = new AbortController();
+    this.#attempt = attempt;
+    this.#complaint = "";
+    this.#timer = setTimeout(() => this.#lost("unreachable"), this.#limits.connectTimeoutMs);
+    try {
+      const config = await this.#fetchConfig(attempt.signal);
+      if (attempt.signal.aborted) return;
+      this.#config = config;
+      this.#openSocket(config);
+    } catch (error) {
+      if (!attempt.signal.aborted) this.#lost(error instanceof Error && error.name === "SignallingError" ? "protocol" : "unreachable");
+    }
+  }
+
+  async #fetchConfig(signal: AbortSignal): Promise<OperatorConfig> {
+    const response = await this.#net.fetch(`${this.#operator}/v1/config`, {
+      credentials: "omit",
+      cache: "no-store",
+      referrerPolicy: "no-referrer",
+      signal,
+    });
+    if (!response.ok) throw new Error("The operator did not give its config.");
+    return parseConfig(await response.text(), this.#operator);
+  }
+
+  #openSocket(config: OperatorConfig): void {
+    const socket = this.#net.socket(config.bridgeSocket);
+    this.#socket = socket;
+    socket.onopen = () => {
+      const { capacity, maxReaders: readers } = this.#bridge;
+      this.#send({ type: "hello", v: 1, client: "page", nat: "unknown", capacity, readers });
+      this.#toldRoom = `${capacity}/${readers}`;
+    };
+    socket.onmessage = (event: MessageEvent<unknown>) => this.#receive(event.data);
+    socket.onclose = () => this.#lost(this.#complaint || "unreachable");
+  }
+
+  #receive(data: unknown): void {
+    let message;
+    try {
+      message = parseDown(data);
+    } catch {
+      return this.#lost("protocol");
+    }
+    switch (message.type) {
+      case "ready":
+        return this.#ready();
+      case "match":
+        return void this.#answer(message);
+      case "cancel":
+        return this.#bridge.cancel(message.match);
+      case "error":
+        this.#complaint = REASONS[message.code];
+        return;
+      case "unknown":
+        return;
+    }
+  }
+
+  #ready(): void {
+    clearTimeout(this.#timer);
+    this.#readyAt = this.#net.now();
+    this.#watchSleep();
+    this.#onPhase({ phase: "ready" });
+    this.tellRoom();
+  }
+
+  async #answer(match: Parameters<Bridge["take"]>[0]): Promise<void> {
+    const socket = this.#socket;
+    const config = this.#config;
+    if (!config) return;
+    const answers = await this.#bridge.take(match, config);
+    // A broker that came back does not know the matches of before.
+    if (socket !== this.#socket || !this.#send({ type: "answers", match: match.match, answers })) this.#bridge.cancel(match.match);
+  }
+
+  #send(message: Up): boolean {
+    if (this.#socket?.readyState !== 1) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  #watchSleep(): void {
+    let last = this.#net.now();
+    clearInterval(this.#sleepTimer);
+    this.#sleepTimer = setInterval(() => {
+      const now = this.#net.now();
+      const slept = now - last > this.#limits.sleepGapMs;
+      last = now;
+      if (slept) this.reconnectNow();
+    }, this.#limits.sleepCheckMs);
+  }
+
+  #lost(reason: Reason): void {
+    const steady = this.#readyAt !== undefined && this.#net.now() - this.#readyAt >= this.#limits.steadyMs;
+    this.#failures = steady ? 1 : this.#failures + 1;
+    this.#drop();
+    this.#timer = setTimeout(() => void this.#connect(), backoffMs(this.#failures, this.#net.random(), this.#limits));
+    this.#onPhase({ phase: "lost", reason: this.#net.online() ? reason : "offline" });
+  }
+
+  #drop(): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#sleepTimer);
+    this.#attempt?.abort();
+    this.#readyAt = undefined;
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (!socket) return;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+}

@@ -1,0 +1,41 @@
+/** What the switch shows, derived from what is going on. Pure. */
+
+export type State = "off" | "connecting" | "waiting" | "helping" | "paused" | "unsupported" | "error";
+
+/** Why it is `paused`, `unsupported` or `error`; empty in the other states. */
+export type Reason = "" | "offline" | "hidden" | "browser" | "operator" | "unreachable" | "full" | "version" | "protocol";
+
+export type BrokerPhase =
+  | { readonly phase: "connecting" }
+  | { readonly phase: "ready" }
+  | { readonly phase: "lost"; readonly reason: Reason };
+
+export interface Situation {
+  readonly on: boolean;
+  readonly supported: boolean;
+  /** Why nothing may be done just now. */
+  readonly pause: Reason;
+  readonly broker: BrokerPhase;
+  readonly openLanes: number;
+}
+
+export interface Shown {
+  readonly state: State;
+  readonly reason: Reason;
+}
+
+export function shown({ on, supported, pause, broker, openLanes }: Situation): Shown {
+  if (!supported) return { state: "unsupported", reason: "browser" };
+  if (!on) return { state: "off", reason: "" };
+  if (pause !== "") return { state: "paused", reason: pause };
+  // Lanes do not need the broker: whoever is being helped goes on being helped while it is away.
+  if (openLanes > 0) return { state: "helping", reason: "" };
+  switch (broker.phase) {
+    case "ready":
+      return { state: "waiting", reason: "" };
+    case "connecting":
+      return { state: "connecting", reason: "" };
+    case "lost":
+      return { state: broker.reason === "offline" ? "paused" : "error", reason: broker.reason };
+  }
+}
