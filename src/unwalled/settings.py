@@ -126,12 +126,17 @@ class SignallingLimits:
     max_candidates: int = 24
     max_sdp_bytes: int = 16 * KIB
     max_doors: int = 8
+    """In one invite; each costs characters in a link that people type and scan."""
     max_stun_urls: int = 8
+    """In an invite, a key bundle or a bridge's configuration."""
     max_url_chars: int = 512
+    """Of a door, a STUN server, a gateway or a bridge socket."""
     max_invite_chars: int = 16 * KIB
     """A pasted text that is longer is no invite, whatever it holds."""
     max_avoid: int = 64
+    """Bridges that a reader asks not to get again."""
     max_reports: int = 64
+    """Bridges that a reader reports on in one request."""
     max_lane_count: int = 4096
     """The largest capacity (in lanes or readers) that a bridge may claim."""
     pad_bytes: int = 1 * KIB
@@ -143,6 +148,7 @@ class SignallingLimits:
     proved_door_fallback_s: float = 12.0
     """The same for a door that has worked before: the broker is probably waiting for a bridge."""
     door_connect_timeout_s: float = 10.0
+    """For TCP and TLS to a door; past it the door counts as unreachable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +162,7 @@ class BrokerLimits:
     answer_grace_s: float = 2.0
     """Once one bridge has answered, how much longer the others may hold the reader up."""
     max_bridges: int = 20_000
+    """Waiting bridges; one more is told that the broker is full."""
     max_requests: int = 2_000
     """Readers' requests in progress, waiting ones included; past it a request gets 503."""
     body_timeout_s: float = 10.0
@@ -163,10 +170,13 @@ class BrokerLimits:
     send_timeout_s: float = 10.0
     """For a bridge to take a message off its socket; past it the bridge is dropped."""
     ping_s: float = 20.0
+    """Between pings on a bridge's socket: below the 30 s or more of idle timers in NATs and proxies."""
     bridge_silence_s: float = 40.0
     """A bridge that sent nothing, not even a pong, for so long is dropped."""
     bridge_messages_per_s: float = 20.0
+    """Messages of one bridge on average; past the burst it is dropped."""
     bridge_message_burst: float = 200.0
+    """Messages of one bridge at once."""
     default_spread: int = 4
     """Bridges for a reader who leaves the choice to the broker."""
     candidates: int = 256
@@ -174,6 +184,7 @@ class BrokerLimits:
     aside_first_s: float = 10.0
     """How long a bridge is put aside after its first failure; doubles with each further one."""
     aside_max_s: float = 1800.0
+    """The longest time that a bridge is put aside, and how much longer its network is remembered."""
     aside_busy_s: float = 2.0
     """How long a bridge that said "busy" is left alone, unless it tells its capacity before."""
     remembered_networks: int = 10_000
@@ -181,6 +192,7 @@ class BrokerLimits:
     reports_per_invite: int = 32
     """Bridges that the holders of one invite may cast doubt on within ``report_window_s``."""
     report_window_s: float = 600.0
+    """After it an invite may cast as many doubts again."""
     doubters: int = 8
     """Invites whose doubt about one bridge is remembered."""
     served_invites: int = 64
@@ -188,32 +200,43 @@ class BrokerLimits:
     pending_per_bridge: int = 32
     """Matches that a bridge may owe an answer to."""
     max_reservations: int = 40_000
+    """Matches under way, over all bridges."""
     replay_s: float = 600.0
+    """How long a request is remembered, so that a copy of it gets 409."""
     max_replays: int = 200_000
     """Requests remembered against replay. When full, new requests get 503 rather than the oldest be forgotten."""
     ticket_s: float = 86_400.0
     """How long a gateway's word about a lane still finds its bridge."""
     max_tickets: int = 200_000
+    """Tickets remembered; the oldest are forgotten first."""
     limiter_entries: int = 65_536
     """Address prefixes or invites that a limiter remembers; the longest unused are forgotten first."""
     matches_per_s: float = 5.0
     """For each /24 or /48; burst below. A mobile operator may put thousands of readers behind one."""
     match_burst: float = 100.0
+    """Requests at once for each /24 or /48."""
     wide_matches_per_s: float = 50.0
     """For each /16 or /32."""
     wide_match_burst: float = 1000.0
+    """Requests at once for each /16 or /32."""
     invite_matches_per_s: float = 10.0
+    """Requests for each invite, which a community may share."""
     invite_match_burst: float = 200.0
+    """Requests at once for each invite."""
     joins_per_s: float = 5.0
     """Bridges' connections for each /24 or /48."""
     join_burst: float = 200.0
+    """Bridges' connections at once for each /24 or /48: a school may stand behind one."""
     wide_joins_per_s: float = 50.0
+    """Bridges' connections for each /16 or /32."""
     wide_join_burst: float = 2000.0
+    """The same at once."""
     retry_no_bridge_s: float = 5.0
     """When a reader is told to ask again after ``no_bridge``."""
     max_invites: int = 10_000
     """Invites in the operator's book that have not expired."""
     max_label_chars: int = 100
+    """Of an invite's label in the operator's book."""
 
 
 @dataclass(frozen=True, slots=True)

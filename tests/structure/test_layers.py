@@ -8,7 +8,7 @@ from tests.structure.source import ROOT, Module, imports, modules
 
 # Each layer may import from itself and from those above it in this list.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"settings", "errors", "privacy", "clock"}),
+    frozenset({"settings", "errors", "privacy", "clock", "datafolder"}),
     frozenset({"wire", "crypto"}),
     frozenset({"session"}),
     frozenset({"lanes", "tunnel", "signaling", "tasks"}),

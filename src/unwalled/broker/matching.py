@@ -1,0 +1,331 @@
+"""Which waiting bridge gets which of a reader's offers. Pure: time and randomness come in from outside.
+
+How a bridge is chosen, the first rule that tells two apart decides:
+
+1. Only bridges that fit: the two NATs can meet, lanes and readers are free, the reader did not ask to avoid it, and
+   it is not put aside.
+2. NAT class, in the reader's order (``_NAT_ORDER``). A reader without a NAT in its way takes the bridges that few
+   others can use, so that the best ones stay for readers behind a restricted NAT.
+3. A bridge in a network from which this reader has none yet.
+4. Room for a whole share of the offers.
+5. The least used, as a share of its capacity; doubt of readers counts a little against it.
+6. The one heard of last, and then chance.
+
+A bridge that fails is put aside, each time for twice as long; leaving and coming back does not wash that off. The
+gateway's word is trusted. A reader's word only moves a bridge back in the order, never out of it, is heard only from
+who was matched with that bridge, and each invite can spend only so many.
+
+Room is counted in lanes and in readers: what the bridge said last, less what was answered since, less what is
+reserved. A reservation holds room from the offer to its ``settle``.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+from unwalled.settings import BROKER, BrokerLimits
+from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
+
+_NAT_ORDER = {
+    Nat.RESTRICTED: (Nat.UNRESTRICTED, Nat.UNKNOWN),
+    Nat.UNKNOWN: (Nat.UNRESTRICTED, Nat.UNKNOWN, Nat.RESTRICTED),
+    Nat.UNRESTRICTED: (Nat.RESTRICTED, Nat.UNKNOWN, Nat.UNRESTRICTED),
+}
+_DOUBT_WEIGHT = 0.25
+_BAD_FAILURES = 4
+_FAULTS = frozenset((Refusal.GATEWAY, Refusal.FAILED))
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingBridge:
+    """A bridge as it came in. ``name`` and ``network`` are opaque; ``capacity`` counts lanes."""
+
+    name: str
+    network: str
+    client: Client
+    nat: Nat
+    capacity: int
+    readers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a reader asks for. ``offers`` are the indexes still to be placed; ``spread`` 0 = the broker's choice."""
+
+    nat: Nat
+    offers: tuple[int, ...]
+    spread: int = 0
+    avoid: frozenset[str] = frozenset()
+    invite: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Room held at one bridge for these offers, until it is settled. ``match`` names it."""
+
+    match: str
+    bridge: str
+    network: str
+    offers: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a reservation: lanes answered, reasons of refusals, and whether the bridge said nothing at all."""
+
+    answered: int = 0
+    refusals: frozenset[Refusal] = frozenset()
+    silent: bool = False
+
+
+@dataclass(slots=True)
+class _Bridge:
+    about: WaitingBridge
+    free: int
+    free_readers: int
+    heard_at: float
+    reserved: int = 0
+    pending: int = 0
+    failures: int = 0
+    aside_until: float = 0.0
+    busy_until: float = 0.0
+    served: deque[bytes] = field(default_factory=deque)
+    doubters: set[bytes] = field(default_factory=set)
+    slot: int = -1
+
+    @property
+    def room(self) -> int:
+        if self.free_readers <= self.pending:
+            return 0
+        return max(0, self.free - self.reserved)
+
+    @property
+    def used(self) -> float:
+        capacity = max(1, self.about.capacity)
+        return 1.0 - min(self.room, capacity) / capacity + _DOUBT_WEIGHT * len(self.doubters)
+
+    def is_aside(self, now: float) -> bool:
+        return now < self.aside_until or now < self.busy_until
+
+
+class _Pool:
+    """The bridges of one NAT class that have room; a draw and a removal take the same time for any size."""
+
+    def __init__(self) -> None:
+        self._bridges: list[_Bridge] = []
+
+    def file(self, bridge: _Bridge, has_room: bool) -> None:
+        if has_room and bridge.slot < 0:
+            bridge.slot = len(self._bridges)
+            self._bridges.append(bridge)
+        elif not has_room and bridge.slot >= 0:
+            last = self._bridges.pop()
+            if last is not bridge:
+                self._bridges[bridge.slot] = last
+                last.slot = bridge.slot
+            bridge.slot = -1
+
+    def draw(self, count: int, rng: Random) -> list[_Bridge]:
+        return self._bridges if len(self._bridges) <= count else rng.sample(self._bridges, count)
+
+    def all(self) -> list[_Bridge]:
+        return self._bridges
+
+
+class Matching:
+    """The table of waiting bridges and open reservations. Every table is bounded by ``limits``."""
+
+    def __init__(self, rng: Random, limits: BrokerLimits = BROKER) -> None:
+        self._rng = rng
+        self._limits = limits
+        self._bridges: dict[str, _Bridge] = {}
+        self._pools = {nat: _Pool() for nat in Nat}
+        self._reservations: dict[str, tuple[Reservation, bytes]] = {}
+        self._networks: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._budgets: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._bridges)
+
+    def waiting(self) -> int:
+        """Bridges that have room; some of them may be put aside for now."""
+        return sum(len(pool.all()) for pool in self._pools.values())
+
+    def join(self, about: WaitingBridge, now: float) -> bool:
+        """Takes a bridge in; False when the table is full. A name must not be there twice."""
+        if len(self._bridges) >= self._limits.max_bridges or about.name in self._bridges:
+            return False
+        bridge = _Bridge(about, about.capacity, about.readers, now, served=deque(maxlen=self._limits.served_invites))
+        failures, until = self._networks.get(about.network, (0, 0.0))
+        if now < until + self._limits.aside_max_s:
+            bridge.failures, bridge.aside_until = failures, until
+        self._bridges[about.name] = bridge
+        self._file(bridge)
+        return True
+
+    def leave(self, name: str) -> None:
+        """Forgets a bridge and its reservations; remembers its network when it had failed."""
+        bridge = self._bridges.pop(name, None)
+        if bridge is None:
+            return
+        self._pools[bridge.about.nat].file(bridge, False)
+        if bridge.pending:
+            for match in [match for match, (held, _) in self._reservations.items() if held.bridge == name]:
+                del self._reservations[match]
+        if bridge.failures:
+            self._networks[bridge.about.network] = (bridge.failures, bridge.aside_until)
+            self._networks.move_to_end(bridge.about.network)
+            if len(self._networks) > self._limits.remembered_networks:
+                self._networks.popitem(last=False)
+
+    def set_free(self, name: str, free: int, readers: int, now: float) -> None:
+        """What the bridge says it could take now, lanes of answered matches taken off."""
+        bridge = self._bridges.get(name)
+        if bridge is not None:
+            bridge.free, bridge.free_readers, bridge.heard_at = free, readers, now
+            bridge.busy_until = 0.0
+            self._file(bridge)
+
+    def reserve(self, wanted: Wanted, now: float) -> list[Reservation]:
+        """Places as many offers as it can, each on one bridge; an empty list when there is no fitting bridge."""
+        if len(self._reservations) + len(wanted.offers) > self._limits.max_reservations:
+            return []
+        picked = self._pick(wanted, now)
+        shares: list[list[int]] = [[] for _ in picked]
+        rooms = [bridge.room for bridge in picked]
+        offers = deque(wanted.offers)
+        while offers and any(rooms):
+            for index, share in enumerate(shares):
+                if offers and rooms[index]:
+                    share.append(offers.popleft())
+                    rooms[index] -= 1
+        return [self._hold(bridge, tuple(share), wanted.invite) for bridge, share in zip(picked, shares, strict=True)]
+
+    def settle(self, match: str, outcome: Outcome, now: float) -> None:
+        """Gives the held room back, less the answered lanes. An unknown match (the bridge left) does nothing."""
+        held = self._reservations.pop(match, None)
+        if held is None:
+            return
+        reservation, invite = held
+        bridge = self._bridges[reservation.bridge]
+        bridge.reserved -= len(reservation.offers)
+        bridge.pending -= 1
+        if outcome.answered:
+            bridge.heard_at = now
+            bridge.free = max(0, bridge.free - outcome.answered)
+            bridge.free_readers = max(0, bridge.free_readers - 1)
+            if invite not in bridge.served:
+                bridge.served.append(invite)
+        if outcome.silent or outcome.refusals & _FAULTS:
+            self._fail(bridge, 1, now)
+        elif Refusal.BUSY in outcome.refusals:
+            bridge.busy_until = now + self._limits.aside_busy_s
+        self._file(bridge)
+
+    def gateway_reported(self, name: str, verdict: Verdict, now: float) -> None:
+        """The gateway's word about a lane of this bridge. It ends or begins a time aside."""
+        bridge = self._bridges.get(name)
+        if bridge is None:
+            return
+        if verdict is Verdict.GOOD:
+            bridge.failures, bridge.aside_until = 0, 0.0
+            bridge.doubters.clear()
+        else:
+            self._fail(bridge, _BAD_FAILURES if verdict is Verdict.BAD else 1, now)
+
+    def reader_reported(self, invite: bytes, reports: Iterable[Report], now: float) -> None:
+        """Readers' words; see the module's head for how little they weigh. ``good`` takes one's own doubt back."""
+        for report in reports:
+            bridge = self._bridges.get(report.bridge)
+            if bridge is None or invite not in bridge.served:
+                continue
+            if report.verdict is Verdict.GOOD:
+                bridge.doubters.discard(invite)
+            elif (
+                invite not in bridge.doubters
+                and len(bridge.doubters) < self._limits.doubters
+                and self._spend(invite, now)
+            ):
+                bridge.doubters.add(invite)
+
+    def _pick(self, wanted: Wanted, now: float) -> list[_Bridge]:
+        count = len(wanted.offers)
+        least = min(count, wanted.spread or self._limits.default_spread)
+        most = least if wanted.spread else count
+        share = -(-count // max(1, least))
+        picked: list[_Bridge] = []
+        for nat in _NAT_ORDER[wanted.nat]:
+            ranked = self._ranked(nat, wanted.avoid, most, share, now)
+            networks = {bridge.about.network for bridge in picked}
+            repeated: list[_Bridge] = []
+            for bridge in ranked:
+                if _is_enough(picked, least, most, count):
+                    return picked
+                if bridge.about.network in networks:
+                    repeated.append(bridge)
+                else:
+                    networks.add(bridge.about.network)
+                    picked.append(bridge)
+            for bridge in repeated:
+                if _is_enough(picked, least, most, count):
+                    return picked
+                picked.append(bridge)
+        return picked
+
+    def _ranked(self, nat: Nat, avoid: frozenset[str], wanted: int, share: int, now: float) -> list[_Bridge]:
+        pool = self._pools[nat]
+        drawn = pool.draw(self._limits.candidates, self._rng)
+        fitting = _fitting(drawn, avoid, now)
+        if len(fitting) < wanted and len(drawn) < len(pool.all()):
+            fitting = _fitting(pool.all(), avoid, now)
+        keys = {
+            bridge.about.name: (bridge.room < share, bridge.used, -bridge.heard_at, self._rng.random())
+            for bridge in fitting
+        }
+        return sorted(fitting, key=lambda bridge: keys[bridge.about.name])
+
+    def _hold(self, bridge: _Bridge, offers: tuple[int, ...], invite: bytes) -> Reservation:
+        reservation = Reservation(f"{self._rng.getrandbits(96):024x}", bridge.about.name, bridge.about.network, offers)
+        self._reservations[reservation.match] = (reservation, invite)
+        bridge.reserved += len(offers)
+        bridge.pending += 1
+        self._file(bridge)
+        return reservation
+
+    def _file(self, bridge: _Bridge) -> None:
+        has_room = bridge.room > 0 and bridge.pending < self._limits.pending_per_bridge
+        self._pools[bridge.about.nat].file(bridge, has_room)
+
+    def _fail(self, bridge: _Bridge, weight: int, now: float) -> None:
+        if now < bridge.aside_until:
+            # Several lanes of one match die together; that is one failure.
+            return
+        bridge.failures += weight
+        # Past this the doubling has long reached its bound, and a float would overflow.
+        exponent = min(bridge.failures - 1, 30)
+        bridge.aside_until = now + min(self._limits.aside_max_s, self._limits.aside_first_s * 2.0**exponent)
+
+    def _spend(self, invite: bytes, now: float) -> bool:
+        since, spent = self._budgets.get(invite, (now, 0))
+        if now - since >= self._limits.report_window_s:
+            since, spent = now, 0
+        if spent >= self._limits.reports_per_invite:
+            return False
+        self._budgets[invite] = (since, spent + 1)
+        self._budgets.move_to_end(invite)
+        if len(self._budgets) > self._limits.limiter_entries:
+            self._budgets.popitem(last=False)
+        return True
+
+
+def _is_enough(picked: list[_Bridge], least: int, most: int, count: int) -> bool:
+    if len(picked) >= most:
+        return True
+    return len(picked) >= least and sum(bridge.room for bridge in picked) >= count
+
+
+def _fitting(bridges: list[_Bridge], avoid: frozenset[str], now: float) -> list[_Bridge]:
+    return [bridge for bridge in bridges if bridge.about.name not in avoid and not bridge.is_aside(now)]

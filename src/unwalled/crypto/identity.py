@@ -1,0 +1,200 @@
+"""The operator's keys, the data folder that keeps them, and the signed key bundle that brings them to readers.
+
+Key bundle (docs/protocol/invite.md)::
+
+    signature   64   Ed25519 by the identity over "unwalled/1 keys" ‖ body
+    body             MessagePack array: version (1), sequence (u64), gateway key (bin 1216),
+                     not after (u64, seconds since 1970, 0 = never), array of STUN URLs
+
+Data folder: ``keys.msgpack``, a MessagePack array of version (1), sequence, identity seed (32), broker seed (32),
+gateway seed (96) and invite key (32). It is made once and never overwritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from unwalled.crypto.hpke import (
+    POST_QUANTUM_KEY_BYTES,
+    SEED_BYTES,
+    ClassicalPrivateKey,
+    PostQuantumPrivateKey,
+    sha256,
+)
+from unwalled.crypto.tokens import KEY_BYTES
+from unwalled.datafolder import create_private, damaged, make_private_folder, read_private
+from unwalled.errors import CryptoError
+from unwalled.settings import SIGNALLING
+
+RandomBytes = Callable[[int], bytes]
+"""Gives as many random bytes as it is asked for; ``os.urandom`` outside of tests."""
+
+KEYS_FILE = "keys.msgpack"
+IDENTITY_BYTES = 32
+SIGNATURE_BYTES = 64
+BUNDLE_HASH_BYTES = 8
+_VERSION = 1
+_MAX_FILE_BYTES = 4096
+_CONTEXT = b"unwalled/1 keys"
+
+_Seed = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+_U64 = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
+class _KeysFile(msgspec.Struct, array_like=True, frozen=True):
+    version: int
+    sequence: _U64
+    identity_seed: _Seed
+    broker_seed: _Seed
+    gateway_seed: Annotated[bytes, msgspec.Meta(min_length=SEED_BYTES, max_length=SEED_BYTES)]
+    invite_key: Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
+
+
+class _BundleBody(msgspec.Struct, array_like=True, frozen=True):
+    version: int
+    sequence: _U64
+    gateway_key: Annotated[bytes, msgspec.Meta(min_length=POST_QUANTUM_KEY_BYTES, max_length=POST_QUANTUM_KEY_BYTES)]
+    not_after_s: _U64
+    stun: Annotated[
+        list[Annotated[str, msgspec.Meta(max_length=SIGNALLING.max_url_chars)]],
+        msgspec.Meta(max_length=SIGNALLING.max_stun_urls),
+    ]
+
+
+class BundleExpired(CryptoError):
+    """The operator's signature is right, but the bundle's last day is over."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class KeyBundle:
+    """What the operator signed for its readers: where a session's first message is sealed to. Public."""
+
+    sequence: int
+    gateway_key: bytes
+    not_after_s: int
+    stun: tuple[str, ...]
+    encoded: bytes
+    """Signature and body, as they travel."""
+
+    def __repr__(self) -> str:
+        return f"KeyBundle(sequence={self.sequence})"
+
+    @property
+    def short_hash(self) -> bytes:
+        """The first 8 bytes of the SHA-256 of the whole bundle; a request names the held bundle by it."""
+        return sha256(self.encoded)[:BUNDLE_HASH_BYTES]
+
+    @classmethod
+    def verify(cls, encoded: bytes, identity: bytes, now_wall_s: float) -> KeyBundle:
+        """Reads a bundle that ``identity`` (Ed25519, 32 bytes) signed.
+
+        Raises BundleExpired when its date is over, and CryptoError when it is not the operator's or cannot be read.
+        """
+        signature, body = encoded[:SIGNATURE_BYTES], encoded[SIGNATURE_BYTES:]
+        try:
+            Ed25519PublicKey.from_public_bytes(identity).verify(signature, _CONTEXT + body)
+            fields = msgspec.msgpack.decode(body, type=_BundleBody)
+        except (InvalidSignature, ValueError, msgspec.MsgspecError):
+            raise CryptoError("The gateway's key is not signed by the operator of the invite.") from None
+        if fields.version != _VERSION:
+            raise CryptoError("The gateway's key is of a newer version.", "Install a newer Unwalled.")
+        if fields.not_after_s and fields.not_after_s <= now_wall_s:
+            raise BundleExpired(
+                "The gateway's key is out of date.", "Check this computer's clock, or ask the operator."
+            )
+        return cls(fields.sequence, fields.gateway_key, fields.not_after_s, tuple(fields.stun), encoded)
+
+
+def newest(held: KeyBundle | None, received: KeyBundle) -> KeyBundle:
+    """The bundle to go on with. Raises CryptoError when the received one is older than the one held.
+
+    So an old key that was stolen after its replacement cannot be brought back by whoever holds it.
+    """
+    if held is not None and received.sequence < held.sequence:
+        raise CryptoError("The broker sent an older gateway key than it sent before.")
+    return received
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OperatorKeys:
+    """All secrets of an operator. Its repr shows nothing."""
+
+    sequence: int
+    """Of the key bundle; grows when the gateway's key is renewed."""
+    identity_seed: bytes
+    broker_seed: bytes
+    gateway_seed: bytes
+    invite_key: bytes
+
+    def __repr__(self) -> str:
+        return "OperatorKeys(…)"
+
+    @classmethod
+    def make(cls, random_bytes: RandomBytes) -> OperatorKeys:
+        """New keys."""
+        return cls(1, random_bytes(32), random_bytes(32), random_bytes(SEED_BYTES), random_bytes(KEY_BYTES))
+
+    @classmethod
+    def load_or_make(cls, folder: Path, random_bytes: RandomBytes) -> OperatorKeys:
+        """The keys of a data folder, made on the first start. Of two first starts at once both get the same keys.
+
+        Raises ConfigurationError when the file is damaged or others may read it; it is left as it is.
+        """
+        make_private_folder(folder)
+        held = cls.load(folder)
+        if held is not None:
+            return held
+        made = cls.make(random_bytes)
+        if create_private(folder / KEYS_FILE, made._encode()):
+            return made
+        other = cls.load(folder)
+        if other is None:
+            raise damaged(folder / KEYS_FILE)
+        return other
+
+    @classmethod
+    def load(cls, folder: Path) -> OperatorKeys | None:
+        """The keys of a data folder, or None when it has none. Raises ConfigurationError as above."""
+        path = folder / KEYS_FILE
+        content = read_private(path, _MAX_FILE_BYTES)
+        if content is None:
+            return None
+        try:
+            fields = msgspec.msgpack.decode(content, type=_KeysFile)
+        except msgspec.MsgspecError:
+            raise damaged(path) from None
+        if fields.version != _VERSION:
+            raise damaged(path)
+        return cls(fields.sequence, fields.identity_seed, fields.broker_seed, fields.gateway_seed, fields.invite_key)
+
+    @property
+    def identity(self) -> bytes:
+        """The Ed25519 public key (32 bytes) that stands in invites."""
+        return Ed25519PrivateKey.from_private_bytes(self.identity_seed).public_key().public_bytes_raw()
+
+    def broker_key(self) -> ClassicalPrivateKey:
+        """The key to which readers seal their requests; ``.public`` stands in invites."""
+        return ClassicalPrivateKey(self.broker_seed)
+
+    def gateway_key(self) -> PostQuantumPrivateKey:
+        """The key to which readers seal a session's hello; ``.public`` stands in the bundle."""
+        return PostQuantumPrivateKey(self.gateway_seed)
+
+    def bundle(self, stun: Sequence[str], not_after_s: int = 0) -> KeyBundle:
+        """The signed bundle. Ed25519 is deterministic, so that equal keys and STUN lists make equal bytes."""
+        public = self.gateway_key().public
+        body = msgspec.msgpack.encode(_BundleBody(_VERSION, self.sequence, public, not_after_s, list(stun)))
+        signature = Ed25519PrivateKey.from_private_bytes(self.identity_seed).sign(_CONTEXT + body)
+        return KeyBundle(self.sequence, public, not_after_s, tuple(stun), signature + body)
+
+    def _encode(self) -> bytes:
+        return msgspec.msgpack.encode(
+            _KeysFile(_VERSION, self.sequence, self.identity_seed, self.broker_seed, self.gateway_seed, self.invite_key)
+        )
