@@ -570,7 +570,9 @@ class StreamTable:
 
     def _grow(self, stream: _Stream, now: float) -> None:
         receiving = stream.receiving
-        if receiving.final is not None or receiving.limit - receiving.consumed >= receiving.window // 2:
+        if receiving.final is not None and receiving.limit >= receiving.final:
+            return
+        if receiving.limit - receiving.consumed >= receiving.window // 2:
             return
         if now - receiving.updated_at < max(4 * self.round_trip_s, _UPDATE_FLOOR_S):
             receiving.window = min(2 * receiving.window, SESSION.max_stream_window_bytes)
@@ -602,7 +604,8 @@ class StreamTable:
     def _settle(self, stream: _Stream) -> None:
         """Forgets a stream when both directions are over and nothing is owed."""
         sending, receiving = stream.sending, stream.receiving
-        if sending.ended and sending.owed == 0 and receiving.complete and not receiving.ready:
+        sent = sending.ended and sending.owed == 0 and sending.pending_bytes == 0
+        if sent and receiving.complete and not receiving.ready:
             del self._streams[stream.sid]
             self._closed.add(stream.sid)
             self._fair.remove(stream.sid)

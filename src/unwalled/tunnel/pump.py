@@ -104,6 +104,11 @@ class Pump:
         return len(self._lanes)
 
     @property
+    def stream_count(self) -> int:
+        """Streams and flows that somebody still holds."""
+        return len(self._streams) + len(self._flows)
+
+    @property
     def buffered_bytes(self) -> int:
         """Bytes that wait in the lanes' transports."""
         return sum(lane.buffered_bytes for lane in self._lanes.values())

@@ -1,0 +1,251 @@
+"""The pump and the gateway's hub over lanes in memory: everything real but the transports and the sites."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+
+import pytest
+
+from tests.support.memory_lane import MemoryLane, lane_pair
+from unwalled.crypto.hpke import PostQuantumPrivateKey
+from unwalled.errors import OpenFailed, StreamReset
+from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
+from unwalled.session.events import LeaveReason
+from unwalled.session.reader import ReaderSession
+from unwalled.tunnel.api import DatagramFlow, IncomingStream
+from unwalled.tunnel.pump import Pump
+from unwalled.tunnel.streams import TunnelFlow, TunnelStream
+from unwalled.wire.address import Target
+from unwalled.wire.codes import Code
+
+TOKEN = bytes(28)
+ECHO = Target.parse("echo.example", 7)
+
+
+class EchoHandler:
+    """Echoes streams and datagrams; refuses port 1 as a site that is closed would."""
+
+    async def handle_stream(self, stream: IncomingStream) -> None:
+        if stream.target.port == 1:
+            stream.reset(Code.CONNECTION_REFUSED)
+            return
+        stream.accept()
+        while data := await stream.read():
+            await stream.write(data)
+        await stream.finish()
+
+    async def handle_datagrams(self, flow: DatagramFlow) -> None:
+        while True:
+            target, payload = await flow.receive()
+            flow.send(target, payload)
+
+
+class Reader:
+    """A reader's pump, and what it told."""
+
+    def __init__(self, gateway_key: bytes, token: bytes = TOKEN) -> None:
+        loop = asyncio.get_running_loop()
+        self.session = ReaderSession(gateway_key, token, os.urandom, loop.time())
+        self.pump = Pump(self.session, self.session.core, self)
+        self.left: list[LeaveReason] = []
+        self.closed: asyncio.Future[Code] = loop.create_future()
+
+    def established(self) -> None: ...
+    def stream_opened(self, stream: TunnelStream) -> None: ...
+    def flow_opened(self, flow: TunnelFlow) -> None: ...
+
+    def lane_left(self, lane: int, reason: LeaveReason) -> None:
+        self.left.append(reason)
+
+    def session_closed(self, code: Code) -> None:
+        self.closed.set_result(code)
+
+    def add_lane(self, hub: SessionHub, ticket: str = "ticket") -> tuple[MemoryLane, MemoryLane]:
+        mine, theirs = lane_pair()
+        hub.take_lane(theirs, ticket)
+        key = self.session.lane_opened(self.pump.now())
+        mine.start(self.pump.attach(key, mine))
+        return mine, theirs
+
+
+class World:
+    """One gateway and what it heard of its lanes."""
+
+    def __init__(self, verdict: TokenVerdict = TokenVerdict.GOOD) -> None:
+        self.key = PostQuantumPrivateKey(os.urandom(96))
+        self.reports: list[tuple[str, LaneVerdict, int]] = []
+        self.hub = SessionHub(
+            self.key, lambda token: verdict, EchoHandler, os.urandom, lambda *report: self.reports.append(report)
+        )
+
+
+async def _echo(stream: TunnelStream, size: int) -> None:
+    data = os.urandom(size)
+    digest = hashlib.sha256()
+
+    async def send() -> None:
+        for at in range(0, size, 50_000):
+            await stream.write(data[at : at + 50_000])
+        await stream.finish()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send())
+        while got := await stream.read():
+            digest.update(got)
+    assert digest.digest() == hashlib.sha256(data).digest()
+
+
+def test_bytes_come_back_over_several_lanes_and_nothing_is_left_behind() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        for _ in range(3):
+            reader.add_lane(world.hub)
+        streams = [reader.pump.open_stream(ECHO) for _ in range(20)]
+        for stream in streams:
+            await stream.opened()
+        async with asyncio.TaskGroup() as group:
+            for stream in streams:
+                group.create_task(_echo(stream, 300_000))
+        while world.hub.task_count or reader.session.core.stream_count:
+            await asyncio.sleep(0.01)
+        assert reader.pump.stream_count == 0
+        reader.pump.close(Code.CANCELLED)
+        while world.hub.session_count:
+            await asyncio.sleep(0.01)
+        assert [verdict for _, verdict, _ in world.reports] == [LaneVerdict.GOOD] * 3
+
+    asyncio.run(main())
+
+
+def test_a_site_that_refuses_is_told_by_its_code() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        reader.add_lane(world.hub)
+        with pytest.raises(OpenFailed) as failed:
+            await reader.pump.open_stream(Target.parse("echo.example", 1)).opened()
+        assert failed.value.code is Code.CONNECTION_REFUSED
+
+    asyncio.run(main())
+
+
+def test_datagrams_come_back() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        reader.add_lane(world.hub)
+        flow = reader.pump.open_flow()
+        await flow.opened()
+        flow.send(ECHO, b"hello")
+        assert await flow.receive() == (ECHO, b"hello")
+        flow.close()
+        with pytest.raises(StreamReset):
+            await flow.receive()
+
+    asyncio.run(main())
+
+
+def test_a_lane_that_dies_in_mid_transfer_is_not_noticed() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        first, _ = reader.add_lane(world.hub)
+        reader.add_lane(world.hub)
+        stream = reader.pump.open_stream(ECHO)
+        await stream.opened()
+        echo = asyncio.create_task(_echo(stream, 4_000_000))
+        await asyncio.sleep(0.02)
+        first.close()
+        await echo
+        assert reader.left == [LeaveReason.CLOSED]
+
+    asyncio.run(main())
+
+
+def test_a_lane_that_changes_a_byte_is_left_and_reported_and_the_bytes_are_right() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        reader.add_lane(world.hub, "good")
+        bad, bad_gateway_end = reader.add_lane(world.hub, "bad")
+        stream = reader.pump.open_stream(ECHO)
+        await stream.opened()
+        bad.tamper = lambda message: [message[:-1] + bytes((message[-1] ^ 1,))]
+        await _echo(stream, 2_000_000)
+        assert ("bad", LaneVerdict.BAD) in [(ticket, verdict) for ticket, verdict, _ in world.reports]
+        assert bad.is_closed and bad_gateway_end.is_closed
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("verdict", [TokenVerdict.EXPIRED, TokenVerdict.REFUSED])
+def test_an_invite_that_is_not_good_gets_an_authentic_no(verdict: TokenVerdict) -> None:
+    async def main() -> None:
+        world = World(verdict)
+        reader = Reader(world.key.public)
+        reader.add_lane(world.hub)
+        assert await reader.closed is Code.NOT_ALLOWED
+        assert reader.session.refused is not None
+        assert world.hub.session_count == 0
+
+    asyncio.run(main())
+
+
+def test_a_reader_with_a_wrong_key_is_refused_and_greets_elsewhere() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(PostQuantumPrivateKey(os.urandom(96)).public)
+        reader.add_lane(world.hub)
+        while not reader.left:
+            await asyncio.sleep(0.01)
+        assert reader.left == [LeaveReason.REFUSED]
+        assert world.hub.counters.lanes_refused == 1
+
+    asyncio.run(main())
+
+
+def test_a_hello_or_join_that_comes_again_is_refused() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        recorded: list[bytes] = []
+        for _ in range(2):
+            mine, _ = reader.add_lane(world.hub)
+            mine.tamper = lambda message: (recorded.append(message), [message])[1]
+        stream = reader.pump.open_stream(ECHO)
+        await stream.opened()
+        await _echo(stream, 10_000)
+        firsts = [message for message in recorded if message[0] in (0x01, 0x03)]
+        assert len(firsts) == 2
+        for message in firsts:
+            mine, theirs = lane_pair()
+            world.hub.take_lane(theirs, "replay")
+            mine.send(message)
+            while not mine.is_closed:
+                await asyncio.sleep(0.01)
+        assert world.hub.counters.lanes_refused == 2
+        assert world.hub.session_count == 1
+
+    asyncio.run(main())
+
+
+def test_a_gateway_started_anew_ends_the_session_and_the_streams_say_so() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        first, _ = reader.add_lane(world.hub)
+        stream = reader.pump.open_stream(ECHO)
+        await stream.opened()
+        fresh = World()
+        first.close()
+        for _ in range(2):
+            reader.add_lane(fresh.hub)
+            await asyncio.sleep(0.02)
+        assert await reader.closed is Code.SESSION_LOST
+        with pytest.raises(StreamReset):
+            await stream.read()
+
+    asyncio.run(main())
