@@ -8,38 +8,36 @@ from tests.structure.source import Module, modules
 
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 # Names of values that may stand in a log line: counts, codes, fixed words, and names that the broker made up.
-ALLOWED_WORDS = frozenset(
-    [
-        "attempt",
-        "attempts",
-        "bridges",
-        "capacity",
-        "code",
-        "count",
-        "delay_s",
-        "duration_s",
-        "error_name",
-        "failures",
-        "kind",
-        "lane",
-        "lanes",
-        "length",
-        "limit",
-        "port",
-        "reason",
-        "retry_after_s",
-        "seconds",
-        "sessions",
-        "signal",
-        "size",
-        "state",
-        "status",
-        "streams",
-        "total",
-        "verdict",
-        "version",
-    ]
-)
+ALLOWED_WORDS = {
+    "attempt",
+    "attempts",
+    "bridges",
+    "capacity",
+    "code",
+    "count",
+    "delay_s",
+    "duration_s",
+    "error_name",
+    "failures",
+    "kind",
+    "lane",
+    "lanes",
+    "length",
+    "limit",
+    "port",
+    "reason",
+    "retry_after_s",
+    "seconds",
+    "sessions",
+    "signal",
+    "size",
+    "state",
+    "status",
+    "streams",
+    "total",
+    "verdict",
+    "version",
+}
 
 
 def is_harmless(node: ast.expr) -> bool:
