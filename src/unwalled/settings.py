@@ -18,6 +18,7 @@ class LaneLimits:
     max_message_bytes: int = 64 * KIB
     """One WebSocket message = one data-channel message, binary."""
     default_message_bytes: int = 16 * KIB
+    """The size of a record unless both ends want larger ones: so small that a page need not wait behind a download."""
     least_message_bytes: int = 4 * KIB
     """A gateway that allows less than this is not one."""
     open_timeout_s: float = 20.0
@@ -50,17 +51,23 @@ class SessionLimits:
     send_buffer_bytes: int = 1 * MIB
     """What a stream holds for an application beyond what is in flight; then ``write`` waits."""
     max_streams: int = 1024
+    """Streams that may be open at once."""
     max_lanes: int = 64
+    """Lanes that may be joined at once; a further join is refused."""
     lane_id_gap: int = 1024
-    """How far a reader may run ahead in numbering its lanes, so that the gateway's memory of used numbers is bounded."""
+    """How far a reader may run ahead in numbering its lanes, so that the gateway's memory of them is bounded."""
     initial_lane_window_bytes: int = 64 * KIB
+    """What a lane may owe acks for, before its rate is known."""
     min_lane_window_bytes: int = 32 * KIB
+    """The window of a lane never shrinks below this, so that a slow lane still shows its rate."""
     max_lane_window_bytes: int = 8 * MIB
+    """The window of a lane never grows beyond this, which is also what a bridge may have to hold for it."""
     queue_delay_target_s: float = 0.05
     """How much waiting a lane's sender allows in the queues below it."""
     assumed_rtt_s: float = 0.1
     """For a lane that was not measured yet."""
     pongs_per_lane: int = 8
+    """Answers to pings that may wait for a lane; the oldest is dropped then."""
     own_frames_bytes: int = 128
     """Room that every record keeps for the acks, pongs and pings of its lane."""
     refusals_before_restart: int = 2
@@ -68,12 +75,17 @@ class SessionLimits:
     waiting_lanes: int = 16
     """Lanes that a reader may have open before the handshake is done."""
     early_data_bytes: int = 4 * KIB
+    """Frames that a hello may carry."""
     quantum_bytes: int = 16 * KIB
     """What one stream sends before it is the next one's turn."""
     handshake_timeout_s: float = 5.0
+    """From a hello or join to its answer; then the lane is left and another one is tried."""
     idle_ping_s: float = 15.0
+    """A lane that was quiet for so long is asked whether it lives, which also keeps NAT bindings open."""
     ack_delay_s: float = 0.01
+    """How long an ack may wait for company."""
     ack_every_records: int = 4
+    """After so many records an ack does not wait any longer."""
     silence_floor_s: float = 0.25
     """The least silence of a lane that owes acks before its records are sent again elsewhere."""
     lane_dead_s: float = 20.0
@@ -83,9 +95,13 @@ class SessionLimits:
     unconfirmed_lifetime_s: float = 15.0
     """The same, before the reader has proved that it holds the keys."""
     records_per_key: int = 1 << 20
+    """A lane takes its next key after so many records, long before the limits of the cipher."""
     max_datagram_bytes: int = 65_507
+    """The largest payload of UDP over IPv4."""
     datagram_queue_bytes: int = 256 * KIB
+    """Datagrams of one flow that wait to be sent or received; then the oldest are dropped."""
     datagram_flows: int = 64
+    """UDP associations that may be open at once."""
     reassembly_slack_bytes: int = 64 * KIB
     """What a stream's reassembly may hold above its window, for pieces that overlap."""
     id_gaps: int = 4096
@@ -97,22 +113,31 @@ class BridgeLimits:
     """What a bridge holds and allows."""
 
     max_lane_buffer_bytes: int = 8 * MIB
+    """Held or unsent bytes of a lane in one direction; past it the lane is closed."""
     max_lanes: int = 64
+    """Lanes at once, over all readers."""
     max_readers: int = 8
+    """Readers at once."""
     reconnect_min_s: float = 1.0
+    """The first wait before the broker is tried again; it grows, with jitter."""
     reconnect_max_s: float = 60.0
+    """The longest wait before the broker is tried again."""
     connect_timeout_s: float = 10.0
     """For the operator's configuration, and for the broker's first word."""
     broker_silence_s: float = 60.0
     """The broker pings every 20 s; without a sign of it for so long the bridge connects anew."""
     max_config_bytes: int = 64 * KIB
+    """The largest answer to the request for the operator's configuration."""
     max_stun_servers: int = 8
+    """STUN servers that are taken from the configuration."""
     max_gateways: int = 64
+    """Gateway URLs that are taken from the configuration."""
     stable_after_s: float = 30.0
     """A connection to the broker that lasted so long resets the backoff."""
     max_rate_burst_bytes: int = 256 * KIB
     """What a bridge with a rate limit may pass on at once after a pause."""
     status_every_s: float = 5.0
+    """How often the line about what is carried is printed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +145,17 @@ class SignallingLimits:
     """Bounds of the hop between readers, broker and bridges."""
 
     max_request_bytes: int = 64 * KIB
+    """A reader's sealed request."""
     max_reply_bytes: int = 256 * KIB
+    """The broker's sealed reply."""
     max_bridge_message_bytes: int = 128 * KIB
+    """One message between bridge and broker."""
     max_offers: int = 16
+    """Lanes that one request may ask for."""
     max_candidates: int = 24
+    """Addresses in one description; each costs the other side checks."""
     max_sdp_bytes: int = 16 * KIB
+    """The SDP that comes from a WebRTC stack of our own."""
     max_doors: int = 8
     """In one invite; each costs characters in a link that people type and scan."""
     max_stun_urls: int = 8
@@ -244,12 +275,17 @@ class GatewayLimits:
     """What the gateway holds and allows."""
 
     connect_timeout_s: float = 15.0
+    """For a site to accept the connection, all its addresses together."""
     max_sessions: int = 10_000
+    """Sessions at once; a further hello gets "full"."""
     max_waiting_lanes: int = 4096
     """Lanes that have not said yet to which session they belong."""
     remembered_hellos: int = 65_536
+    """Hashes of hellos that are kept to drop repeated ones."""
     streams_per_session: int = 1024
+    """Connections to sites that one session may have at once."""
     idle_stream_s: float = 3600.0
+    """A connection over which nothing passes for so long is cut."""
     connects_per_minute: int = 10_000
     """New streams and datagram destinations of one session, when the policy file does not say otherwise. High enough
     for a page of hundreds of parts many times a minute, low enough that nobody scans networks from here."""
@@ -264,12 +300,15 @@ class GatewayLimits:
     resolve_timeout_s: float = 10.0
     """Less than ``connect_timeout_s``, which covers look-up and connection together."""
     resolver_threads: int = 32
+    """Names that are looked up at once; further ones wait."""
     resolver_waiting: int = 4096
     """Look-ups of different names that may be under way or wait for a thread; past it they fail at once."""
     lookups_per_session: int = 8
     """Look-ups of one session at the same time; more wait, so that slow names of one reader do not hold up others."""
     resolver_cache_names: int = 10_000
+    """Names whose answers are kept."""
     resolver_cache_s: float = 30.0
+    """How long an answer is kept; short, since a site may move."""
     resolver_unknown_s: float = 5.0
     """How long a name stays unknown before it is looked up again."""
     idle_flow_s: float = 120.0
@@ -281,6 +320,7 @@ class GatewayLimits:
     flow_waiting_datagrams: int = 8
     """Datagrams that wait for the look-up of one name; the oldest is dropped."""
     policy_file_bytes: int = 4 * MIB
+    """The largest policy file that is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +328,23 @@ class ReaderLimits:
     """What the reader's program holds and allows."""
 
     max_connections: int = 2048
+    """Applications' connections at once; further ones are closed at once."""
     request_head_bytes: int = 64 * KIB
+    """The head of an HTTP request, all its lines together."""
     open_wait_s: float = 20.0
     """How long an application's connection waits for a bridge before it gets the proxy protocol's error."""
+    answer_wait_s: float = 45.0
+    """How long a connection waits for the gateway's answer while bridges are there."""
+    bridges: int = 2
+    """Bridges over which lanes are spread, so that one may leave unnoticed."""
+    lanes_per_bridge: int = 4
+    retry_min_s: float = 1.0
+    retry_max_s: float = 30.0
+    """Between requests to the broker while there is no lane, or the broker cannot be reached."""
+    spread_retry_s: float = 15.0
+    """Between requests for a further bridge while one carries the session."""
+    bad_bridge_rest_s: float = 3600.0
+    dead_bridge_rest_s: float = 60.0
 
 
 LANE = LaneLimits()
