@@ -141,7 +141,7 @@ class OperatorDouble:
         """The next page that connects, after hello and ready."""
         session = await asyncio.wait_for(self.bridges.get(), PATIENCE_S)
         hello = await session.next("hello")
-        assert hello["v"] == 1 and hello["client"] == "page"
+        assert (hello["v"], hello["client"], hello["capacity"], hello["readers"]) == (1, "page", 64, 8)
         await session.socket.send_json({"type": "ready", "bridge": "B1"})
         return session
 
@@ -184,6 +184,7 @@ class OperatorDouble:
         app = web.Application(middlewares=[self._note])
         for path in self.pages:
             app.router.add_get(path, self._page)
+        app.router.add_get("/newsroom", self._newsroom)
         app.router.add_get("/v1/config", self._config)
         app.router.add_get("/v1/bridge", self._bridge)
         app.router.add_get("/v1/lane/{ticket}", self._lane)
@@ -210,6 +211,10 @@ class OperatorDouble:
     async def _page(self, request: web.Request) -> web.Response:
         page = self.pages[request.path]
         return web.Response(body=page.body, headers={**page.headers, "Content-Type": page.content_type})
+
+    async def _newsroom(self, _: web.Request) -> web.Response:
+        body = f"<!doctype html><title>News</title><iframe src={self.url}/embed></iframe>"
+        return web.Response(text=body, content_type="text/html")
 
     async def _config(self, _: web.Request) -> web.Response:
         config = {
