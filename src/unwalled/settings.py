@@ -194,6 +194,14 @@ class BrokerLimits:
     """Once one bridge has answered, how much longer the others may hold the reader up."""
     max_bridges: int = 20_000
     """Waiting bridges; one more is told that the broker is full."""
+    max_claimed_lanes: int = 256
+    """A bridge that claims more capacity counts as this much, so that no claim draws all readers to one bridge."""
+    max_claimed_readers: int = 64
+    """The same for readers at once."""
+    supply_poll_s: float = 1.0
+    """How often a waiting request looks again without news: bridges that were put aside come back silently."""
+    max_reports_under_way: int = 1_000
+    """Words of the gateway that the store has not taken yet; more are dropped."""
     max_requests: int = 2_000
     """Readers' requests in progress, waiting ones included; past it a request gets 503."""
     body_timeout_s: float = 10.0

@@ -85,6 +85,8 @@ class Session:
         self._confirmed = is_reader
         self._close_code: Code | None = None
         self._closed = False
+        self._past_sent = 0
+        self._past_received = 0
 
     def establish(self, secrets: Secrets, now: float) -> None:
         """The handshake gave these; from now on lanes may be added and records flow."""
@@ -182,6 +184,15 @@ class Session:
         return self._lanes
 
     @property
+    def carried_bytes(self) -> tuple[int, int]:
+        """Bytes sent and received in records, over all lanes that ever were."""
+        lanes = self._lanes.values()
+        return (
+            self._past_sent + sum(lane.sent_bytes for lane in lanes),
+            self._past_received + sum(lane.received_bytes for lane in lanes),
+        )
+
+    @property
     def stream_count(self) -> int:
         """Streams and flows that are not over."""
         return len(self._streams) + len(self._flows)
@@ -253,6 +264,8 @@ class Session:
         state = self._lanes.pop(lane, None)
         if state is None:
             return
+        self._past_sent += state.sent_bytes
+        self._past_received += state.received_bytes
         if not self._lanes:
             self._orphan_since = now
         for item in state.abandon():
