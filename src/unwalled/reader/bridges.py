@@ -1,0 +1,78 @@
+"""What a reader remembers of bridges: which carry its lanes now, and which it does not want again. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from unwalled.settings import READER, SIGNALLING
+from unwalled.wire.signalling import Report, Verdict
+
+
+@dataclass(slots=True)
+class _Known:
+    lanes: int = 0
+    avoid_until: float = 0.0
+
+
+class BridgeBook:
+    """Bridges by the opaque names that the broker gives them. Holds at most ``SIGNALLING.max_avoid`` of them.
+
+    Times are seconds of one monotonic clock.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._reports: OrderedDict[str, Verdict] = OrderedDict()
+
+    def lane_opened(self, bridge: str) -> None:
+        """A lane through this bridge works."""
+        self._entry(bridge).lanes += 1
+        self._report(bridge, Verdict.GOOD)
+
+    def lane_closed(self, bridge: str) -> None:
+        """A lane through this bridge is over, for whatever reason."""
+        entry = self._known.get(bridge)
+        if entry is not None and entry.lanes:
+            entry.lanes -= 1
+
+    def failed(self, bridge: str, verdict: Verdict, now: float) -> None:
+        """A bridge did not open a lane, fell silent (dead) or tampered (bad): others are tried first for a while."""
+        rest_s = READER.bad_bridge_rest_s if verdict is Verdict.BAD else READER.dead_bridge_rest_s
+        entry = self._entry(bridge)
+        entry.avoid_until = max(entry.avoid_until, now + rest_s)
+        self._report(bridge, verdict)
+
+    @property
+    def in_use(self) -> int:
+        """Bridges with at least one open lane."""
+        return sum(entry.lanes > 0 for entry in self._known.values())
+
+    def avoid(self, now: float) -> list[str]:
+        """Bridges not wanted for new lanes: those that failed lately, and those that carry lanes already."""
+        return [name for name, entry in self._known.items() if entry.lanes or entry.avoid_until > now]
+
+    def forgive(self) -> None:
+        """Nobody else is there: what failed may be tried again."""
+        for entry in self._known.values():
+            entry.avoid_until = 0.0
+
+    def take_reports(self) -> list[Report]:
+        """What the broker should hear with the next request; each verdict is told once."""
+        reports = [Report(bridge, verdict) for bridge, verdict in self._reports.items()]
+        self._reports.clear()
+        return reports
+
+    def _entry(self, bridge: str) -> _Known:
+        entry = self._known.setdefault(bridge, _Known())
+        self._known.move_to_end(bridge)
+        if len(self._known) > SIGNALLING.max_avoid:
+            idle = next((name for name, known in self._known.items() if not known.lanes), None)
+            del self._known[idle if idle is not None else next(iter(self._known))]
+        return entry
+
+    def _report(self, bridge: str, verdict: Verdict) -> None:
+        if verdict is not Verdict.GOOD or bridge not in self._reports:
+            self._reports[bridge] = verdict
+        while len(self._reports) > SIGNALLING.max_reports:
+            self._reports.popitem(last=False)
