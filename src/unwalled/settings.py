@@ -128,10 +128,10 @@ class BridgeLimits:
     """The broker pings every 20 s; without a sign of it for so long the bridge connects anew."""
     max_config_bytes: int = 64 * KIB
     """The largest answer to the request for the operator's configuration."""
-    max_stun_servers: int = 8
-    """STUN servers that are taken from the configuration."""
-    max_gateways: int = 64
-    """Gateway URLs that are taken from the configuration."""
+    lanes_per_reader: int = 8
+    """How many lanes a bridge offers to the broker for each reader that it would take."""
+    pause_at_bytes: int = 1 * MIB
+    """With so much held for a reader, a bridge stops reading from the gateway until half of it has left."""
     stable_after_s: float = 30.0
     """A connection to the broker that lasted so long resets the backoff."""
     max_rate_burst_bytes: int = 256 * KIB

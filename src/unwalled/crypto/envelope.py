@@ -30,10 +30,14 @@ _REPLY_INFO = b"unwalled/1 match reply"
 
 def seal_request(plaintext: bytes, broker_key: bytes) -> bytes:
     """A request body for the broker. Raises SignallingError when it would be too large, CryptoError for a bad key."""
-    body = _VERSION + _key_id(broker_key) + seal_classical(_padded(plaintext), broker_key, _REQUEST_INFO)
-    if len(body) > SIGNALLING.max_request_bytes:
+    check_request_size(plaintext)
+    return _VERSION + _key_id(broker_key) + seal_classical(_padded(plaintext), broker_key, _REQUEST_INFO)
+
+
+def check_request_size(plaintext: bytes) -> None:
+    """Raises SignallingError when the sealed request would be too large."""
+    if len(_padded(plaintext)) + _LEAST_BYTES > SIGNALLING.max_request_bytes:
         raise SignallingError("A request is too large to be sent.", "Ask for fewer lanes at once.")
-    return body
 
 
 def open_request(body: bytes, key: ClassicalPrivateKey) -> bytes:

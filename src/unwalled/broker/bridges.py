@@ -1,0 +1,277 @@
+"""The bridges' WebSockets: who is connected, what they say, and asking them.
+
+A bridge that breaks the protocol, falls silent, floods, or does not read is dropped; that ends its own socket and
+the matches it owed, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+
+from unwalled.broker.limits import Buckets, Prefixes, Rate
+from unwalled.broker.matching import WaitingBridge
+from unwalled.broker.metrics import BrokerMetrics
+from unwalled.broker.store import Action, Store
+from unwalled.clock import Clock
+from unwalled.crypto.identity import RandomBytes
+from unwalled.errors import SignallingError, UnwalledError
+from unwalled.settings import SIGNALLING, BrokerLimits
+from unwalled.tasks import TaskOwner
+from unwalled.wire import b64
+from unwalled.wire.signalling import (
+    VERSION,
+    Answers,
+    Cancel,
+    Capacity,
+    ErrorCode,
+    Hello,
+    Match,
+    Ready,
+    Refused,
+    decode_from_bridge,
+)
+
+_NAME_BYTES = 12
+
+
+class BridgeGone(UnwalledError):
+    """The bridge's socket closed before it answered."""
+
+
+class _Dropped(Exception):
+    """Ends a bridge's connection; ``code`` is told to it, None = nothing to tell."""
+
+    def __init__(self, code: ErrorCode | None) -> None:
+        super().__init__()
+        self.code = code
+
+
+class BridgeLink:
+    """One connected bridge, for whoever wants to ask it."""
+
+    def __init__(self, socket: web.WebSocketResponse, tasks: TaskOwner, limits: BrokerLimits) -> None:
+        self._socket = socket
+        self._tasks = tasks
+        self._limits = limits
+        self._asked: dict[str, asyncio.Future[Answers]] = {}
+
+    async def ask(self, match: Match) -> Answers:
+        """Sends a match and waits for its answers; the caller bounds the time. Raises BridgeGone.
+
+        When cancelled, later answers to this match are dropped; tell the bridge with ``cancel``.
+        """
+        future: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
+        self._asked[match.match] = future
+        try:
+            await self.send(match.encode())
+            return await future
+        finally:
+            del self._asked[match.match]
+
+    def cancel(self, match: str) -> None:
+        """Tells the bridge, soon, that the reader of a match is gone. No one waits for a bridge that does not read."""
+        if len(self._tasks) < self._limits.max_reservations:
+            self._tasks.start(self._try_to_send(Cancel(match).encode()), "cancel a match")
+
+    async def send(self, text: str) -> None:
+        """Sends one message. Raises BridgeGone; a bridge that does not read for long is cut."""
+        await self._written(self._socket.send_str(text))
+
+    async def ping(self) -> None:
+        """Sends a WebSocket ping. Raises BridgeGone."""
+        await self._written(self._socket.ping())
+
+    async def pong(self, payload: bytes) -> None:
+        """Answers a WebSocket ping. Raises BridgeGone."""
+        await self._written(self._socket.pong(payload))
+
+    def take(self, answers: Answers) -> bool:
+        """Gives answers to who asked; False when nobody did, or not any more."""
+        future = self._asked.get(answers.match)
+        if future is None or future.done():
+            return False
+        future.set_result(answers)
+        return True
+
+    def ended(self) -> None:
+        """Ends the wait of everyone who asked."""
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(BridgeGone("The bridge left."))
+
+    async def _try_to_send(self, text: str) -> None:
+        try:
+            await self.send(text)
+        except BridgeGone:
+            pass
+
+    async def _written(self, writing: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(self._limits.send_timeout_s):
+                await writing
+        except (TimeoutError, ConnectionError, RuntimeError):
+            # RuntimeError: aiohttp's word for a socket that is closing.
+            raise BridgeGone("The bridge left or does not read.") from None
+
+
+class BridgeHub:
+    """All bridges of this broker."""
+
+    def __init__(
+        self, store: Store, clock: Clock, random_bytes: RandomBytes, metrics: BrokerMetrics, limits: BrokerLimits
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._metrics = metrics
+        self._limits = limits
+        self._links: dict[str, BridgeLink] = {}
+        self._sockets: set[web.WebSocketResponse] = set()
+        self._supply = asyncio.Event()
+        self._tasks = TaskOwner()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are so many sockets that not even a hello is read."""
+        return len(self._sockets) > self._limits.max_bridges
+
+    def link(self, name: str) -> BridgeLink | None:
+        """The bridge of this name if it is connected here."""
+        return self._links.get(name)
+
+    def next_supply(self) -> asyncio.Event:
+        """Set when next a bridge may have room. Take it before looking into the store, so that nothing is missed."""
+        return self._supply
+
+    async def serve(self, request: web.Request, prefixes: Prefixes) -> web.WebSocketResponse:
+        """One bridge's connection, from its upgrade to its end."""
+        socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=SIGNALLING.max_bridge_message_bytes)
+        await socket.prepare(request)
+        self._sockets.add(socket)
+        link = BridgeLink(socket, self._tasks, self._limits)
+        try:
+            await self._converse(socket, link, prefixes)
+        except _Dropped as dropped:
+            if dropped.code is not None:
+                self._metrics.refused[f"bridge_{dropped.code.value}"] += 1
+                await self._try_to_tell(link, dropped.code)
+        except BridgeGone:
+            pass
+        finally:
+            self._sockets.discard(socket)
+            await _close(socket, WSCloseCode.OK, self._limits.send_timeout_s)
+        return socket
+
+    async def close(self) -> None:
+        """Closes all bridges' sockets; they will come back to whoever runs here next."""
+        await self._tasks.close()
+        sockets = list(self._sockets)
+        await asyncio.gather(
+            *(_close(socket, WSCloseCode.GOING_AWAY, self._limits.send_timeout_s) for socket in sockets)
+        )
+
+    async def _converse(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
+        now = self._clock.monotonic()
+        if await self._store.take_for_prefixes(Action.JOIN, prefixes, now) > 0.0:
+            raise _Dropped(ErrorCode.LIMITED)
+        hello = await self._hello(socket)
+        about = WaitingBridge(
+            b64.encode(self._random_bytes(_NAME_BYTES)),
+            b64.encode(prefixes.narrow),
+            hello.client,
+            hello.nat,
+            min(hello.capacity, self._limits.max_claimed_lanes),
+            min(hello.readers, self._limits.max_claimed_readers),
+        )
+        if not await self._store.join(about, self._clock.monotonic()):
+            raise _Dropped(ErrorCode.FULL)
+        self._links[about.name] = link
+        self._metrics.bridges[hello.client.value] += 1
+        try:
+            await link.send(Ready(about.name).encode())
+            self._announce_supply()
+            await self._listen(socket, link, about.name)
+        finally:
+            self._metrics.bridges[hello.client.value] -= 1
+            del self._links[about.name]
+            await self._store.leave(about.name)
+            link.ended()
+
+    async def _hello(self, socket: web.WebSocketResponse) -> Hello:
+        try:
+            message = await socket.receive(timeout=self._limits.body_timeout_s)
+        except TimeoutError:
+            raise _Dropped(ErrorCode.MALFORMED) from None
+        hello = _read(message)
+        if not isinstance(hello, Hello):
+            raise _Dropped(ErrorCode.MALFORMED)
+        if hello.v != VERSION:
+            raise _Dropped(ErrorCode.VERSION)
+        return hello
+
+    async def _listen(self, socket: web.WebSocketResponse, link: BridgeLink, name: str) -> None:
+        bucket = Buckets(Rate(self._limits.bridge_messages_per_s, self._limits.bridge_message_burst), 1)
+        heard_at = self._clock.monotonic()
+        ping_at = heard_at + self._limits.ping_s
+        while (now := self._clock.monotonic()) < heard_at + self._limits.bridge_silence_s:
+            if now >= ping_at:
+                await link.ping()
+                ping_at = now + self._limits.ping_s
+            try:
+                message = await socket.receive(timeout=ping_at - now if ping_at > now else self._limits.ping_s)
+            except TimeoutError:
+                continue
+            heard_at = self._clock.monotonic()
+            if bucket.take(b"", heard_at) > 0.0:
+                raise _Dropped(ErrorCode.LIMITED)
+            if message.type is WSMsgType.PING:
+                await link.pong(message.data)
+            elif message.type is not WSMsgType.PONG:
+                await self._handle(_read(message), link, name)
+
+    async def _handle(self, message: Hello | Answers | Capacity, link: BridgeLink, name: str) -> None:
+        match message:
+            case Answers():
+                if not link.take(message):
+                    self._metrics.stray_answers += 1
+            case Capacity():
+                free = min(message.free, self._limits.max_claimed_lanes)
+                readers = min(message.readers, self._limits.max_claimed_readers)
+                await self._store.set_free(name, free, readers, self._clock.monotonic())
+                if free and readers:
+                    self._announce_supply()
+            case Hello():
+                raise _Dropped(ErrorCode.MALFORMED)
+
+    def _announce_supply(self) -> None:
+        self._supply.set()
+        self._supply = asyncio.Event()
+
+    async def _try_to_tell(self, link: BridgeLink, code: ErrorCode) -> None:
+        try:
+            await link.send(Refused(code).encode())
+        except BridgeGone:
+            pass
+
+
+def _read(message: WSMessage) -> Hello | Answers | Capacity:
+    if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
+        # aiohttp has closed the socket with the right code, 1009 for one message too large.
+        raise _Dropped(None)
+    if message.type is not WSMsgType.TEXT:
+        raise _Dropped(ErrorCode.MALFORMED)
+    try:
+        return decode_from_bridge(message.data)
+    except SignallingError:
+        raise _Dropped(ErrorCode.MALFORMED) from None
+
+
+async def _close(socket: web.WebSocketResponse, code: int, timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await socket.close(code=code)
+    except (TimeoutError, ConnectionError, RuntimeError):
+        pass

@@ -1,0 +1,194 @@
+"""One reader's match, from its offers to answered lanes: wait for bridges, ask them all at once, ask others instead.
+
+Whoever answers first starts a short grace for the rest, so that one slow bridge does not hold the reader up. An offer
+is with one bridge at a time; one that was refused goes to another bridge once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from unwalled.broker.bridges import BridgeGone, BridgeHub, BridgeLink
+from unwalled.broker.matching import Outcome, Reservation, Wanted
+from unwalled.broker.metrics import BrokerMetrics
+from unwalled.broker.store import Store
+from unwalled.clock import Clock
+from unwalled.crypto.identity import RandomBytes
+from unwalled.settings import BrokerLimits
+from unwalled.wire import b64
+from unwalled.wire.description import LaneDescription
+from unwalled.wire.signalling import Answers, Match, Offer, Refusal, ReplyLane
+
+_TICKET_BYTES = 18
+
+GatewayUrl = Callable[[str], str]
+"""The URL at which the lanes of a match join the gateway, for a ticket that was made for the match."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far one reader's match has come."""
+
+    offers: Sequence[LaneDescription]
+    lanes: list[ReplyLane] = field(default_factory=list)
+    answered: list[tuple[BridgeLink, str]] = field(default_factory=list)
+    failed: set[str] = field(default_factory=set)
+    retried: set[int] = field(default_factory=set)
+    grace_ends: float | None = None
+
+
+class Matchmaker:
+    """Runs matches over the store and the connected bridges."""
+
+    def __init__(
+        self,
+        store: Store,
+        hub: BridgeHub,
+        clock: Clock,
+        random_bytes: RandomBytes,
+        gateway_url: GatewayUrl,
+        metrics: BrokerMetrics,
+        *,
+        allow_private: bool,
+        limits: BrokerLimits,
+    ) -> None:
+        self._store = store
+        self._hub = hub
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._gateway_url = gateway_url
+        self._metrics = metrics
+        self._allow_private = allow_private
+        self._limits = limits
+
+    async def match(
+        self, wanted: Wanted, offers: Sequence[LaneDescription], is_gone: Callable[[], bool]
+    ) -> list[ReplyLane]:
+        """The answered lanes, none when no bridge fits or answers. Takes at most the waits in ``limits`` together.
+
+        ``is_gone`` tells that the reader has left; then, and when this is cancelled, bridges are told to undo.
+        """
+        began = self._clock.monotonic()
+        course = _Course(offers if self._allow_private else [o.without_private_addresses() for o in offers])
+        reservations = await self._wait_for_bridges(wanted, is_gone)
+        try:
+            if reservations:
+                await self._ask_all(reservations, wanted, course)
+        except BaseException:
+            _undo(course)
+            raise
+        if is_gone():
+            _undo(course)
+            self._metrics.matches["gone"] += 1
+            return []
+        self._metrics.matches["ok" if course.lanes else "failed" if reservations else "none"] += 1
+        if course.lanes:
+            self._metrics.lanes += len(course.lanes)
+            self._metrics.match_seconds.observe(self._clock.monotonic() - began)
+        return sorted(course.lanes, key=lambda lane: lane.offer)
+
+    async def _wait_for_bridges(self, wanted: Wanted, is_gone: Callable[[], bool]) -> list[Reservation]:
+        deadline = self._clock.monotonic() + self._limits.match_wait_s
+        while True:
+            supply = self._hub.next_supply()
+            now = self._clock.monotonic()
+            if is_gone():
+                return []
+            reservations = await self._store.reserve(wanted, now)
+            if reservations or now >= deadline:
+                return reservations
+            try:
+                async with asyncio.timeout(min(deadline - now, self._limits.supply_poll_s)):
+                    await supply.wait()
+            except TimeoutError:
+                pass
+
+    async def _ask_all(self, reservations: list[Reservation], wanted: Wanted, course: _Course) -> None:
+        async with asyncio.TaskGroup() as group:
+            running = self._start(group, reservations, course)
+            while running:
+                grace_s = None if course.grace_ends is None else course.grace_ends - self._clock.monotonic()
+                if grace_s is not None and grace_s <= 0.0:
+                    break
+                done, running = await asyncio.wait(running, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+                refused = [offer for task in done for offer in task.result()]
+                if course.lanes and course.grace_ends is None:
+                    course.grace_ends = self._clock.monotonic() + self._limits.answer_grace_s
+                running |= self._start(group, await self._elsewhere(refused, wanted, course), course)
+            for task in running:
+                task.cancel()
+
+    def _start(
+        self, group: asyncio.TaskGroup, reservations: list[Reservation], course: _Course
+    ) -> set[asyncio.Task[tuple[int, ...]]]:
+        return {group.create_task(self._ask(one, course), name="ask a bridge") for one in reservations}
+
+    async def _elsewhere(self, refused: list[int], wanted: Wanted, course: _Course) -> list[Reservation]:
+        offers = tuple(offer for offer in refused if offer not in course.retried)
+        course.retried.update(offers)
+        if not offers:
+            return []
+        again = replace(wanted, offers=offers, avoid=wanted.avoid | course.failed)
+        return await self._store.reserve(again, self._clock.monotonic())
+
+    async def _ask(self, reservation: Reservation, course: _Course) -> tuple[int, ...]:
+        """Asks one bridge, and settles. Gives the offers that it did not answer."""
+        outcome = Outcome()
+        link = self._hub.link(reservation.bridge)
+        try:
+            if link is None:
+                return reservation.offers
+            answers = await self._answers(link, reservation, course.offers)
+            outcome, lanes = self._judge(answers, reservation)
+            if lanes:
+                course.answered.append((link, reservation.match))
+                course.lanes += lanes
+            missing = tuple(set(reservation.offers) - {lane.offer for lane in lanes})
+            if missing:
+                course.failed.add(reservation.bridge)
+            return missing
+        except TimeoutError:
+            outcome = Outcome(silent=True)
+            self._metrics.offers_refused["silent"] += len(reservation.offers)
+            course.failed.add(reservation.bridge)
+            return reservation.offers
+        except BridgeGone:
+            course.failed.add(reservation.bridge)
+            return reservation.offers
+        finally:
+            await self._store.settle(reservation.match, outcome, self._clock.monotonic())
+
+    async def _answers(self, link: BridgeLink, reservation: Reservation, offers: Sequence[LaneDescription]) -> Answers:
+        ticket = b64.encode(self._random_bytes(_TICKET_BYTES))
+        await self._store.keep_ticket(ticket, reservation.bridge, self._clock.monotonic())
+        asked = tuple(Offer(index, offers[index]) for index in reservation.offers)
+        try:
+            async with asyncio.timeout(self._limits.answer_timeout_s):
+                return await link.ask(Match(reservation.match, self._gateway_url(ticket), asked))
+        except (TimeoutError, asyncio.CancelledError):
+            link.cancel(reservation.match)
+            raise
+
+    def _judge(self, answers: Answers, reservation: Reservation) -> tuple[Outcome, list[ReplyLane]]:
+        lanes = []
+        refusals = set()
+        for answer in answers.answers:
+            if answer.offer not in reservation.offers:
+                # It answers what it was not asked: whatever is wrong with it, its next matches would fail, too.
+                refusals.add(Refusal.FAILED)
+            elif answer.answer is not None:
+                description = answer.answer if self._allow_private else answer.answer.without_private_addresses()
+                lanes.append(ReplyLane(answer.offer, reservation.bridge, reservation.network, description))
+            elif answer.refused is not None:
+                refusals.add(answer.refused)
+                self._metrics.offers_refused[answer.refused.value] += 1
+        if not lanes and not refusals:
+            refusals.add(Refusal.FAILED)
+        return Outcome(len(lanes), frozenset(refusals)), lanes
+
+
+def _undo(course: _Course) -> None:
+    for link, match in course.answered:
+        link.cancel(match)

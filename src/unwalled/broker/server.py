@@ -1,0 +1,251 @@
+"""The broker's HTTP side: ``POST /v1/match``, ``GET /v1/config`` and the bridges' WebSocket ``GET /v1/bridge``.
+
+The broker carries no traffic and keeps no address: it hashes their prefixes under a key that ends with the process.
+docs/protocol/signalling.md says what each answer means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import math
+from collections.abc import Callable, Sequence
+
+from aiohttp import web
+
+from unwalled.broker.bridges import BridgeHub
+from unwalled.broker.limits import Prefixes, prefixes_of
+from unwalled.broker.matching import Wanted
+from unwalled.broker.matchmaker import GatewayUrl, Matchmaker
+from unwalled.broker.metrics import BrokerMetrics
+from unwalled.broker.store import Action, Store, StoreFull
+from unwalled.clock import Clock
+from unwalled.crypto.envelope import open_request, request_enc, seal_reply
+from unwalled.crypto.hpke import ClassicalPrivateKey, sha256
+from unwalled.crypto.identity import BUNDLE_HASH_BYTES, RandomBytes
+from unwalled.crypto.tokens import TokenError, TokenExpired
+from unwalled.errors import CryptoError, SignallingError
+from unwalled.settings import BROKER, SIGNALLING, BrokerLimits
+from unwalled.tasks import TaskOwner
+from unwalled.wire.signalling import BridgeConfig, MatchReply, MatchRequest, Status, Verdict
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HASH_KEY_BYTES = 32
+_TEXTS = {
+    400: "This is not a request that this broker can open. Is the invite one of this operator's?",
+    408: "The request did not arrive in time.",
+    409: "This request was made before. Make a new one.",
+    413: f"A request has at most {SIGNALLING.max_request_bytes} bytes.",
+    429: "Too many requests come from this part of the network. Try again later.",
+    503: "The broker is busy. Try again later.",
+}
+
+
+class _Answered(Exception):
+    """Ends a request with an HTTP status; nothing of it could be, or was, sealed."""
+
+    def __init__(self, status: int, reason: str, retry_after_s: float = 0.0) -> None:
+        super().__init__()
+        self.status = status
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+
+class Broker:
+    """One broker, to be mounted into an aiohttp application. Make it while the event loop runs, close it at the end."""
+
+    def __init__(
+        self,
+        *,
+        key: ClassicalPrivateKey,
+        check_token: Callable[[bytes], bytes],
+        store: Store,
+        clock: Clock,
+        random_bytes: RandomBytes,
+        gateway_url: GatewayUrl,
+        bundle: bytes,
+        config: BridgeConfig,
+        trusted_proxies: Sequence[Network] = (),
+        limits: BrokerLimits = BROKER,
+    ) -> None:
+        """``check_token`` gives an invite's id or raises TokenError. ``bundle`` is the encoded KeyBundle.
+
+        ``config`` is what bridges are told; its ``allow_private`` holds for this broker, too. ``X-Forwarded-For`` is
+        believed only from ``trusted_proxies``.
+        """
+        self.metrics = BrokerMetrics()
+        self._key = key
+        self._check_token = check_token
+        self._store = store
+        self._clock = clock
+        self._config = config.encode()
+        self._bundle = bundle
+        self._bundle_hash = sha256(bundle)[:BUNDLE_HASH_BYTES]
+        self._trusted_proxies = tuple(trusted_proxies)
+        self._limits = limits
+        self._hash_key = random_bytes(_HASH_KEY_BYTES)
+        self._closing = False
+        self._tasks = TaskOwner()
+        self._hub = BridgeHub(store, clock, random_bytes, self.metrics, limits)
+        self._matchmaker = Matchmaker(
+            store,
+            self._hub,
+            clock,
+            random_bytes,
+            gateway_url,
+            self.metrics,
+            allow_private=config.allow_private,
+            limits=limits,
+        )
+
+    def routes(self) -> list[web.RouteDef]:
+        """What to add to the application."""
+        return [
+            web.post("/v1/match", self._match),
+            web.get("/v1/config", self._tell_config),
+            web.get("/v1/bridge", self._bridge),
+        ]
+
+    async def waiting(self) -> int:
+        """How many bridges have room."""
+        return await self._store.waiting()
+
+    def lane_reported(self, ticket: str, verdict: str, carried_bytes: int) -> None:
+        """The gateway's word about a lane: ``good``, ``dead`` or ``bad``. An unknown ticket does nothing.
+
+        A good lane that carried nothing proves nothing. Call it in the event loop's thread.
+        """
+        word = Verdict(verdict)
+        if word is Verdict.GOOD and carried_bytes == 0:
+            return
+        if not self._closing and len(self._tasks) < self._limits.max_reports_under_way:
+            self._tasks.start(self._pass_on(ticket, word), "report a lane")
+
+    async def close(self) -> None:
+        """Turns new requests away and closes the bridges' sockets."""
+        self._closing = True
+        await self._hub.close()
+        await self._tasks.close()
+
+    async def _pass_on(self, ticket: str, verdict: Verdict) -> None:
+        now = self._clock.monotonic()
+        bridge = await self._store.bridge_of_ticket(ticket, now)
+        if bridge is not None:
+            await self._store.gateway_reported(bridge, verdict, now)
+
+    async def _tell_config(self, request: web.Request) -> web.Response:
+        return web.Response(
+            body=self._config,
+            content_type="application/json",
+            headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"},
+        )
+
+    async def _bridge(self, request: web.Request) -> web.StreamResponse:
+        if self._closing or self._hub.is_full:
+            return _plain(503, self._limits.retry_no_bridge_s)
+        return await self._hub.serve(request, self._prefixes(request))
+
+    async def _match(self, request: web.Request) -> web.Response:
+        metrics = self.metrics
+        if self._closing or metrics.requests_now >= self._limits.max_requests:
+            metrics.refused["full"] += 1
+            return _plain(503, self._limits.retry_no_bridge_s)
+        metrics.requests_now += 1
+        try:
+            return web.Response(body=await self._reply(request), content_type="application/octet-stream")
+        except _Answered as answered:
+            metrics.refused[answered.reason] += 1
+            return _plain(answered.status, answered.retry_after_s)
+        finally:
+            metrics.requests_now -= 1
+
+    async def _reply(self, request: web.Request) -> bytes:
+        wait_s = await self._store.take_for_prefixes(Action.MATCH, self._prefixes(request), self._clock.monotonic())
+        if wait_s > 0.0:
+            raise _Answered(429, "limited", wait_s)
+        body = await self._read_body(request)
+        try:
+            plaintext = open_request(body, self._key)
+            await self._refuse_replay(body)
+            asked = MatchRequest.decode(plaintext)
+            # A reply key that is none must not cost a match first.
+            seal_reply(b"", asked.reply_key, body)
+        except (SignallingError, CryptoError):
+            raise _Answered(400, "malformed") from None
+        reply = await self._answer(asked, lambda: _is_gone(request))
+        return seal_reply(reply.encode(), asked.reply_key, body)
+
+    async def _read_body(self, request: web.Request) -> bytes:
+        too_large = _Answered(413, "too_large")
+        if (request.content_length or 0) > SIGNALLING.max_request_bytes:
+            raise too_large
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self._limits.body_timeout_s):
+                async for chunk in request.content.iter_any():
+                    body += chunk
+                    if len(body) > SIGNALLING.max_request_bytes:
+                        raise too_large
+        except TimeoutError:
+            raise _Answered(408, "slow") from None
+        return bytes(body)
+
+    async def _refuse_replay(self, body: bytes) -> None:
+        try:
+            is_new = await self._store.first_sight(request_enc(body), self._clock.monotonic())
+        except StoreFull:
+            raise _Answered(503, "full", self._limits.retry_no_bridge_s) from None
+        if not is_new:
+            raise _Answered(409, "replayed")
+
+    async def _answer(self, asked: MatchRequest, is_gone: Callable[[], bool]) -> MatchReply:
+        try:
+            invite = self._check_token(asked.token)
+        except TokenExpired:
+            self.metrics.refused["expired"] += 1
+            return MatchReply(Status.EXPIRED)
+        except TokenError:
+            self.metrics.refused["foreign"] += 1
+            return MatchReply(Status.REFUSED)
+        now = self._clock.monotonic()
+        wait_s = await self._store.take_for_invite(invite, now)
+        if wait_s > 0.0:
+            self.metrics.refused["limited"] += 1
+            return MatchReply(Status.LIMITED, retry_after_s=wait_s)
+        await self._store.reader_reported(invite, asked.reports, now)
+        wanted = Wanted(asked.nat, tuple(range(len(asked.offers))), asked.spread, frozenset(asked.avoid), invite)
+        lanes = await self._matchmaker.match(wanted, asked.offers, is_gone)
+        bundle = b"" if asked.bundle_hash == self._bundle_hash else self._bundle
+        if not lanes:
+            return MatchReply(Status.NO_BRIDGE, self._limits.retry_no_bridge_s, bundle=bundle)
+        return MatchReply(Status.OK, lanes=tuple(lanes), bundle=bundle)
+
+    def _prefixes(self, request: web.Request) -> Prefixes:
+        return prefixes_of(self._address(request), self._hash_key)
+
+    def _address(self, request: web.Request) -> str:
+        """Who really asks: the last address in the chain that is no trusted proxy's."""
+        address = request.remote or ""
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")
+        for named in reversed(forwarded):
+            if not named.strip() or not self._is_trusted(address):
+                break
+            address = named.strip()
+        return address
+
+    def _is_trusted(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._trusted_proxies)
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+def _plain(status: int, retry_after_s: float = 0.0) -> web.Response:
+    headers = {"Retry-After": str(math.ceil(retry_after_s))} if retry_after_s > 0.0 else {}
+    return web.Response(status=status, text=_TEXTS[status] + "\n", headers=headers)

@@ -1,0 +1,163 @@
+"""What several brokers of one operator would share, behind one interface, and the embedded store for a single one.
+
+A shared store (Redis, Valkey) fits the same interface and has to pass the same tests; whatever must be one step here
+(``reserve``, ``first_sight``, ``take``) is one script there. Two things are not the store's: bringing a match to
+a bridge whose socket another broker holds, and telling who waits that a bridge came. The server does both for its own
+bridges. A shared store must also release what a broker that died had reserved or had let in.
+
+``now`` is the monotonic time in seconds. No method waits for anything but the store itself.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from enum import Enum
+from random import Random
+from typing import Protocol
+
+from unwalled.broker.limits import Buckets, Prefixes, PrefixLimiter, Rate
+from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
+from unwalled.settings import BROKER, BrokerLimits
+from unwalled.wire.signalling import Report, Verdict
+
+
+class StoreFull(Exception):
+    """A table of the store has reached its bound; the asker should come back later."""
+
+
+class Action(Enum):
+    """What is limited by address prefix."""
+
+    MATCH = "match"
+    JOIN = "join"
+
+
+class Store(Protocol):
+    """See the module's head."""
+
+    async def join(self, bridge: WaitingBridge, now: float) -> bool:
+        """Lists a bridge; False when the list is full."""
+
+    async def leave(self, bridge: str) -> None:
+        """Takes a bridge off the list, with what was reserved at it. An unknown name does nothing."""
+
+    async def set_free(self, bridge: str, free: int, readers: int, now: float) -> None:
+        """What the bridge says it could take now."""
+
+    async def reserve(self, wanted: Wanted, now: float) -> list[Reservation]:
+        """Places a reader's offers on fitting bridges, in one step; each reservation must be settled."""
+
+    async def settle(self, match: str, outcome: Outcome, now: float) -> None:
+        """Ends a reservation. An unknown one does nothing."""
+
+    async def gateway_reported(self, bridge: str, verdict: Verdict, now: float) -> None:
+        """The gateway's word about a bridge."""
+
+    async def reader_reported(self, invite: bytes, reports: Sequence[Report], now: float) -> None:
+        """A reader's words about earlier bridges."""
+
+    async def first_sight(self, enc: bytes, now: float) -> bool:
+        """Remembers a request's encapsulated key; False when it was seen in the last ten minutes. Raises StoreFull."""
+
+    async def take_for_prefixes(self, action: Action, prefixes: Prefixes, now: float) -> float:
+        """Counts one action of an address; 0.0, or the seconds to wait when it is one too many."""
+
+    async def take_for_invite(self, invite: bytes, now: float) -> float:
+        """Counts one request with an invite; 0.0, or the seconds to wait when it is one too many."""
+
+    async def keep_ticket(self, ticket: str, bridge: str, now: float) -> None:
+        """Remembers to which bridge a ticket was given."""
+
+    async def bridge_of_ticket(self, ticket: str, now: float) -> str | None:
+        """The bridge that was given the ticket, or None for an unknown or old one."""
+
+    async def waiting(self) -> int:
+        """How many bridges have room, for the numbers."""
+
+
+class EmbeddedStore:
+    """The store of a single broker, in its memory. Its methods never wait."""
+
+    def __init__(self, rng: Random, limits: BrokerLimits = BROKER) -> None:
+        """``rng`` breaks ties between bridges and names matches."""
+        self._limits = limits
+        self._matching = Matching(rng, limits)
+        self._seen: OrderedDict[bytes, float] = OrderedDict()
+        self._tickets: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        entries = limits.limiter_entries
+        self._prefixes = {
+            Action.MATCH: PrefixLimiter(
+                Rate(limits.matches_per_s, limits.match_burst),
+                Rate(limits.wide_matches_per_s, limits.wide_match_burst),
+                entries,
+            ),
+            Action.JOIN: PrefixLimiter(
+                Rate(limits.joins_per_s, limits.join_burst),
+                Rate(limits.wide_joins_per_s, limits.wide_join_burst),
+                entries,
+            ),
+        }
+        self._invites = Buckets(Rate(limits.invite_matches_per_s, limits.invite_match_burst), entries)
+
+    async def join(self, bridge: WaitingBridge, now: float) -> bool:
+        """See Store."""
+        return self._matching.join(bridge, now)
+
+    async def leave(self, bridge: str) -> None:
+        """See Store."""
+        self._matching.leave(bridge)
+
+    async def set_free(self, bridge: str, free: int, readers: int, now: float) -> None:
+        """See Store."""
+        self._matching.set_free(bridge, free, readers, now)
+
+    async def reserve(self, wanted: Wanted, now: float) -> list[Reservation]:
+        """See Store."""
+        return self._matching.reserve(wanted, now)
+
+    async def settle(self, match: str, outcome: Outcome, now: float) -> None:
+        """See Store."""
+        self._matching.settle(match, outcome, now)
+
+    async def gateway_reported(self, bridge: str, verdict: Verdict, now: float) -> None:
+        """See Store."""
+        self._matching.gateway_reported(bridge, verdict, now)
+
+    async def reader_reported(self, invite: bytes, reports: Sequence[Report], now: float) -> None:
+        """See Store."""
+        self._matching.reader_reported(invite, reports, now)
+
+    async def first_sight(self, enc: bytes, now: float) -> bool:
+        """See Store."""
+        while self._seen and next(iter(self._seen.values())) <= now - self._limits.replay_s:
+            self._seen.popitem(last=False)
+        if enc in self._seen:
+            return False
+        if len(self._seen) >= self._limits.max_replays:
+            raise StoreFull
+        self._seen[enc] = now
+        return True
+
+    async def take_for_prefixes(self, action: Action, prefixes: Prefixes, now: float) -> float:
+        """See Store."""
+        return self._prefixes[action].take(prefixes, now)
+
+    async def take_for_invite(self, invite: bytes, now: float) -> float:
+        """See Store."""
+        return self._invites.take(invite, now)
+
+    async def keep_ticket(self, ticket: str, bridge: str, now: float) -> None:
+        """See Store."""
+        self._tickets[ticket] = (bridge, now)
+        if len(self._tickets) > self._limits.max_tickets:
+            self._tickets.popitem(last=False)
+
+    async def bridge_of_ticket(self, ticket: str, now: float) -> str | None:
+        """See Store."""
+        bridge, since = self._tickets.get(ticket, (None, now))
+        return bridge if now - since < self._limits.ticket_s else None
+
+    async def waiting(self) -> int:
+        """See Store."""
+        return self._matching.waiting()

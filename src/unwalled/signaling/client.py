@@ -1,0 +1,271 @@
+"""The reader's side of a match: seal a request, bring it through a door, open and check what comes back.
+
+Doors are tried best first: the one that worked last, then the others in the invite's order, those that failed lately
+at the end. A door that is slow is not given up at once: the next one is tried beside it, and the first good reply
+wins. Each try is sealed anew, so that the broker takes none for a replay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from unwalled.clock import Clock
+from unwalled.crypto.envelope import check_request_size, open_reply, seal_request
+from unwalled.crypto.hpke import ClassicalPrivateKey
+from unwalled.crypto.identity import BundleExpired, KeyBundle, RandomBytes, newest
+from unwalled.errors import CryptoError, SignalingFailed, SignallingError
+from unwalled.settings import SIGNALLING, SignallingLimits
+from unwalled.signaling.doors import Door, DoorFailed, HttpDoor
+from unwalled.signaling.errors import (
+    BrokerBusy,
+    DoorNonsense,
+    DoorsUnreachable,
+    InviteNotTaken,
+    InviteOver,
+    NoBridge,
+    TooManyRequests,
+)
+from unwalled.wire.description import LaneDescription
+from unwalled.wire.invite import Invite
+from unwalled.wire.signalling import MatchReply, MatchRequest, Nat, Report, Status
+
+_KEY_BYTES = 32
+_FINAL = (InviteOver, InviteNotTaken, NoBridge)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedLane:
+    """One answered offer: its index, opaque names of bridge and network, and the bridge's description."""
+
+    offer: int
+    bridge: str
+    network: str
+    answer: LaneDescription
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """What a match brought. ``bundle`` is verified; keep it and give it back with the next request."""
+
+    lanes: tuple[MatchedLane, ...]
+    bundle: KeyBundle
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    offers: Sequence[LaneDescription]
+    nat: Nat
+    spread: int
+    avoid: Sequence[str]
+    reports: Sequence[Report]
+    held: KeyBundle | None
+
+
+@dataclass(slots=True)
+class _DoorState:
+    door: Door
+    failures: int = 0
+    is_proved: bool = False
+    order: int = field(default=0)
+
+    @property
+    def rank(self) -> tuple[int, bool, int]:
+        return (self.failures, not self.is_proved, self.order)
+
+
+class SignalingClient:
+    """Asks the broker of one invite for lanes. One client may run several matches at once."""
+
+    def __init__(
+        self,
+        invite: Invite,
+        clock: Clock,
+        random_bytes: RandomBytes,
+        session_factory: Callable[[], aiohttp.ClientSession] = aiohttp.ClientSession,
+        *,
+        limits: SignallingLimits = SIGNALLING,
+        make_door: Callable[[str, aiohttp.ClientSession], Door] = HttpDoor,
+    ) -> None:
+        """The HTTP session is made at the first match, in the event loop that runs then."""
+        self._invite = invite
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._session_factory = session_factory
+        self._make_door = make_door
+        self._limits = limits
+        self._session: aiohttp.ClientSession | None = None
+        self._doors: list[_DoorState] = []
+
+    async def match(
+        self,
+        offers: Sequence[LaneDescription],
+        *,
+        nat: Nat = Nat.UNKNOWN,
+        spread: int = 0,
+        avoid: Sequence[str] = (),
+        reports: Sequence[Report] = (),
+        held_bundle: KeyBundle | None = None,
+    ) -> MatchResult:
+        """Asks for one lane for each offer; some may come back unanswered. At most ``door_timeout_s`` for each door.
+
+        Of ``avoid`` and ``reports`` the last 64 are sent. Raises SignalingFailed (signaling/errors.py has the kinds).
+        When cancelled, the requests are withdrawn, and the broker tells the bridges. Raises SignallingError for no
+        or more than 16 offers, or too large ones.
+        """
+        if not 1 <= len(offers) <= self._limits.max_offers:
+            raise SignallingError(f"A request has 1 to {self._limits.max_offers} offers.")
+        wish = _Wish(
+            offers,
+            nat,
+            spread,
+            avoid[-self._limits.max_avoid :],
+            reports[-self._limits.max_reports :],
+            held_bundle,
+        )
+        reply_key = ClassicalPrivateKey(self._random_bytes(_KEY_BYTES))
+        plaintext = self._request(wish, reply_key).encode()
+        check_request_size(plaintext)
+        waiting = sorted(self._open_doors(), key=lambda state: state.rank)
+        failures: list[SignalingFailed] = []
+        running: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState] = {}
+        async with asyncio.TaskGroup() as group:
+            try:
+                while waiting or running:
+                    if waiting:
+                        state = waiting.pop(0)
+                        running[
+                            group.create_task(self._try(state.door, wish, plaintext, reply_key), name="try a door")
+                        ] = state
+                    done, _ = await asyncio.wait(
+                        running,
+                        timeout=self._fallback_s(running) if waiting else None,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                    for state, outcome in [(running.pop(task), task.result()) for task in done]:
+                        if isinstance(outcome, MatchResult):
+                            state.failures, state.is_proved = 0, True
+                            return outcome
+                        failures.append(outcome)
+                        if isinstance(outcome, _FINAL):
+                            # The broker itself has spoken; another door leads to the same one.
+                            state.failures, state.is_proved = 0, True
+                            waiting.clear()
+                            _cancel(running)
+                            running.clear()
+                        else:
+                            state.failures += 1
+            finally:
+                _cancel(running)
+        raise _worst_known(failures)
+
+    async def aclose(self) -> None:
+        """Closes the kept connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+            self._doors = []
+
+    def _open_doors(self) -> list[_DoorState]:
+        if self._session is None:
+            self._session = self._session_factory()
+            self._doors = [
+                _DoorState(self._make_door(url, self._session), order=index)
+                for index, url in enumerate(self._invite.doors)
+            ]
+        return self._doors
+
+    def _fallback_s(self, running: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState]) -> float:
+        if any(state.is_proved for state in running.values()):
+            return self._limits.proved_door_fallback_s
+        return self._limits.door_fallback_s
+
+    def _request(self, wish: _Wish, reply_key: ClassicalPrivateKey) -> MatchRequest:
+        return MatchRequest(
+            self._invite.token,
+            reply_key.public,
+            wish.nat,
+            tuple(wish.offers),
+            wish.spread,
+            tuple(wish.avoid),
+            b"" if wish.held is None else wish.held.short_hash,
+            tuple(wish.reports),
+        )
+
+    async def _try(
+        self, door: Door, wish: _Wish, plaintext: bytes, reply_key: ClassicalPrivateKey
+    ) -> MatchResult | SignalingFailed:
+        body = seal_request(plaintext, self._invite.broker_key)
+        try:
+            sealed = await door.post(body)
+            reply = MatchReply.decode(open_reply(sealed, reply_key, body))
+            return self._judge(reply, wish, door)
+        except DoorFailed as failed:
+            return _from_door(failed)
+        except SignalingFailed as failed:
+            return failed
+        except BundleExpired as expired:
+            return DoorNonsense(expired.cause.rstrip("."))
+        except (CryptoError, SignallingError):
+            return DoorNonsense("its answer is not sealed as it must be")
+
+    def _judge(self, reply: MatchReply, wish: _Wish, door: Door) -> MatchResult:
+        match reply.status:
+            case Status.OK:
+                pass
+            case Status.NO_BRIDGE:
+                raise NoBridge(reply.retry_after_s)
+            case Status.LIMITED:
+                raise TooManyRequests(reply.retry_after_s)
+            case Status.EXPIRED:
+                raise InviteOver
+            case Status.REFUSED:
+                raise InviteNotTaken
+        if not reply.lanes or any(lane.offer >= len(wish.offers) for lane in reply.lanes):
+            raise DoorNonsense("it answers offers that were not made")
+        lanes = tuple(
+            MatchedLane(
+                lane.offer,
+                lane.bridge,
+                lane.network,
+                lane.answer if door.is_private else lane.answer.without_private_addresses(),
+            )
+            for lane in reply.lanes
+        )
+        return MatchResult(lanes, self._bundle(reply, wish.held))
+
+    def _bundle(self, reply: MatchReply, held: KeyBundle | None) -> KeyBundle:
+        if reply.bundle:
+            received = KeyBundle.verify(reply.bundle, self._invite.identity, self._clock.wall())
+            return newest(held, received)
+        if held is None:
+            raise DoorNonsense("it brings no key of the gateway")
+        return held
+
+
+def _from_door(failed: DoorFailed) -> SignalingFailed:
+    match failed.status:
+        case 0:
+            return DoorsUnreachable(failed.word)
+        case 429:
+            return TooManyRequests(failed.retry_after_s)
+        case 503:
+            return BrokerBusy(failed.retry_after_s)
+        case 502 | 504:
+            return DoorsUnreachable("the door does not reach the broker")
+        case _:
+            return DoorNonsense(failed.word)
+
+
+def _cancel(tasks: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState]) -> None:
+    for task in tasks:
+        task.cancel()
+
+
+def _worst_known(failures: Sequence[SignalingFailed]) -> SignalingFailed:
+    """What tells the person most: the broker's own word, then a limit, then a stranger's answer, then silence."""
+    kinds = (InviteNotTaken, InviteOver, NoBridge, TooManyRequests, BrokerBusy, DoorNonsense, DoorsUnreachable)
+    return min(failures, key=lambda failure: kinds.index(type(failure)))
