@@ -130,6 +130,8 @@ class BridgeLimits:
     """The largest answer to the request for the operator's configuration."""
     lanes_per_reader: int = 8
     """How many lanes a bridge offers to the broker for each reader that it would take."""
+    resume_check_s: float = 0.02
+    """How often a bridge that has stopped reading looks whether enough has left."""
     pause_at_bytes: int = 1 * MIB
     """With so much held for a reader, a bridge stops reading from the gateway until half of it has left."""
     stable_after_s: float = 30.0
