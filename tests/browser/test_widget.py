@@ -19,8 +19,6 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    # So that the tests need no network card: see docs/reference/widget.md.
-    "--allow-loopback-in-peer-connection",
 ]
 MIB = 1024 * 1024
 

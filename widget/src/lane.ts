@@ -171,7 +171,7 @@ export class Lane {
   /** Resolves when enough addresses are known. */
   #gathered(): Promise<void> {
     const peer = this.#peer;
-    const { hidden } = this.#options.transports;
+    const { transports } = this.#options;
     return new Promise((resolve) => {
       let quiet: ReturnType<typeof setTimeout> | undefined;
       const most = setTimeout(done, this.#limits.gatherMaxMs);
@@ -188,7 +188,7 @@ export class Lane {
       peer.onicecandidate = ({ candidate }) => {
         if (candidate === null) return done();
         // In a hidden page the short timer may take a minute; one address that others can reach is enough there.
-        if (candidate.type === "srflx" && hidden()) return done();
+        if (candidate.type === "srflx" && transports.hidden()) return done();
         quiet ??= setTimeout(done, this.#limits.gatherQuietMs);
       };
     });

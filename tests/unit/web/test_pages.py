@@ -1,0 +1,88 @@
+"""What the operator's pages promise: the files are there, and the headers keep everything else out."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import re
+
+import pytest
+
+from unwalled.web.pages import pages, widget_integrity
+
+DOCUMENTS = ("/", "/embed", "/read")
+
+
+def policy(path: str) -> dict[str, str]:
+    header = pages()[path].headers["Content-Security-Policy"]
+    return dict(part.split(" ", 1) for part in header.split("; "))
+
+
+def test_all_pages_are_there_with_their_types() -> None:
+    found = {path: page.content_type.split(";")[0] for path, page in pages().items()}
+    assert found == {
+        "/": "text/html",
+        "/embed": "text/html",
+        "/read": "text/html",
+        "/site.css": "text/css",
+        "/widget.js": "text/javascript",
+        "/read.js": "text/javascript",
+    }
+    assert all(page.path == path and page.body for path, page in pages().items())
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_documents_allow_only_what_is_the_operators(path: str) -> None:
+    allowed = policy(path)
+    assert allowed["default-src"] == "'none'"
+    assert allowed["script-src"] == allowed["style-src"] == "'self'"
+    assert allowed["connect-src"] == "'self' wss:"
+    assert allowed["base-uri"] == allowed["form-action"] == allowed["trusted-types"] == "'none'"
+    assert allowed["frame-ancestors"] == ("*" if path == "/embed" else "'none'")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_documents_load_nothing_from_elsewhere_and_hold_no_inline_code(path: str) -> None:
+    text = pages()[path].body.decode()
+    links = re.findall(r'(?:src|href)="([^"]*)"', text)
+    assert set(links) <= {"data:,", "site.css", "widget.js", "read.js", "read"}
+    assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
+
+
+@pytest.mark.parametrize("name", ["/widget.js", "/read.js", "/site.css"])
+def test_scripts_and_styles_name_no_other_place(name: str) -> None:
+    text = pages()[name].body.decode()
+    assert not re.search(r"https?://|wss?://|innerHTML|eval\(|@import|url\(", text)
+
+
+def test_the_widget_may_be_loaded_by_every_site_and_is_small() -> None:
+    widget = pages()["/widget.js"]
+    assert widget.headers["Access-Control-Allow-Origin"] == "*"
+    assert widget.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert len(gzip.compress(widget.body, 9)) <= 15 * 1024
+
+
+def test_every_answer_has_a_validator_of_its_own_and_is_not_sniffed() -> None:
+    found = pages()
+    tags = {page.headers["ETag"] for page in found.values()}
+    assert len(tags) == len(found)
+    assert all(re.fullmatch(r'"[A-Za-z0-9_-]{43}"', tag) for tag in tags)
+    assert all(page.headers["X-Content-Type-Options"] == "nosniff" for page in found.values())
+    assert all(page.headers["Referrer-Policy"] == "no-referrer" for page in found.values())
+
+
+def test_integrity_is_that_of_the_widget() -> None:
+    digest = hashlib.sha384(pages()["/widget.js"].body).digest()
+    assert widget_integrity() == f"sha384-{base64.b64encode(digest).decode()}"
+
+
+def test_further_sources_stand_in_connect_src_only() -> None:
+    header = pages(["ws://10.0.0.1:8080"])["/"].headers["Content-Security-Policy"]
+    assert "connect-src 'self' wss: ws://10.0.0.1:8080;" in header
+
+
+@pytest.mark.parametrize("source", ["", "a b", "a;script-src", "'unsafe-inline'", "a\r\nX: y", "a,b"])
+def test_a_source_that_could_change_the_policy_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="connect-src"):
+        pages([source])
