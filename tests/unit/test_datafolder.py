@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from unwalled.datafolder import create_private, locked, make_private_folder, read_private, replace_private
+from unwalled.errors import ConfigurationError
+
+
+def fail(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("")
+    with pytest.raises(ConfigurationError, match="is a file"):
+        make_private_folder(tmp_path / "x")
+    with pytest.raises(ConfigurationError, match="cannot be made"):
+        make_private_folder(tmp_path / "x" / "y")
+
+
+def test_a_file_is_created_once(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    assert create_private(path, b"first")
+    assert not create_private(path, b"second")
+    assert read_private(path, 10) == b"first"
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_a_file_is_replaced_whole_and_stays_private(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    replace_private(path, b"first")
+    replace_private(path, b"second")
+    assert read_private(path, 10) == b"second"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_missing_and_large_files(tmp_path: Path) -> None:
+    assert read_private(tmp_path / "none", 10) is None
+    replace_private(tmp_path / "f", bytes(11))
+    with pytest.raises(ConfigurationError, match="damaged"):
+        read_private(tmp_path / "f", 10)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_private(tmp_path, 10)
+
+
+@pytest.mark.parametrize("function", ["fsync", "link"])
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, function: str) -> None:
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(ConfigurationError, match="No space left"):
+        create_private(tmp_path / "f", b"x")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        replace_private(tmp_path / "none" / "f", b"x")
+
+
+def test_a_lock_is_held_against_another_program(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from unwalled.datafolder import locked\n"
+        "with locked(Path(sys.argv[1])): print('in', flush=True); sys.stdin.read()"
+    )
+    other = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "l")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert other.stdout is not None
+    assert other.stdin is not None
+    assert other.stdout.readline() == b"in\n"
+    order: list[str] = []
+
+    def take() -> None:
+        with locked(tmp_path / "l"):
+            order.append("taken")
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    order.append("released")
+    other.stdin.close()
+    other.stdout.close()
+    other.wait()
+    taker.join()
+    assert order == ["released", "taken"]
