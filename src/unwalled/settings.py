@@ -288,6 +288,8 @@ class GatewayLimits:
     """For a site to accept the connection, all its addresses together."""
     max_sessions: int = 10_000
     """Sessions at once; a further hello gets "full"."""
+    max_lanes: int = 40_000
+    """Lanes of all sessions together, each with a WebSocket of its own."""
     max_waiting_lanes: int = 4096
     """Lanes that have not said yet to which session they belong."""
     remembered_hellos: int = 65_536
@@ -334,13 +336,67 @@ class GatewayLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorLimits:
+    """What the operator's one process holds and allows, whatever its parts do."""
+
+    max_connections: int = 60_000
+    """TCP connections to the server at once, bridges and lanes among them; a further one is closed at once."""
+    max_requests: int = 4096
+    """Plain HTTP requests in progress (no WebSockets); a further one gets 503."""
+    first_request_s: float = 15.0
+    """For a new connection to send its first whole request head."""
+    keep_alive_s: float = 75.0
+    """How long a connection may rest between requests."""
+    listen_backlog: int = 1024
+    """Connections that the system may hold while we are busy."""
+    close_timeout_s: float = 1.0
+    """For open requests to end once the operator was told to stop."""
+    max_trusted_proxies: int = 64
+    """Networks whose word about a visitor's address is believed."""
+    state_file_bytes: int = 64 * KIB
+    """The largest ``operator.json`` that is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramLimits:
+    """What the programs on the command line keep to."""
+
+    end_s: float = 1.9
+    """From Ctrl-C to the end of the program, whatever hangs."""
+    plain_status_s: float = 10.0
+    """Between status lines where the output is no terminal."""
+    live_status_s: float = 0.5
+    """Between updates of the status line on a terminal."""
+    get_redirects: int = 10
+    """Redirects that ``unwalled get`` follows."""
+    get_connect_s: float = 60.0
+    """How long ``unwalled get`` waits for a bridge, the site and its first word."""
+    get_silence_s: float = 60.0
+    """How long a download may stand still."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderLimits:
     """What the reader's program holds and allows."""
 
     max_connections: int = 2048
-    """Applications' connections at once; further ones are closed at once."""
+    """Applications' connections at once; a further one gets its proxy protocol's error."""
+    refusals: int = 64
+    """Connections past ``max_connections`` that are being told so; further ones are cut without a word."""
     request_head_bytes: int = 64 * KIB
-    """The head of an HTTP request, all its lines together."""
+    """The head of an HTTP request or response, all its lines together."""
+    head_timeout_s: float = 30.0
+    """For an application to say whole what it wants from the proxy."""
+    keep_alive_s: float = 120.0
+    """How long an HTTP connection of an application may stay open between two requests."""
+    linger_s: float = 2.0
+    """How long after an error what the application still sends is thrown away, so that it can read the error first."""
+    read_buffer_bytes: int = 256 * KIB
+    """What has come from an application and waits for the tunnel; then nothing more is read from its socket."""
+    write_buffer_bytes: int = 256 * KIB
+    """What has come from the tunnel and waits for an application; then nothing more is read from the stream."""
+    retry_after_s: int = 5
+    """When an application may try again after it heard that there is no bridge."""
     open_wait_s: float = 20.0
     """How long an application's connection waits for a bridge before it gets the proxy protocol's error."""
     answer_wait_s: float = 45.0
@@ -363,4 +419,6 @@ BRIDGE = BridgeLimits()
 SIGNALLING = SignallingLimits()
 BROKER = BrokerLimits()
 GATEWAY = GatewayLimits()
+OPERATOR = OperatorLimits()
+PROGRAM = ProgramLimits()
 READER = ReaderLimits()

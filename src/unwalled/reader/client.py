@@ -1,0 +1,389 @@
+"""The reader's way out: finds bridges, keeps lanes through several of them, and runs the session over these.
+
+`ReaderClient` is a `unwalled.tunnel.api.Tunnel` for as long as its ``run`` runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from unwalled.clock import Clock
+from unwalled.crypto.handshake import Random, Status
+from unwalled.crypto.identity import KeyBundle
+from unwalled.errors import DescriptionError, LaneClosed, OpenFailed, SignalingFailed
+from unwalled.lanes.base import Lane
+from unwalled.lanes.webrtc import OfferedLane, WebRtcStack
+from unwalled.reader.bridges import BridgeBook
+from unwalled.session.events import LeaveReason
+from unwalled.session.reader import ReaderSession
+from unwalled.settings import READER, SIGNALLING
+from unwalled.signaling.client import MatchedLane, MatchResult
+from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver
+from unwalled.tasks import TaskOwner
+from unwalled.tunnel.pump import Pump
+from unwalled.tunnel.streams import TunnelFlow, TunnelStream
+from unwalled.wire.address import Target
+from unwalled.wire.codes import Code
+from unwalled.wire.description import LaneDescription
+from unwalled.wire.invite import Invite
+from unwalled.wire.signalling import Nat, Report, Verdict
+
+
+class Phase(StrEnum):
+    """What the reader is doing, for a person."""
+
+    SEARCHING = "searching"
+    """Asking the broker for bridges."""
+    NO_BRIDGE = "no bridge"
+    """The broker has none for us just now; we keep asking."""
+    NO_BROKER = "no broker"
+    """The broker cannot be reached; we keep trying."""
+    CONNECTING = "connecting"
+    CONNECTED = "connected"
+    REFUSED = "refused"
+    """The operator does not take this invite."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderStatus:
+    """A snapshot for a status line. Bytes are the session's payload and overhead, over all lanes since the start."""
+
+    phase: Phase
+    detail: str
+    """A sentence with the cause and what to do, or ""."""
+    bridges: int
+    lanes: int
+    bytes_up: int
+    bytes_down: int
+
+
+class Matchmaker(Protocol):
+    """The broker, as the reader sees it (`unwalled.signaling.client.SignalingClient`)."""
+
+    async def match(
+        self,
+        offers: Sequence[LaneDescription],
+        *,
+        nat: Nat,
+        spread: int,
+        avoid: Sequence[str],
+        reports: Sequence[Report],
+        held_bundle: KeyBundle | None,
+    ) -> MatchResult:
+        """Lanes for offers. Raises SignalingFailed with a cause for a person. Cancelling is safe."""
+
+
+_REFUSED_WORDS = {
+    Status.INVITE_EXPIRED: "The invite has expired. Ask whoever gave it to you for a new one.",
+    Status.INVITE_REFUSED: "The operator does not take this invite any more. Ask for a new one.",
+    Status.FULL: "The operator's server is full. It is tried again in a while.",
+}
+
+
+@dataclass(slots=True)
+class _OpenLane:
+    lane: Lane
+    bridge: str
+
+
+class ReaderClient:
+    """Keeps a session alive over bridges; opens streams and flows through it.
+
+    ``random_bytes`` makes keys; ``rng`` spreads retries. ``status_changed`` is called, without arguments, whenever
+    ``status`` may have changed in more than its numbers.
+    """
+
+    def __init__(
+        self,
+        invite: Invite,
+        matchmaker: Matchmaker,
+        stack: WebRtcStack,
+        clock: Clock,
+        random_bytes: Random,
+        rng: random.Random,
+        status_changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._invite = invite
+        self._matchmaker = matchmaker
+        self._stack = stack
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._rng = rng
+        self._status_changed = status_changed
+        self._bundle: KeyBundle | None = None
+        self._book = BridgeBook()
+        self._tasks = TaskOwner()
+        self._live: _LiveSession | None = None
+        self._opening = 0
+        self._changed = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._phase = Phase.SEARCHING
+        self._detail = ""
+        self._past_up = 0
+        self._past_down = 0
+
+    # Tunnel.
+
+    async def open(self, target: Target) -> TunnelStream:
+        """See Tunnel."""
+        deadline = self._clock.monotonic() + READER.open_wait_s
+        while True:
+            live = await self._session_before(deadline)
+            stream = live.pump.open_stream(target)
+            try:
+                await self._answered(stream, live, deadline)
+            except OpenFailed as failed:
+                if failed.code is not Code.SESSION_LOST:
+                    raise
+            except BaseException:
+                stream.reset(Code.CANCELLED)
+                raise
+            else:
+                return stream
+
+    async def open_datagrams(self) -> TunnelFlow:
+        """See Tunnel."""
+        deadline = self._clock.monotonic() + READER.open_wait_s
+        live = await self._session_before(deadline)
+        flow = live.pump.open_flow()
+        try:
+            await self._answered(flow, live, deadline)
+        except BaseException:
+            flow.close()
+            raise
+        return flow
+
+    async def _session_before(self, deadline: float) -> _LiveSession:
+        if self._phase is Phase.REFUSED:
+            raise OpenFailed(Code.NO_BRIDGE)
+        try:
+            async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
+                while self._live is None:
+                    await self._ready.wait()
+        except TimeoutError:
+            raise OpenFailed(Code.NO_BRIDGE) from None
+        return self._live
+
+    async def _answered(self, asked: TunnelStream | TunnelFlow, live: _LiveSession, deadline: float) -> None:
+        """Waits for the gateway's answer: as long as there are lanes, or a little for lanes to come."""
+        try:
+            async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
+                await asked.opened()
+                return
+        except TimeoutError:
+            if not live.is_connected:
+                raise OpenFailed(Code.NO_BRIDGE) from None
+        try:
+            async with asyncio.timeout(READER.answer_wait_s - READER.open_wait_s):
+                await asked.opened()
+        except TimeoutError:
+            raise OpenFailed(Code.TIMED_OUT) from None
+
+    # Life.
+
+    @property
+    def status(self) -> ReaderStatus:
+        """How things are now."""
+        live = self._live
+        up, down = live.pump.core.carried_bytes if live is not None else (0, 0)
+        return ReaderStatus(
+            self._phase,
+            self._detail,
+            self._book.in_use,
+            live.pump.lane_count if live is not None else 0,
+            self._past_up + up,
+            self._past_down + down,
+        )
+
+    async def connected(self) -> None:
+        """Waits until a session stands. Raises SignalingFailed when the operator refuses the invite."""
+        while self._phase is not Phase.CONNECTED:
+            if self._phase is Phase.REFUSED:
+                raise SignalingFailed(self._detail)
+            self._ready.clear()
+            await self._ready.wait()
+
+    async def run(self) -> None:
+        """Keeps lanes until cancelled; then ends the session and closes all lanes."""
+        failures = 0
+        try:
+            while True:
+                self._changed.clear()
+                wait_s = READER.spread_retry_s
+                if self._book.in_use < READER.bridges and not self._opening:
+                    wait_s = await self._ask(failures)
+                    failures = 0 if self._opening or self._live_lanes else failures + 1
+                elif self._opening:
+                    wait_s = READER.retry_max_s
+                try:
+                    async with asyncio.timeout(wait_s):
+                        await self._changed.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            if self._live is not None:
+                self._live.pump.close(Code.CANCELLED)
+            await self._tasks.close()
+
+    @property
+    def _live_lanes(self) -> int:
+        return self._live.pump.lane_count if self._live is not None else 0
+
+    async def _ask(self, failures: int) -> float:
+        """Asks the broker for lanes through the bridges that are missing; gives how long to wait then."""
+        missing = READER.bridges - self._book.in_use
+        if not self._live_lanes and self._phase not in (Phase.NO_BRIDGE, Phase.NO_BROKER):
+            self._say(Phase.SEARCHING)
+        count = min(missing * READER.lanes_per_bridge, SIGNALLING.max_offers)
+        offers = [await self._stack.offer() for _ in range(count)]
+        used: set[int] = set()
+        try:
+            result = await self._matchmaker.match(
+                [offer.description for offer in offers],
+                nat=Nat.UNKNOWN,
+                spread=missing,
+                avoid=self._book.avoid(self._clock.monotonic()),
+                reports=self._book.take_reports(),
+                held_bundle=self._bundle,
+            )
+            self._bundle = result.bundle
+            for matched in result.lanes:
+                used.add(matched.offer)
+                self._opening += 1
+                self._tasks.start(self._open_lane(offers[matched.offer], matched), "reader lane")
+        except SignalingFailed as failed:
+            return self._failed(failed, failures)
+        finally:
+            for index, offer in enumerate(offers):
+                if index not in used:
+                    offer.close()
+        if not self._live_lanes:
+            self._say(Phase.CONNECTING)
+        return READER.spread_retry_s
+
+    def _failed(self, failed: SignalingFailed, failures: int) -> float:
+        if self._live_lanes:
+            return READER.spread_retry_s * self._rng.uniform(0.8, 1.6)
+        self._book.forgive()
+        self._say(_phase_of(failed), str(failed))
+        if failed.retry_after_s is not None:
+            return min(failed.retry_after_s, READER.retry_max_s) * self._rng.uniform(1.0, 1.3)
+        ceiling_s = min(READER.retry_max_s, READER.retry_min_s * 2 ** min(failures, 8))
+        return self._rng.uniform(READER.retry_min_s / 2, ceiling_s)
+
+    async def _open_lane(self, offer: OfferedLane, matched: MatchedLane) -> None:
+        try:
+            lane = await offer.accept(matched.answer)
+        except (LaneClosed, DescriptionError):
+            self._book.failed(matched.bridge, Verdict.DEAD, self._clock.monotonic())
+            return
+        finally:
+            self._opening -= 1
+            self._changed.set()
+        if self._live is None:
+            assert self._bundle is not None
+            self._live = _LiveSession(self, self._bundle.gateway_key, self._invite.token, self._random_bytes)
+            self._ready.set()
+        self._book.lane_opened(matched.bridge)
+        self._live.add(lane, matched.bridge)
+
+    # What the live session tells.
+
+    def established(self) -> None:
+        """The handshake is done."""
+        self._say(Phase.CONNECTED)
+
+    def lane_left(self, bridge: str, reason: LeaveReason) -> None:
+        """A lane is over."""
+        self._book.lane_closed(bridge)
+        now = self._clock.monotonic()
+        if reason is LeaveReason.MISBEHAVED:
+            self._book.failed(bridge, Verdict.BAD, now)
+        elif reason in (LeaveReason.SILENT, LeaveReason.REFUSED):
+            self._book.failed(bridge, Verdict.DEAD, now)
+        if not self._live_lanes:
+            self._say(Phase.SEARCHING)
+        self._changed.set()
+
+    def session_closed(self, live: _LiveSession) -> None:
+        """The session is over; the next lane starts another, unless the operator has refused us."""
+        if self._live is live:
+            up, down = live.pump.core.carried_bytes
+            self._past_up += up
+            self._past_down += down
+            self._live = None
+            self._ready.clear()
+        refused = live.refused
+        if refused is None:
+            self._say(Phase.SEARCHING)
+        else:
+            final = refused is not Status.FULL
+            self._say(Phase.REFUSED if final else Phase.NO_BRIDGE, _REFUSED_WORDS[refused])
+        self._changed.set()
+
+    def _say(self, phase: Phase, detail: str = "") -> None:
+        if (phase, detail) != (self._phase, self._detail):
+            self._phase, self._detail = phase, detail
+            self._ready.set()
+            self._status_changed()
+
+
+def _phase_of(failed: SignalingFailed) -> Phase:
+    match failed:
+        case InviteOver() | InviteNotTaken():
+            return Phase.REFUSED
+        case DoorsUnreachable() | DoorNonsense():
+            return Phase.NO_BROKER
+        case _:
+            return Phase.NO_BRIDGE
+
+
+class _LiveSession:
+    """One session and its lanes; tells its client what happens to them."""
+
+    def __init__(self, client: ReaderClient, gateway_key: bytes, token: bytes, random_bytes: Random) -> None:
+        self._client = client
+        now = asyncio.get_running_loop().time()
+        self._session = ReaderSession(gateway_key, token, random_bytes, now)
+        self.pump = Pump(self._session, self._session.core, self)
+        self._bridges: dict[int, str] = {}
+
+    @property
+    def refused(self) -> Status | None:
+        """The gateway's authentic no, if it gave one."""
+        return self._session.refused
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the handshake is done and a lane is there."""
+        return self._session.is_established and self.pump.lane_count > 0
+
+    def add(self, lane: Lane, bridge: str) -> None:
+        """A lane has opened."""
+        key = self._session.lane_opened(self.pump.now())
+        self._bridges[key] = bridge
+        lane.start(self.pump.attach(key, lane))
+
+    def established(self) -> None:
+        """See PumpUser."""
+        self._client.established()
+
+    def stream_opened(self, stream: TunnelStream) -> None:
+        """See PumpUser; a gateway opens none."""
+
+    def flow_opened(self, flow: TunnelFlow) -> None:
+        """See PumpUser; a gateway opens none."""
+
+    def lane_left(self, lane: int, reason: LeaveReason) -> None:
+        """See PumpUser."""
+        self._client.lane_left(self._bridges.pop(lane), reason)
+
+    def session_closed(self, code: Code) -> None:
+        """See PumpUser."""
+        self._client.session_closed(self)
+
