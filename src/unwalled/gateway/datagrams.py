@@ -12,7 +12,8 @@ import errno
 import ipaddress
 import socket
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 from unwalled.errors import OpenFailed, StreamReset
 from unwalled.gateway.addresses import IPAddress
@@ -34,12 +35,19 @@ class DatagramRelay:
     """One flow. ``run`` it once."""
 
     def __init__(
-        self, flow: DatagramFlow, session: SessionBudget, addresses_of: AddressesOf, counters: EgressCounters
+        self,
+        flow: DatagramFlow,
+        session: SessionBudget,
+        addresses_of: AddressesOf,
+        counters: EgressCounters,
+        sources: Mapping[int, IPAddress] = MappingProxyType({}),
     ) -> None:
+        """``sources``: the own address that each IP version sends from; the system chooses without one."""
         self._flow = flow
         self._session = session
         self._addresses_of = addresses_of
         self._counters = counters
+        self._sources = sources
         self._loop = asyncio.get_running_loop()
         self._idle = IdleWatch(min(GATEWAY.idle_flow_s, session.limits.idle_seconds or GATEWAY.idle_flow_s))
         self._sockets: dict[int, socket.socket] = {}
@@ -138,7 +146,7 @@ class DatagramRelay:
             if version == 6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             # Bound before the reader is told, so that no system complains about receiving on an unbound socket.
-            sock.bind(("", 0))
+            sock.bind((str(self._sources.get(version, "")), 0))
             self._sockets[version] = sock
             self._loop.add_reader(sock, self._readable, sock)
         return sock

@@ -6,7 +6,8 @@ import asyncio
 import errno
 import itertools
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from unwalled.errors import OpenFailed
 from unwalled.gateway.addresses import IPAddress
@@ -62,12 +63,19 @@ def interleave(addresses: Sequence[IPAddress]) -> list[IPAddress]:
     return [address for address in turns if address is not None][: GATEWAY.addresses_per_name]
 
 
-async def dial(addresses: Sequence[IPAddress], port: int, *, delay_s: float = GATEWAY.attempt_delay_s) -> socket.socket:
+async def dial(
+    addresses: Sequence[IPAddress],
+    port: int,
+    *,
+    delay_s: float = GATEWAY.attempt_delay_s,
+    sources: Mapping[int, IPAddress] = MappingProxyType({}),
+) -> socket.socket:
     """A connected, non-blocking socket to the first address that answers. ``addresses`` must have been checked.
 
+    ``sources``: the own address from which each IP version is dialled; the system chooses for a version without one.
     Raises OpenFailed. The caller bounds the time; when cancelled, every attempt is closed.
     """
-    race = _Race(port)
+    race = _Race(port, sources)
     try:
         await race.run(interleave(addresses), delay_s)
     except BaseException:
@@ -87,8 +95,9 @@ def _rank(code: Code) -> int:
 class _Race:
     """One dial: attempts that run beside one another."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, sources: Mapping[int, IPAddress]) -> None:
         self._port = port
+        self._sources = sources
         self._news = asyncio.Event()
         self.codes: list[Code] = []
         """How each attempt failed that did."""
@@ -125,6 +134,8 @@ class _Race:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             _keep_alive(sock)
+            if (source := self._sources.get(address.version)) is not None:
+                _bind(sock, source)
             await asyncio.get_running_loop().sock_connect(sock, (str(address), self._port))
         except OSError as error:
             sock.close()
@@ -142,6 +153,13 @@ class _Race:
     def _failed(self, error: OSError) -> None:
         self.codes.append(code_of(error))
         self._news.set()
+
+
+def _bind(sock: socket.socket, source: IPAddress) -> None:
+    """Takes the address now and leaves the port to ``connect``, which may share one between different sites."""
+    if hasattr(socket, "IP_BIND_ADDRESS_NO_PORT"):
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_BIND_ADDRESS_NO_PORT, 1)
+    sock.bind((str(source), 0))
 
 
 def _keep_alive(sock: socket.socket) -> None:

@@ -6,7 +6,7 @@ Nothing here writes down where anyone goes: errors carry codes, counters carry n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import OpenFailed, StreamReset
@@ -36,8 +36,12 @@ class Egress:
         clock: Clock | None = None,
         own_addresses: Container[IPAddress] | None = None,
         counters: EgressCounters | None = None,
+        sources: Iterable[IPAddress] = (),
     ) -> None:
+        """``sources``: own addresses to dial from, at most one of each IP version, so that a site can let this gateway
+        in by its address. With some, only their versions are dialled: another one would show another address."""
         self.policy = policy
+        self.sources: dict[int, IPAddress] = {source.version: source for source in sources}
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.counters = counters if counters is not None else EgressCounters()
         self._resolver: Resolver = resolver if resolver is not None else SystemResolver(self.clock)
@@ -66,7 +70,10 @@ class Egress:
         allowed = [unmapped(address) for address in found if self.policy.check_address(address, self._own) is None]
         if not allowed:
             raise OpenFailed(Code.NOT_ALLOWED)
-        return allowed
+        reachable = [address for address in allowed if not self.sources or address.version in self.sources]
+        if not reachable:
+            raise OpenFailed(Code.NETWORK_UNREACHABLE)
+        return reachable
 
     async def handle_stream(self, stream: IncomingStream, session: SessionBudget) -> None:
         """Serves one stream to its end. Never raises but when cancelled; then the stream is reset.
@@ -93,7 +100,7 @@ class Egress:
         self.counters.open_flows += 1
         self.counters.flows_opened += 1
         try:
-            await DatagramRelay(flow, session, self.addresses_of, self.counters).run()
+            await DatagramRelay(flow, session, self.addresses_of, self.counters, self.sources).run()
         finally:
             flow.close()
             self.counters.open_flows -= 1
@@ -177,7 +184,7 @@ class _Passage:
                 raise OpenFailed(refusal)
             async with asyncio.timeout(GATEWAY.connect_timeout_s):
                 addresses = await self._egress.addresses_of(target, session)
-                site = SiteSocket(await dial(addresses, target.port))
+                site = SiteSocket(await dial(addresses, target.port, sources=self._egress.sources))
         except OpenFailed as error:
             raise _Ended(error.code) from None
         except TimeoutError:

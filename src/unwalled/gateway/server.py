@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from types import TracebackType
 
 from unwalled.clock import Clock, SystemClock
@@ -48,11 +48,13 @@ class GatewayServer:
         resolver: Resolver | None = None,
         clock: Clock | None = None,
         own_addresses: Container[IPAddress] | None = None,
+        sources: Iterable[IPAddress] = (),
     ) -> None:
+        """``sources``: see Egress."""
         clock = clock if clock is not None else SystemClock()
         self._system_resolver = SystemResolver(clock) if resolver is None else None
         self.counters = EgressCounters()
-        self.egress = Egress(policy, resolver or self._system_resolver, clock, own_addresses, self.counters)
+        self.egress = Egress(policy, resolver or self._system_resolver, clock, own_addresses, self.counters, sources)
         if policy.allow_private:
             _log.warning("Readers can reach this machine and its private network. Allow this only for tests.")
 
