@@ -240,7 +240,7 @@ class ReaderClient:
         if not self._live_lanes and self._phase not in (Phase.NO_BRIDGE, Phase.NO_BROKER):
             self._say(Phase.SEARCHING)
         count = min(missing * READER.lanes_per_bridge, SIGNALLING.max_offers)
-        offers = [await self._stack.offer() for _ in range(count)]
+        offers = await self._make_offers(count)
         used: set[int] = set()
         try:
             result = await self._matchmaker.match(
@@ -265,6 +265,11 @@ class ReaderClient:
         if not self._live_lanes:
             self._say(Phase.CONNECTING)
         return READER.spread_retry_s
+
+    async def _make_offers(self, count: int) -> list[OfferedLane]:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._stack.offer(), name="offer a lane") for _ in range(count)]
+        return [task.result() for task in tasks]
 
     def _failed(self, failed: SignalingFailed, failures: int) -> float:
         if self._live_lanes:
