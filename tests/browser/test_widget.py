@@ -147,11 +147,15 @@ def test_capacity_is_told_as_lanes_come_and_go(page: Page, operator: OperatorDou
     switch(page)
     session = operator.call(operator.bridge())
     operator.call(operator.reader_lanes(session, "M1", 2))
+    told = operator.call(session.next("capacity"))
+    assert told == {"type": "capacity", "free": 62, "readers": 7}
     page.locator("unwalled-bridge").evaluate("(element) => { element.maxReaders = 2; }")
     told = operator.call(session.next("capacity"))
     assert told == {"type": "capacity", "free": 14, "readers": 1}
     operator.call(operator.say_text())
     in_state(page, "waiting")
+    while operator.call(session.next("capacity")) != {"type": "capacity", "free": 16, "readers": 2}:
+        pass
 
 
 @pytest.mark.parametrize(
@@ -172,6 +176,8 @@ def test_a_gateway_that_is_not_the_operators_is_refused(page: Page, operator: Op
     offer = operator.call(operator.offer())
     answers = operator.call(session.match("M1", gateway.format(gateway=operator.gateway), [offer]))
     assert answers == [{"offer": 0, "refused": "gateway"}]
+    # The broker took the lane off; now it hears that it is free again.
+    assert operator.call(session.next("capacity")) == {"type": "capacity", "free": 64, "readers": 8}
     assert page.evaluate("madeRTCPeerConnection.length") == 0
     assert page.evaluate("madeWebSocket.length") == 1
 

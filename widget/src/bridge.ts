@@ -28,11 +28,17 @@ export interface Counts {
   readonly bytesDown: number;
 }
 
+interface Held {
+  readonly lanes: Set<Lane>;
+  /** The broker has the answers; before that it takes these lanes off by itself. */
+  answered: boolean;
+}
+
 export class Bridge {
   readonly #transports: Transports;
   readonly #limits: Limits;
   readonly #onChange: () => void;
-  readonly #matches = new Map<string, Set<Lane>>();
+  readonly #matches = new Map<string, Held>();
   /** Ended lanes whose last bytes are still on their way to the reader. */
   readonly #leaving = new Set<Lane>();
   #maxReaders: number;
@@ -63,14 +69,25 @@ export class Bridge {
     return Math.min(this.#limits.maxLanes, this.#maxReaders * this.#limits.lanesPerReader);
   }
 
+  /** What may really be added. */
   get room(): Room {
-    const readers = Math.max(0, this.#maxReaders - this.#matches.size);
-    const taken = [...this.#matches.values()].reduce((sum, lanes) => sum + lanes.size, 0);
-    return { free: readers === 0 ? 0 : Math.max(0, this.capacity - taken), readers };
+    return this.#roomBeside([...this.#matches.values()]);
+  }
+
+  /** What the broker is to be told: less the lanes of those matches alone that were answered. */
+  get roomToTell(): Room {
+    return this.#roomBeside([...this.#matches.values()].filter(({ answered }) => answered));
+  }
+
+  /** The broker has the answers of a match. */
+  answered(match: string): void {
+    const held = this.#matches.get(match);
+    if (held) held.answered = true;
+    this.#onChange();
   }
 
   get counts(): Counts {
-    const open = [...this.#matches.values()].map((lanes) => [...lanes].filter((lane) => lane.open));
+    const open = [...this.#matches.values()].map((held) => [...held.lanes].filter((lane) => lane.open));
     const lanes = open.flat();
     return {
       readers: open.filter((of) => of.length > 0).length,
@@ -87,7 +104,7 @@ export class Bridge {
     if (this.#closed || this.#matches.has(match)) return refuseAll("failed");
     let { free } = this.room;
     if (free === 0) return refuseAll("busy");
-    this.#matches.set(match, new Set());
+    this.#matches.set(match, { lanes: new Set(), answered: false });
     const answers = offers.map(({ offer, description }): Answer | Promise<Answer> => {
       let checked: LaneDescription;
       try {
@@ -106,7 +123,7 @@ export class Bridge {
 
   /** The reader went away: undoes the lanes of a match that are not open. */
   cancel(match: string): void {
-    for (const lane of this.#matches.get(match) ?? []) {
+    for (const lane of this.#matches.get(match)?.lanes ?? []) {
       if (!lane.open) lane.close();
     }
   }
@@ -114,7 +131,7 @@ export class Bridge {
   /** Closes all at once; nothing is left when this returns, and no further match is taken. */
   close(): void {
     this.#closed = true;
-    for (const lane of [...this.#matches.values()].flatMap((lanes) => [...lanes])) lane.abort();
+    for (const lane of [...this.#matches.values()].flatMap(({ lanes }) => [...lanes])) lane.abort();
     for (const lane of this.#leaving) lane.abort();
   }
 
@@ -132,7 +149,7 @@ export class Bridge {
         onGone: () => this.#leaving.delete(made),
       });
       lane = made;
-      this.#matches.get(match)?.add(lane);
+      this.#matches.get(match)?.lanes.add(lane);
       return { offer, answer: await lane.answer(description) };
     } catch {
       lane?.close();
@@ -141,7 +158,7 @@ export class Bridge {
   }
 
   #laneEnded(match: string, lane: Lane): void {
-    this.#matches.get(match)?.delete(lane);
+    this.#matches.get(match)?.lanes.delete(lane);
     this.#leaving.add(lane);
     this.#doneUp += lane.bytesUp;
     this.#doneDown += lane.bytesDown;
@@ -150,6 +167,12 @@ export class Bridge {
   }
 
   #forgetIfEmpty(match: string): void {
-    if (this.#matches.get(match)?.size === 0) this.#matches.delete(match);
+    if (this.#matches.get(match)?.lanes.size === 0) this.#matches.delete(match);
+  }
+
+  #roomBeside(matches: readonly Held[]): Room {
+    const readers = Math.max(0, this.#maxReaders - matches.length);
+    const taken = matches.reduce((sum, { lanes }) => sum + lanes.size, 0);
+    return { free: readers === 0 ? 0 : Math.max(0, this.capacity - taken), readers };
   }
 }

@@ -87,7 +87,7 @@ export class BrokerClient {
   /** Tells the broker how much room there is, if it has changed. */
   tellRoom(): void {
     if (this.#readyAt === undefined) return;
-    const room = this.#bridge.room;
+    const room = this.#bridge.roomToTell;
     const told = `${room.free}/${room.readers}`;
     if (told === this.#toldRoom) return;
     this.#toldRoom = told;
@@ -168,7 +168,11 @@ export class BrokerClient {
     if (!config) return;
     const answers = await this.#bridge.take(match, config);
     // A broker that came back does not know the matches of before.
-    if (socket !== this.#socket || !this.#send({ type: "answers", match: match.match, answers })) this.#bridge.cancel(match.match);
+    const told = socket === this.#socket && this.#send({ type: "answers", match: match.match, answers });
+    if (!told) return this.#bridge.cancel(match.match);
+    // The broker took the lanes off by itself, so it needs to hear even that nothing has changed.
+    this.#toldRoom = "";
+    this.#bridge.answered(match.match);
   }
 
   #send(message: Up): boolean {

@@ -68,15 +68,15 @@ test("it asks for the config, says hello and is ready", async (t) => {
   world.client.stop();
 });
 
-test("a match is answered, room is told, and a broker that came back gets no old answers", async (t) => {
+test("a match is answered, then room is told, and a broker that came back gets no old answers", async (t) => {
   const world = await readyWorld(t);
   const match = (name: string): string =>
     JSON.stringify({ type: "match", match: name, gateway: `wss://x/v1/lane/${name}`, offers: [{ offer: 0, description: OFFER }] });
   world.socket.receive(match("A"));
   await settle();
   const types = world.socket.said.map((message) => (message as { type: string }).type);
-  assert.deepEqual(types, ["hello", "capacity", "answers"]);
-  assert.deepEqual(world.socket.said[1], { type: "capacity", free: 63, readers: 7 });
+  assert.deepEqual(types, ["hello", "answers", "capacity"]);
+  assert.deepEqual(world.socket.said[2], { type: "capacity", free: 63, readers: 7 });
 
   world.transports.prepare = (peer) => (peer.iceGatheringState = "gathering");
   world.socket.receive(match("B"));
