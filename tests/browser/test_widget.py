@@ -167,7 +167,6 @@ def test_capacity_is_told_as_lanes_come_and_go(page: Page, operator: OperatorDou
         "{gateway}/M1?x",
         "{gateway}/",
         "{gateway}",
-        "",
     ],
 )
 def test_a_gateway_that_is_not_the_operators_is_refused(page: Page, operator: OperatorDouble, gateway: str) -> None:

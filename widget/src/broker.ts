@@ -149,8 +149,6 @@ export class BrokerClient {
       case "error":
         this.#complaint = REASONS[message.code];
         return;
-      case "unknown":
-        return;
     }
   }
 

@@ -29,8 +29,7 @@ export type Down =
   | { readonly type: "ready"; readonly bridge: string }
   | { readonly type: "match"; readonly match: string; readonly gateway: string; readonly offers: readonly Offer[] }
   | { readonly type: "cancel"; readonly match: string }
-  | { readonly type: "error"; readonly code: ErrorCode }
-  | { readonly type: "unknown" };
+  | { readonly type: "error"; readonly code: ErrorCode };
 
 export type Refusal = "busy" | "gateway" | "description" | "failed";
 export type Answer =
@@ -53,6 +52,7 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const STUN = /^stuns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?$/;
 const ERROR_CODES: readonly string[] = ["malformed", "version", "full", "limited"];
 const MAX_GATEWAYS = 32;
+const MAX_GATEWAY_CHARS = 512;
 const MAX_STUN = 8;
 
 /**
@@ -82,7 +82,7 @@ export function parseConfig(text: string, operator: string): OperatorConfig {
 }
 
 /**
- * Reads one message from the broker. A type that this version does not know is `unknown`, not an error.
+ * Reads one message from the broker.
  *
  * @throws SignallingError
  */
@@ -95,17 +95,16 @@ export function parseDown(data: unknown): Down {
     case "ready":
       return { type: "ready", bridge: name(fields["bridge"]) };
     case "match":
-      return { type: "match", match: name(fields["match"]), gateway: text(fields["gateway"]), offers: offers(fields["offers"]) };
+      return { type: "match", match: name(fields["match"]), gateway: gateway(fields["gateway"]), offers: offers(fields["offers"]) };
     case "cancel":
       return { type: "cancel", match: name(fields["match"]) };
     case "error": {
       const code = text(fields["code"]);
-      return { type: "error", code: ERROR_CODES.includes(code) ? (code as ErrorCode) : "malformed" };
+      if (!ERROR_CODES.includes(code)) throw new SignallingError("The broker complains of something unknown.");
+      return { type: "error", code: code as ErrorCode };
     }
-    case undefined:
-      throw new SignallingError("A message of the broker has no type.");
     default:
-      return { type: "unknown" };
+      throw new SignallingError("A message of the broker is of no known type.");
   }
 }
 
@@ -138,6 +137,12 @@ function text(value: unknown): string {
 function name(value: unknown): string {
   const given = text(value);
   if (!NAME.test(given)) throw new SignallingError("A name has characters or a length that names cannot have.");
+  return given;
+}
+
+function gateway(value: unknown): string {
+  const given = text(value);
+  if (given.length === 0 || given.length > MAX_GATEWAY_CHARS) throw new SignallingError("A gateway's URL is empty or too long.");
   return given;
 }
 
