@@ -85,7 +85,8 @@ class WebSocketLane:
         self._work.set()
 
     def close(self, code: CloseCode = CloseCode.ENDED) -> None:
-        """See Lane. ``code`` is what the other end is told; the first one counts."""
+        """See Lane. ``code`` is what the other end is told; the first one counts. What is queued still goes out, for
+        at most ``LANE.close_timeout_s``."""
         self._end("closed", code)
 
     def pause(self) -> None:
@@ -107,6 +108,9 @@ class WebSocketLane:
                 writer = group.create_task(self._write(), name="websocket-write")
                 await self._over.wait()
                 reader.cancel()
+                if self._reason == "closed":
+                    self._work.set()
+                    await asyncio.wait({writer}, timeout=LANE.close_timeout_s)
                 writer.cancel()
         finally:
             self._end("closed")
@@ -176,6 +180,8 @@ class WebSocketLane:
                     message = self._queue.popleft()
                     await self._socket.send_bytes(message)
                     self._queued_bytes -= len(message)
+                if self._over.is_set():
+                    return
                 self._work.clear()
         except (aiohttp.ClientError, ConnectionError, RuntimeError):
             self._end("failed")
