@@ -11,6 +11,7 @@ from unwalled.crypto.tokens import TokenExpired, TokenForeign, TokenRevoked, min
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator import invites
 from unwalled.operator.invites import BOOK_FILE, InviteBook, make_invite, token_checker
+from unwalled.settings import BrokerLimits
 from unwalled.wire.invite import Invite
 
 KEYS = OperatorKeys.make(os.urandom)
@@ -102,8 +103,7 @@ def test_a_damaged_book_is_told_and_never_overwritten(tmp_path: Path, content: s
 
 
 def test_the_book_is_bounded_and_expired_invites_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    limits = invites.BROKER.__class__(max_invites=2)
-    monkeypatch.setattr(invites, "BROKER", limits)
+    monkeypatch.setattr(invites, "BROKER", BrokerLimits(max_invites=2))
     book = InviteBook(tmp_path)
     book.add(bytes(8), "old", int(NOW) - 100, int(NOW) - 1)
     make(book)
