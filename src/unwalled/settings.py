@@ -47,7 +47,9 @@ class SessionLimits:
     max_stream_window_bytes: int = 8 * MIB
     """How far a stream's window grows while its reader keeps up."""
     session_window_bytes: int = 32 * MIB
-    """What all streams together may have in flight or unread, in one direction."""
+    """What all streams together may have in flight or unread, in one direction. A gateway names it in its welcome."""
+    max_session_window_bytes: int = 256 * MIB
+    """A reader does not agree to hold more than this, whatever the gateway names."""
     send_buffer_bytes: int = 1 * MIB
     """What a stream holds for an application beyond what is in flight; then ``write`` waits."""
     max_streams: int = 1024
@@ -55,7 +57,11 @@ class SessionLimits:
     max_lanes: int = 64
     """Lanes that may be joined at once; a further join is refused."""
     lane_id_gap: int = 1024
-    """How far a reader may run ahead in numbering its lanes, so that the gateway's memory of them is bounded."""
+    """How far apart in number joins may arrive, so that the gateway's memory of used lanes is bounded."""
+    urgent_bytes: int = 64 * KIB
+    """What a lane may owe beyond its window for control frames, which do not wait for data."""
+    control_frames: int = 16_384
+    """Control frames that may wait for a lane. A peer that asks for more answers without taking any is broken."""
     initial_lane_window_bytes: int = 64 * KIB
     """What a lane may owe acks for, before its rate is known."""
     min_lane_window_bytes: int = 32 * KIB
@@ -86,6 +92,8 @@ class SessionLimits:
     """How long an ack may wait for company."""
     ack_every_records: int = 4
     """After so many records an ack does not wait any longer."""
+    unmeasured_silence_s: float = 1.0
+    """The silence of a lane whose round trip is not known yet (as RFC 6298 section 2 starts)."""
     silence_floor_s: float = 0.25
     """The least silence of a lane that owes acks before its records are sent again elsewhere."""
     lane_dead_s: float = 20.0
@@ -99,11 +107,13 @@ class SessionLimits:
     max_datagram_bytes: int = 65_507
     """The largest payload of UDP over IPv4."""
     datagram_queue_bytes: int = 256 * KIB
-    """Datagrams of one flow that wait to be sent or received; then the oldest are dropped."""
+    """Datagrams that wait to be sent, over all flows, or to be received, for each; then the oldest are dropped."""
     datagram_flows: int = 64
     """UDP associations that may be open at once."""
     reassembly_slack_bytes: int = 64 * KIB
     """What a stream's reassembly may hold above its window, for pieces that overlap."""
+    reassembly_pieces: int = 65_536
+    """Pieces of all streams of a session that wait for what comes before them; each costs memory beyond its bytes."""
     id_gaps: int = 4096
     """Gaps in the row of finished stream numbers before the other end counts as broken."""
 
