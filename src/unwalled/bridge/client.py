@@ -78,7 +78,7 @@ class Bridge:
         self._stack: WebRtcStack | None = None
         self._stun: tuple[str, ...] = ()
         self._room_changed = asyncio.Event()
-        self._told = Capacity(free=0, readers=0)
+        self._told: Capacity | None = None
         self._ready_at: float | None = None
 
     @property
@@ -168,9 +168,10 @@ class Bridge:
     async def _serve(
         self, socket: aiohttp.ClientWebSocketResponse, helper: Helper, rules: Rules, stack: WebRtcStack
     ) -> Never:
-        room = helper.room
-        hello = Hello(v=1, client=Client.HEADLESS, nat=Nat.UNKNOWN, capacity=room.free, readers=room.readers)
-        self._told = room
+        hello = Hello(1, Client.HEADLESS, Nat.UNKNOWN, helper.capacity, self._max_readers)
+        # Lanes of an earlier connection may live on, so what was said there is corrected as soon as it may be.
+        self._told = Capacity(helper.capacity, self._max_readers)
+        self._room_changed.set()
         async with asyncio.TaskGroup() as group:
             await socket.send_str(hello.encode())
             async with asyncio.timeout(BRIDGE.connect_timeout_s):
@@ -184,17 +185,33 @@ class Bridge:
                 message = read_down(await _receive(socket))
                 match message:
                     case LooseMatch():
-                        group.create_task(_answer(socket, helper, message, rules, stack), name="bridge-match")
+                        group.create_task(self._answer(socket, helper, message, rules, stack), name="bridge-match")
                     case Cancel():
                         helper.cancel(message.match)
                     case Ready() | Refused():
                         raise _not_ready(message)
 
+    async def _answer(
+        self,
+        socket: aiohttp.ClientWebSocketResponse,
+        helper: Helper,
+        match: LooseMatch,
+        rules: Rules,
+        stack: WebRtcStack,
+    ) -> None:
+        try:
+            answers = await helper.take(match, rules, stack)
+            await socket.send_str(answers.encode())
+        finally:
+            # The broker took all lanes of the match off; it is told anew even if the room is what it was before.
+            self._told = None
+            helper.answered(match.match)
+
     async def _tell_room(self, socket: aiohttp.ClientWebSocketResponse, helper: Helper) -> None:
         while True:
             await self._room_changed.wait()
             self._room_changed.clear()
-            room = helper.room
+            room = helper.room_to_tell
             if room != self._told:
                 self._told = room
                 await socket.send_str(room.encode())
@@ -209,13 +226,6 @@ class Bridge:
             down_bps = (stats.bytes_down - before.bytes_down) * 8 / span_s
             self._on_event(BridgeStatus(stats, up_bps, down_bps))
             before, at = stats, now
-
-
-async def _answer(
-    socket: aiohttp.ClientWebSocketResponse, helper: Helper, match: LooseMatch, rules: Rules, stack: WebRtcStack
-) -> None:
-    answers = await helper.take(match, rules, stack)
-    await socket.send_str(answers.encode())
 
 
 async def _receive(socket: aiohttp.ClientWebSocketResponse) -> str:

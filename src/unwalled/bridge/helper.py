@@ -32,6 +32,14 @@ class BridgeStats:
     bytes_down: int
 
 
+class _Held:
+    """The lanes of one match."""
+
+    def __init__(self) -> None:
+        self.lanes: set[_BridgeLane] = set()
+        self.is_answered = False
+
+
 class Helper:
     """Holds all lanes of one bridge. Lanes live on while the broker's connection comes and goes."""
 
@@ -50,7 +58,7 @@ class Helper:
         self._loop = asyncio.get_running_loop()
         self._throttle = None if rate_bps is None else Throttle(rate_bps, self._loop.time, self._loop.call_later)
         self._tasks = TaskOwner()
-        self._matches: dict[str, set[_BridgeLane]] = {}
+        self._matches: dict[str, _Held] = {}
         self._past_up = 0
         self._past_down = 0
         self._closed = False
@@ -63,15 +71,23 @@ class Helper:
     @property
     def room(self) -> Capacity:
         """What could be taken now."""
-        readers = max(0, self._max_readers - len(self._matches))
-        taken = sum(len(lanes) for lanes in self._matches.values())
+        return self._room_beside(list(self._matches.values()))
+
+    @property
+    def room_to_tell(self) -> Capacity:
+        """What the broker is to be told: it takes the lanes of matches that it has no answers to off by itself."""
+        return self._room_beside([held for held in self._matches.values() if held.is_answered])
+
+    def _room_beside(self, matches: list[_Held]) -> Capacity:
+        readers = max(0, self._max_readers - len(matches))
+        taken = sum(len(held.lanes) for held in matches)
         return Capacity(free=max(0, self.capacity - taken) if readers else 0, readers=readers)
 
     @property
     def stats(self) -> BridgeStats:
         """The numbers of now."""
-        joined = [[lane for lane in lanes if lane.relay.joined] for lanes in self._matches.values()]
-        alive = [lane for lanes in self._matches.values() for lane in lanes]
+        joined = [[lane for lane in held.lanes if lane.relay.joined] for held in self._matches.values()]
+        alive = [lane for held in self._matches.values() for lane in held.lanes]
         return BridgeStats(
             readers=sum(bool(lanes) for lanes in joined),
             lanes=sum(len(lanes) for lanes in joined),
@@ -89,29 +105,34 @@ class Helper:
         if free == 0:
             return _refuse_all(match, Refusal.BUSY)
         lanes: list[tuple[LooseOffer, _BridgeLane | Refusal]] = []
-        held = self._matches[match.match] = set()
+        held = self._matches[match.match] = _Held()
         for offer in match.offers:
             if free == 0:
                 lanes.append((offer, Refusal.BUSY))
                 continue
             lane = _BridgeLane(self, match.match, match.gateway)
             free -= 1
-            held.add(lane)
+            held.lanes.add(lane)
             lanes.append((offer, lane))
-        self._on_change()
         answers = await asyncio.gather(*(self._answer(offer, lane, rules, stack) for offer, lane in lanes))
         return Answers(match=match.match, answers=tuple(answers))
 
     def cancel(self, match: str) -> None:
         """The reader went away: undoes the lanes of a match that are not open."""
-        for lane in tuple(self._matches.get(match, ())):
+        for lane in tuple(self._matches[match].lanes) if match in self._matches else ():
             if not lane.relay.joined:
                 lane.relay.end("cancelled")
+
+    def answered(self, match: str) -> None:
+        """The broker has the answers to a match; now its lanes count in what it is told."""
+        if match in self._matches:
+            self._matches[match].is_answered = True
+        self._on_change()
 
     async def aclose(self) -> None:
         """Closes every lane and waits for its end."""
         self._closed = True
-        for lane in [lane for lanes in self._matches.values() for lane in lanes]:
+        for lane in [lane for held in self._matches.values() for lane in held.lanes]:
             lane.relay.end("stopped")
         await self._tasks.close()
 
@@ -148,10 +169,10 @@ class Helper:
         """A lane is over."""
         self._past_up += lane.relay.bytes_up
         self._past_down += lane.relay.bytes_down
-        lanes = self._matches.get(match)
-        if lanes is not None:
-            lanes.discard(lane)
-            if not lanes:
+        held = self._matches.get(match)
+        if held is not None:
+            held.lanes.discard(lane)
+            if not held.lanes:
                 del self._matches[match]
         self._on_change()
 
