@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from unwalled.errors import OpenFailed
 from unwalled.gateway.addresses import IPAddress
+from unwalled.gateway.site import wake
 from unwalled.settings import GATEWAY
 from unwalled.wire.codes import Code
 
@@ -136,7 +137,7 @@ class _Race:
             _keep_alive(sock)
             if (source := self._sources.get(address.version)) is not None:
                 _bind(sock, source)
-            await asyncio.get_running_loop().sock_connect(sock, (str(address), self._port))
+            await _connect(sock, str(address), self._port)
         except OSError as error:
             sock.close()
             self._failed(error)
@@ -153,6 +154,22 @@ class _Race:
     def _failed(self, error: OSError) -> None:
         self.codes.append(code_of(error))
         self._news.set()
+
+
+async def _connect(sock: socket.socket, host: str, port: int) -> None:
+    """Connects; raises OSError. The event loop's own method would put the address into errors and debug logs."""
+    begun = sock.connect_ex((host, port))
+    if begun in (errno.EINPROGRESS, errno.EWOULDBLOCK):
+        loop = asyncio.get_running_loop()
+        waiter = loop.create_future()
+        loop.add_writer(sock, wake, waiter)
+        try:
+            await waiter
+        finally:
+            loop.remove_writer(sock)
+        begun = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if begun:
+        raise OSError(begun, "connecting failed")
 
 
 def _bind(sock: socket.socket, source: IPAddress) -> None:

@@ -45,7 +45,7 @@ class SiteSocket:
     async def readable(self) -> None:
         """Waits until there is something to receive: bytes, the end, or an error. Cancelling is safe."""
         waiter = self._loop.create_future()
-        self._loop.add_reader(self._sock, _wake, waiter)
+        self._loop.add_reader(self._sock, wake, waiter)
         try:
             await waiter
         finally:
@@ -80,7 +80,7 @@ class SiteSocket:
             if not view:
                 return
             waiter = self._loop.create_future()
-            self._loop.add_writer(self._sock, _wake, waiter)
+            self._loop.add_writer(self._sock, wake, waiter)
             try:
                 await waiter
             finally:
@@ -112,6 +112,7 @@ class SiteSocket:
             self._sock.close()
 
 
-def _wake(waiter: asyncio.Future[None]) -> None:
+def wake(waiter: asyncio.Future[None]) -> None:
+    """For add_reader and add_writer: the socket is ready. It may be told more than once."""
     if not waiter.done():
         waiter.set_result(None)

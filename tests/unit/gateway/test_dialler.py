@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from unwalled.errors import OpenFailed
+from unwalled.gateway import dialler
 from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.dialler import code_of, dial, interleave
 from unwalled.settings import GATEWAY
@@ -80,11 +81,11 @@ class Stalling:
         self.all_begun = asyncio.Event()
         self.given_up = 0
         loop = asyncio.get_running_loop()
-        real = loop.sock_connect
+        real = dialler._connect
 
-        async def connect(sock: socket.socket, address: tuple[str, int]) -> None:
-            if address[0] not in hosts:
-                await real(sock, address)
+        async def connect(sock: socket.socket, host: str, port: int) -> None:
+            if host not in hosts:
+                await real(sock, host, port)
                 return
             self.begun += 1
             if self.begun == len(hosts):
@@ -94,7 +95,7 @@ class Stalling:
             finally:
                 self.given_up += 1
 
-        monkeypatch.setattr(loop, "sock_connect", connect)
+        monkeypatch.setattr(dialler, "_connect", connect)
 
 
 def test_a_silent_address_is_raced_and_then_given_up(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,10 +126,10 @@ def test_the_most_telling_failure_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     async def main() -> None:
         numbers = iter((errno.ENETUNREACH, errno.ECONNREFUSED, errno.EHOSTUNREACH))
 
-        async def fail(sock: socket.socket, address: tuple[str, int]) -> None:
+        async def fail(*_: object) -> None:
             raise OSError(next(numbers), "x")
 
-        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", fail)
+        monkeypatch.setattr(dialler, "_connect", fail)
         with pytest.raises(OpenFailed) as raised:
             await dial(addresses("127.0.0.4", "127.0.0.5", "127.0.0.6"), 9)
         assert raised.value.code is Code.CONNECTION_REFUSED
