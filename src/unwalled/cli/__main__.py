@@ -1,0 +1,7 @@
+"""So that ``python -m unwalled.cli`` is the same program."""
+
+import sys
+
+from unwalled.cli.app import main
+
+sys.exit(main())

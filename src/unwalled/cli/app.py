@@ -1,0 +1,253 @@
+"""Commands, options, and how errors reach a person. What a command does is in a module of its own, loaded when wanted.
+
+Exit codes: 0 done, or a service that was told to stop; 1 it did not work; 2 something given cannot work; 130 stopped
+before it was done.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unwalled.cli.output import complain
+from unwalled.errors import UnwalledError, UsageError
+from unwalled.settings import BRIDGE
+
+_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
+
+app = typer.Typer(
+    name="unwalled",
+    help="Visitors of a news site lend their browsers as bridges to people who want to read freely.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_exit_code = 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; gives the exit code. ``arguments``: without the program's name; None = from the system."""
+    global _exit_code
+    _exit_code = 0
+    try:
+        code = app(args=arguments, prog_name="unwalled", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) and code else _exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
+    except BaseException as error:
+        return _explain(error)
+
+
+def _explain(error: BaseException) -> int:
+    if _Debug.on:
+        traceback.print_exception(error)
+    if isinstance(error, typer.TyperException):
+        complain(error.format_message(), "`unwalled --help` and `unwalled COMMAND --help` show what there is.")
+        return error.exit_code
+    known = _first_known(error)
+    if known is not None:
+        complain(known.cause, known.remedy)
+        return _USAGE if isinstance(known, UsageError) else _FAILED
+    if not isinstance(error, Exception):
+        raise error
+    complain(
+        f"Something unexpected happened ({type(error).__name__}).",
+        "Please tell us, with what `unwalled --debug COMMAND …` shows.",
+    )
+    return _FAILED
+
+
+def _first_known(error: BaseException) -> UnwalledError | None:
+    if isinstance(error, BaseExceptionGroup):
+        return next((known for inner in error.exceptions if (known := _first_known(inner)) is not None), None)
+    return error if isinstance(error, UnwalledError) else None
+
+
+class _Debug:
+    on = False
+
+
+def _set_code(code: int) -> None:
+    global _exit_code
+    _exit_code = code
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"unwalled {version_of('unwalled')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show where errors come from, and log more.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    _Debug.on = debug
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING, format="%(levelname)s %(name)s: %(message)s", force=True
+    )
+
+
+@app.command()
+def operate(
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8080",
+    public_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where readers and visitors reach this server. Without it: where it listens."),
+    ] = None,
+    data: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder for keys and invites; made on the first start.")
+    ] = Path("unwalled-data"),
+    policy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Which sites readers may open (TOML). Without it: all public ones."),
+    ] = None,
+    stun: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="stun:HOST:PORT for readers and bridges; may come again.")
+    ] = None,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="For tests: private and loopback addresses are allowed.")
+    ] = False,
+    trusted_proxy: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NETWORK", help="Believe X-Forwarded-For from there; may come again."),
+    ] = None,
+    egress_bind: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ADDRESS", help="Own address from which sites are dialled; one of each IP version."),
+    ] = None,
+) -> None:
+    """Run broker, gateway and the page with the switch in one process."""
+    from unwalled.cli.operate import operate as run_operator
+    from unwalled.operator.options import (
+        ListenAddress,
+        OperatorOptions,
+        PublicUrl,
+        check_proxies,
+        check_sources,
+        check_stun,
+    )
+
+    options = OperatorOptions(
+        listen=ListenAddress.parse(listen),
+        public_url=None if public_url is None else PublicUrl.parse(public_url),
+        data=data,
+        policy=policy,
+        stun=check_stun(stun or ()),
+        allow_private=allow_private,
+        trusted_proxies=check_proxies(trusted_proxy or ()),
+        sources=check_sources(egress_bind or ()),
+    )
+    _set_code(run_operator(options))
+
+
+@app.command()
+def invite(
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The operator's data folder.")] = Path("unwalled-data"),
+    label: Annotated[str, typer.Option(metavar="TEXT", help="For your own list; readers never see it.")] = "",
+    expires: Annotated[
+        str, typer.Option(metavar="WHEN", help="30d, 12h, a day such as 2027-01-31, or never.")
+    ] = "never",
+    qr: Annotated[bool, typer.Option("--qr", help="Draw the link as a QR code.")] = False,
+    link: Annotated[bool, typer.Option("--link", help="Print the link only.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Show the invites that were given out.")] = False,
+    revoke: Annotated[str | None, typer.Option(metavar="ID", help="Withdraw an invite of the list.")] = None,
+) -> None:
+    """Make an invite for readers, list invites, or withdraw one. Works while the operator runs."""
+    from unwalled.cli import invite as command
+
+    if revoke is not None:
+        command.revoke(data, revoke)
+    elif show:
+        command.show_list(data)
+    else:
+        command.make(data, label=label, expires=expires, qr=qr, link_only=link)
+
+
+@app.command()
+def bridge(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The operator, such as https://bridges.example.org.")],
+    max_readers: Annotated[
+        int, typer.Option(metavar="N", help="Readers to help at once.", min=1, max=BRIDGE.max_readers * 8)
+    ] = BRIDGE.max_readers,
+    rate: Annotated[
+        str | None, typer.Option(metavar="RATE", help="What to give at most, such as 20mbit. Without it: no limit.")
+    ] = None,
+) -> None:
+    """Be a bridge without a browser, until stopped."""
+    from unwalled.cli.bridge import run_bridge
+
+    _set_code(run_bridge(url, max_readers=max_readers, rate=rate))
+
+
+@app.command()
+def connect(
+    invite: Annotated[
+        str | None,
+        typer.Argument(metavar="[INVITE]", help="- reads it from standard input; without it: $UNWALLED_INVITE."),
+    ] = None,
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens.")] = "127.0.0.1:1080",
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Let other machines use the proxy (with --listen).")
+    ] = False,
+) -> None:
+    """Read freely: a SOCKS5 and HTTP proxy on this computer, through visitors' browsers."""
+    from unwalled.cli.connect import run_reader
+    from unwalled.cli.invited import read_invite
+    from unwalled.operator.options import ListenAddress
+
+    address = ListenAddress.parse(listen)
+    _set_code(run_reader(read_invite(invite), address, allow_remote=allow_remote))
+
+
+@app.command()
+def get(
+    arguments: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="[INVITE] URL", help="INVITE - reads it from standard input; without it: $UNWALLED_INVITE."
+        ),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, not to standard output.")
+    ] = None,
+) -> None:
+    """Fetch one URL through visitors' browsers."""
+    from unwalled.cli.get import check_url, run_get
+    from unwalled.cli.invited import read_invite
+
+    if len(arguments) > 2:
+        raise UsageError("There are too many arguments.", "Write: unwalled get INVITE URL")
+    url = check_url(arguments[-1])
+    _set_code(run_get(read_invite(arguments[0] if len(arguments) == 2 else None), url, output))
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the job: 0 when all worked, else 1.")] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Use the headless bridge even where a Chromium is installed.")
+    ] = False,
+    headed: Annotated[bool, typer.Option("--headed", help="Show the browser's window.")] = False,
+) -> None:
+    """Show the whole chain on this computer: site, operator, bridge and reader."""
+    from unwalled.cli.running import run
+    from unwalled.demo.story import DemoOptions, run_demo
+
+    _set_code(run(lambda: run_demo(DemoOptions(once=once, no_browser=no_browser, headed=headed))))

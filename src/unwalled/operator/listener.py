@@ -1,0 +1,168 @@
+"""The listening sockets and the one HTTP server behind them, with bounds that aiohttp leaves open."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+from unwalled.errors import ConfigurationError
+from unwalled.operator.options import ListenAddress
+from unwalled.settings import OPERATOR, OperatorLimits
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_log = logging.getLogger(__name__)
+
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+def bind(listen: ListenAddress) -> list[socket.socket]:
+    """Sockets on all addresses of the host, all with the same port. Raises ConfigurationError with cause and remedy."""
+    remedy = "Choose another address with --listen."
+    try:
+        found = socket.getaddrinfo(
+            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
+        )
+    except (OSError, UnicodeError):
+        raise ConfigurationError(f"The host of {listen} is not known.", remedy) from None
+    sockets: list[socket.socket] = []
+    port = listen.port
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError:
+                continue  # IPv6 is switched off
+            sockets.append(sock)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setblocking(False)
+            sock.bind((address[0], port, *address[2:]))
+            port = sock.getsockname()[1]
+            sock.listen(OPERATOR.listen_backlog)
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        raise _cannot_listen(listen, error) from None
+    if not sockets:
+        raise ConfigurationError(f"The host of {listen} has no address that this machine can use.", remedy)
+    return sockets
+
+
+def _cannot_listen(listen: ListenAddress, error: OSError) -> ConfigurationError:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return ConfigurationError(
+                f"Another program listens on {listen} already.", "Stop it, or choose another port with --listen."
+            )
+        case errno.EACCES | errno.EPERM:
+            return ConfigurationError(
+                f"You may not listen on {listen}.", "Choose a port from 1024 on, and let a reverse proxy have 443."
+            )
+        case errno.EADDRNOTAVAIL:
+            return ConfigurationError(
+                f"{listen.host} is not an address of this machine.", "Choose one that is with --listen."
+            )
+        case _:
+            return ConfigurationError(
+                f"It is not possible to listen on {listen} ({error.strerror}).", "Choose another address with --listen."
+            )
+
+
+class HttpServer:
+    """Serves an application on sockets. Bounds connections, requests in progress, and the wait for a first request."""
+
+    def __init__(self, app: web.Application, limits: OperatorLimits = OPERATOR) -> None:
+        """Adds a middleware to ``app``; call it before the application is used."""
+        self._limits = limits
+        self._requests = 0
+        self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            logger=_silent_logger(),
+            keepalive_timeout=limits.keep_alive_s,
+            shutdown_timeout=limits.close_timeout_s,
+            handle_signals=False,
+        )
+        self._servers: list[asyncio.Server] = []
+        app.middlewares.append(self._bounded)
+
+    async def start(self, sockets: list[socket.socket]) -> None:
+        """Takes the sockets over and serves."""
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        for sock in sockets:
+            self._servers.append(await loop.create_server(self._new_protocol, sock=sock))
+
+    def stop_listening(self) -> None:
+        """Takes no new connections; those that are open go on."""
+        for server in self._servers:
+            server.close()
+        self._servers.clear()
+
+    async def close(self) -> None:
+        """Closes everything; requests in progress get ``close_timeout_s`` to end. Safe to call again."""
+        self.stop_listening()
+        await self._runner.cleanup()
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        server = self._runner.server
+        most = self._limits.max_connections
+        if server is None or len(server.connections) >= most or len(self._silent) >= most:
+            return _Full()
+        protocol = server()
+        loop = asyncio.get_running_loop()
+        self._silent[protocol] = loop.call_later(self._limits.first_request_s, self._said_nothing, protocol)
+        return protocol
+
+    def _said_nothing(self, protocol: RequestHandler) -> None:
+        del self._silent[protocol]
+        protocol.force_close()
+
+    @web.middleware
+    async def _bounded(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if (timer := self._silent.pop(request.protocol, None)) is not None:
+            timer.cancel()
+        try:
+            return await self._take(request, handler)
+        except (web.HTTPException, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            # What a traceback or a message shows may hold an address, so only the kind of the error is told.
+            _log.error("A request failed: %s", type(error).__name__)
+            return web.Response(status=500, text="Something went wrong here.\n")
+
+    async def _take(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith(("/v1/lane/", "/v1/bridge")):
+            # WebSockets last; the broker and the gateway bound theirs.
+            return await handler(request)
+        if self._requests >= self._limits.max_requests:
+            return web.Response(status=503, text="The server is busy. Try again later.\n", headers={"Retry-After": "5"})
+        self._requests += 1
+        try:
+            return await handler(request)
+        finally:
+            self._requests -= 1
+
+
+def _silent_logger() -> logging.Logger:
+    """aiohttp names the address of whoever sent a request that failed; nobody may read that."""
+    logger = logging.getLogger("unwalled.operator.aiohttp")
+    logger.disabled = True
+    return logger
+
+
+class _Full(asyncio.Protocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(_FULL)
+        transport.close()

@@ -1,0 +1,144 @@
+"""The operator's numbers for Prometheus: read from the parts' plain counts when somebody asks, and from nowhere else.
+
+Every label is one of a few fixed words. No address, name, invite or ticket can get here: the counts do not hold any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from unwalled.broker.metrics import BrokerMetrics
+from unwalled.gateway.counters import DIAL_BOUNDS_S, EgressCounters
+from unwalled.gateway.sessions import SessionHub
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+
+class Numbers(Collector):
+    """Shows the counts of broker and gateway. ``bridges_with_room`` is set by whoever asks, before it asks."""
+
+    def __init__(self, broker: BrokerMetrics, hub: SessionHub, egress: EgressCounters) -> None:
+        self._broker = broker
+        self._hub = hub
+        self._egress = egress
+        self.bridges_with_room = 0
+
+    def collect(self) -> Iterable[Metric]:
+        """See prometheus_client's Collector."""
+        yield from self._collect_broker()
+        yield from self._collect_sessions()
+        yield from self._collect_egress()
+
+    def _collect_broker(self) -> Iterator[Metric]:
+        numbers = self._broker
+        yield _gauges("broker_bridges", "Bridges that are connected, by kind.", "kind", numbers.bridges)
+        yield _gauge("broker_bridges_with_room", "Bridges that could take a reader now.", self.bridges_with_room)
+        yield _gauge("broker_requests", "Readers' requests in progress.", numbers.requests_now)
+        yield _counters("broker_matches", "Readers' requests by what became of them.", "outcome", numbers.matches)
+        yield _counter("broker_lanes", "Lanes that bridges answered.", numbers.lanes)
+        yield _counters("broker_refused", "Requests and bridges turned away, by reason.", "reason", numbers.refused)
+        yield _counters(
+            "broker_offers_refused", "Offers that bridges did not answer, by reason.", "reason", numbers.offers_refused
+        )
+        yield _counter("broker_stray_answers", "Answers of bridges that nobody waited for.", numbers.stray_answers)
+        yield _histogram(
+            "broker_match_seconds",
+            "From a request to its reply, for those that got lanes.",
+            numbers.match_seconds.bounds,
+            numbers.match_seconds.counts,
+            numbers.match_seconds.total,
+        )
+
+    def _collect_sessions(self) -> Iterator[Metric]:
+        hub, counts = self._hub, self._hub.counters
+        yield _gauge("gateway_sessions", "Sessions that are alive.", hub.session_count)
+        yield _gauge("gateway_lanes", "Lanes that belong to sessions.", hub.lane_count)
+        yield _counter("gateway_sessions_opened", "Sessions opened.", counts.sessions_opened)
+        yield _counter(
+            "gateway_sessions_refused",
+            "Hellos with an invite that is over or not ours, or too many.",
+            counts.sessions_refused,
+        )
+        yield _counter("gateway_lanes_taken", "Lanes that bridges opened.", counts.lanes_taken)
+        yield _counter("gateway_lanes_joined", "Lanes that joined a session after its first one.", counts.lanes_joined)
+        yield _counter("gateway_lanes_refused", "Lanes turned away.", counts.lanes_refused)
+        yield _counter("gateway_lanes_misbehaved", "Lanes whose bridge tampered.", counts.lanes_misbehaved)
+
+    def _collect_egress(self) -> Iterator[Metric]:
+        counts = self._egress
+        yield _gauge("egress_streams", "Connections to sites being dialled or carried.", counts.open_streams)
+        yield _gauge("egress_flows", "Datagram flows that are open.", counts.open_flows)
+        yield _counter("egress_streams_opened", "Connections whose site answered.", counts.streams_opened)
+        yield _counters(
+            "egress_streams_refused",
+            "Connections that were not opened, by code.",
+            "code",
+            {code.name.lower(): count for code, count in counts.streams_refused.items()},
+        )
+        yield _counters(
+            "egress_streams_cut",
+            "Open connections that ended with a code.",
+            "code",
+            {code.name.lower(): count for code, count in counts.streams_cut.items()},
+        )
+        carried = {"up": counts.bytes_up, "down": counts.bytes_down}
+        yield _counters("egress_bytes", "Payload to (up) and from (down) sites.", "direction", carried)
+        yield _counter("egress_flows_opened", "Datagram flows opened.", counts.flows_opened)
+        sent = {"up": counts.datagrams_up, "down": counts.datagrams_down, "dropped": counts.datagrams_dropped}
+        yield _counters("egress_datagrams", "Datagrams carried or dropped.", "fate", sent)
+        yield _histogram(
+            "egress_dial_seconds",
+            "From a reader's wish to a connected site, look-up included.",
+            DIAL_BOUNDS_S,
+            counts.dial_buckets,
+            counts.dial_seconds,
+        )
+
+
+def new_registry(numbers: Numbers) -> CollectorRegistry:
+    """A registry of its own, with these numbers and what the system knows of this process."""
+    registry = CollectorRegistry()
+    registry.register(numbers)
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """The text that Prometheus reads; its type is CONTENT_TYPE."""
+    return generate_latest(registry)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"unwalled_{name}", text, value=value)
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(f"unwalled_{name}", text, labels=[label])
+    for word, value in sorted(values.items()):
+        family.add_metric([word], value)
+    return family
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"unwalled_{name}", text, value=value)
+
+
+def _counters(name: str, text: str, label: str, values: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"unwalled_{name}", text, labels=[label])
+    for word, value in sorted(values.items()):
+        family.add_metric([word], value)
+    return family
+
+
+def _histogram(name: str, text: str, bounds: Iterable[float], counts: Iterable[int], total: float) -> Metric:
+    """``counts`` are not cumulated, and one longer than ``bounds``."""
+    family = HistogramMetricFamily(f"unwalled_{name}", text)
+    edges = (*map(str, bounds), "+Inf")
+    family.add_metric([], list(zip(edges, map(float, accumulate(counts)), strict=True)), sum_value=total)
+    return family

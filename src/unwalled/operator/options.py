@@ -1,0 +1,174 @@
+"""What an operator says on the command line: checked, and with errors that tell what to write instead. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from unwalled.errors import ConfigurationError
+from unwalled.settings import OPERATOR, SIGNALLING
+from unwalled.wire.invite import is_door, is_private_url, is_stun_url
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+DEFAULT_LISTEN = "127.0.0.1:8080"
+_LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where a server listens. ``port`` 0 = a free one, chosen by the system."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> ListenAddress:
+        """Reads ``HOST:PORT`` or ``[IPV6]:PORT``. Raises ConfigurationError."""
+        match = _LISTEN.fullmatch(text.strip())
+        port = int(match["port"]) if match is not None else -1
+        if match is None or port > 65535:
+            raise ConfigurationError(
+                f"{text!r} is not an address to listen on.", "Write it as HOST:PORT, such as 127.0.0.1:8080."
+            )
+        return cls(match["v6"] or match["host"], port)
+
+    @property
+    def is_every_address(self) -> bool:
+        """Whether it stands for all addresses of the machine, and so cannot stand in a URL."""
+        try:
+            return ipaddress.ip_address(self.host).is_unspecified
+        except ValueError:
+            return False
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs of this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class PublicUrl:
+    """The base URL at which readers and visitors reach the operator, without a slash at the end."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> PublicUrl:
+        """Raises ConfigurationError."""
+        bare = text.strip().rstrip("/")
+        if not is_door(bare):
+            raise ConfigurationError(
+                "The public URL is not one under which a server can answer.",
+                "Write it as https://HOST, without user, query or fragment: --public-url https://bridge.example.org.",
+            )
+        return cls(bare)
+
+    @classmethod
+    def of(cls, listen: ListenAddress) -> PublicUrl:
+        """The URL of a server that is reached where it listens. Raises ConfigurationError for all addresses."""
+        if listen.is_every_address:
+            raise ConfigurationError(
+                "With --listen on all addresses nobody can know at which one to reach this server.",
+                "Say it with --public-url, such as --public-url https://bridge.example.org.",
+            )
+        return cls.parse(f"http://{listen}")
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether visitors come over https."""
+        return self.text.startswith("https:")
+
+    @property
+    def socket_base(self) -> str:
+        """The same for WebSockets."""
+        return "ws" + self.text.removeprefix("http")
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, as a Content-Security-Policy names them for WebSockets."""
+        parts = urlsplit(self.socket_base)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def warnings(self) -> list[str]:
+        """What the operator should be told, each a whole sentence."""
+        if self.is_encrypted or is_private_url(self.text):
+            return []
+        return [
+            "The public URL is http: whoever watches the network sees that Unwalled is used, and can change the page "
+            "with the switch. Use https for everything but tests."
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorOptions:
+    """Everything that `unwalled operate` is told."""
+
+    listen: ListenAddress
+    public_url: PublicUrl | None
+    """None: derived from ``listen``."""
+    data: Path
+    policy: Path | None = None
+    stun: tuple[str, ...] = ()
+    allow_private: bool = False
+    trusted_proxies: tuple[IPNetwork, ...] = ()
+    sources: tuple[IPAddress, ...] = ()
+    """Own addresses from which sites are dialled, at most one of each IP version."""
+
+
+def check_stun(urls: Sequence[str]) -> tuple[str, ...]:
+    """STUN URLs as they may stand in invites. Raises ConfigurationError."""
+    for url in urls:
+        if not is_stun_url(url):
+            raise ConfigurationError(f"{url!r} is not a STUN URL.", "Write it as stun:HOST:PORT.")
+    if len(urls) > SIGNALLING.max_stun_urls:
+        raise ConfigurationError(
+            "There are too many STUN URLs.", f"Give at most {SIGNALLING.max_stun_urls}; two are enough."
+        )
+    return tuple(dict.fromkeys(urls))
+
+
+def check_proxies(texts: Sequence[str]) -> tuple[IPNetwork, ...]:
+    """Networks of reverse proxies. Raises ConfigurationError."""
+    if len(texts) > OPERATOR.max_trusted_proxies:
+        raise ConfigurationError(
+            "There are too many trusted proxies.", f"Give at most {OPERATOR.max_trusted_proxies} networks."
+        )
+    networks: list[IPNetwork] = []
+    for text in texts:
+        try:
+            networks.append(ipaddress.ip_network(text))
+        except ValueError:
+            raise ConfigurationError(
+                f"{text!r} is neither an address nor a network.", "Write it as 127.0.0.1 or 10.0.0.0/8."
+            ) from None
+    return tuple(networks)
+
+
+def check_sources(texts: Sequence[str]) -> tuple[IPAddress, ...]:
+    """Own addresses to dial from. Raises ConfigurationError."""
+    sources: dict[int, IPAddress] = {}
+    for text in texts:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            raise ConfigurationError(f"{text!r} is not an IP address.", "Give an address of this machine.") from None
+        if address.version in sources:
+            raise ConfigurationError(
+                f"There are two IPv{address.version} addresses to dial from.", "Give at most one of each version."
+            )
+        sources[address.version] = address
+    return tuple(sources.values())

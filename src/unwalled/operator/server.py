@@ -1,0 +1,178 @@
+"""Broker, gateway and site in one process, behind one HTTP server.
+
+    Operator.start ─► keys, book, policy ─► sockets ─► broker, hub, egress ─► routes ─► serving
+
+Everything that a person could have got wrong is found before the first request is taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import errno
+import os
+import socket
+from collections.abc import Callable
+from random import SystemRandom
+
+from aiohttp import web
+
+from unwalled.broker.server import Broker
+from unwalled.broker.store import EmbeddedStore
+from unwalled.clock import Clock, SystemClock
+from unwalled.crypto.identity import OperatorKeys
+from unwalled.crypto.tokens import TokenError, TokenExpired
+from unwalled.errors import ConfigurationError
+from unwalled.gateway.endpoint import LaneEndpoint
+from unwalled.gateway.policy import EgressPolicy
+from unwalled.gateway.policyfile import load_policy
+from unwalled.gateway.server import GatewayServer
+from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
+from unwalled.operator.invites import CheckToken, InviteBook, token_checker
+from unwalled.operator.listener import HttpServer, bind
+from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
+from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
+from unwalled.operator.site import add_security_headers, page_routes
+from unwalled.operator.state import default_invite, keep_state
+from unwalled.web.pages import pages
+from unwalled.wire.invite import Invite
+from unwalled.wire.signalling import BridgeConfig
+
+LANE_PATH = "/v1/lane"
+BRIDGE_PATH = "/v1/bridge"
+
+
+class Operator:
+    """A running operator. Get it from ``start``; ``close`` it in the end."""
+
+    def __init__(
+        self,
+        options: OperatorOptions,
+        url: PublicUrl,
+        keys: OperatorKeys,
+        book: InviteBook,
+        policy: EgressPolicy,
+        clock: Clock,
+    ) -> None:
+        """For ``start``."""
+        self.url = url
+        self.warnings = [*policy.warnings(), *url.warnings()]
+        check_token = token_checker(keys, book, clock)
+        gateway_url = url.socket_base + LANE_PATH
+        config = BridgeConfig(
+            v=1,
+            bridge_socket=url.socket_base + BRIDGE_PATH,
+            gateways=[gateway_url],
+            stun=list(options.stun),
+            allow_private=options.allow_private,
+        )
+        self._broker = Broker(
+            key=keys.broker_key(),
+            check_token=check_token,
+            store=EmbeddedStore(SystemRandom()),
+            clock=clock,
+            random_bytes=os.urandom,
+            gateway_url=lambda ticket: f"{gateway_url}/{ticket}",
+            bundle=keys.bundle(options.stun).encoded,
+            config=config,
+            trusted_proxies=options.trusted_proxies,
+        )
+        self._gateway = GatewayServer(policy, clock=clock, sources=options.sources)
+        self._hub = SessionHub(
+            keys.gateway_key(), _in_gateways_words(check_token), self._gateway.new_handler, os.urandom, self._lane_ended
+        )
+        self._lanes = LaneEndpoint(self._hub)
+        self._numbers = Numbers(self._broker.metrics, self._hub, self._gateway.counters)
+        self._registry = new_registry(self._numbers)
+        self._server = HttpServer(self._application())
+
+    @classmethod
+    async def start(cls, options: OperatorOptions, clock: Clock | None = None) -> tuple[Operator, Invite]:
+        """Starts serving; gives the operator and its default invite.
+
+        Raises ConfigurationError when a port, URL, policy or data folder cannot work; nothing is left running then.
+        """
+        clock = clock if clock is not None else SystemClock()
+        policy = (
+            EgressPolicy(allow_private=options.allow_private)
+            if options.policy is None
+            else load_policy(options.policy, allow_private=options.allow_private)
+        )
+        for source in options.sources:
+            _check_source(source)
+        if options.public_url is None:
+            # Before keys are made: does it say enough? Port 0 gets its number later.
+            PublicUrl.of(dataclasses.replace(options.listen, port=options.listen.port or 1))
+        keys = OperatorKeys.load_or_make(options.data, os.urandom)
+        book = InviteBook(options.data)
+        sockets = bind(options.listen)
+        try:
+            listen = dataclasses.replace(options.listen, port=sockets[0].getsockname()[1])
+            url = options.public_url if options.public_url is not None else PublicUrl.of(listen)
+            keep_state(options.data, url, options.stun)
+            invite = default_invite(options.data, keys, book, clock)
+            operator = cls(options, url, keys, book, policy, clock)
+            await operator._server.start(sockets)
+        except BaseException:
+            for sock in sockets:
+                sock.close()
+            raise
+        return operator, invite
+
+    async def close(self) -> None:
+        """Tells readers and bridges, closes everything, within two seconds. Safe to call again."""
+        self._server.stop_listening()
+        await self._hub.close()
+        self._lanes.close()
+        await self._broker.close()
+        # Lanes that were just told that it is over need a turn of the loop to say so.
+        await asyncio.sleep(0)
+        await self._server.close()
+        self._gateway.close()
+
+    def _application(self) -> web.Application:
+        app = web.Application()
+        add_security_headers(app, is_encrypted=self.url.is_encrypted)
+        sources = [] if self.url.is_encrypted else [self.url.origin]
+        app.add_routes(page_routes(pages(sources)))
+        app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
+        app.add_routes(self._broker.routes())
+        app.add_routes(self._lanes.routes())
+        return app
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "roles": ["broker", "gateway", "site"]}, headers=_NO_STORE)
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        self._numbers.bridges_with_room = await self._broker.waiting()
+        return web.Response(body=exposition(self._registry), headers={"Content-Type": CONTENT_TYPE, **_NO_STORE})
+
+    def _lane_ended(self, ticket: str, verdict: LaneVerdict, carried_bytes: int) -> None:
+        self._broker.lane_reported(ticket, verdict.value, carried_bytes)
+
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def _in_gateways_words(check_token: CheckToken) -> Callable[[bytes], TokenVerdict]:
+    def judge(token: bytes) -> TokenVerdict:
+        try:
+            check_token(token)
+        except TokenExpired:
+            return TokenVerdict.EXPIRED
+        except TokenError:
+            return TokenVerdict.REFUSED
+        return TokenVerdict.GOOD
+
+    return judge
+
+
+def _check_source(source: IPAddress) -> None:
+    try:
+        with socket.socket(socket.AF_INET if source.version == 4 else socket.AF_INET6) as probe:
+            probe.bind((str(source), 0))
+    except OSError as error:
+        reason = "it is not one of this machine's" if error.errno == errno.EADDRNOTAVAIL else error.strerror
+        raise ConfigurationError(
+            f"Sites cannot be dialled from {source}: {reason}.", "Give an address of this machine with --egress-bind."
+        ) from None

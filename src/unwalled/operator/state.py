@@ -1,0 +1,113 @@
+"""What an operator remembers between starts, so that ``unwalled invite`` can make invites while it runs.
+
+``operator.json`` in the data folder (0600)::
+
+    {"v": 1, "public_url": "https://…", "stun": ["stun:…"], "default_invite": "16 hex digits"}
+
+Nothing in it is secret by itself: the default invite is made anew from its name and the keys at each start, so that it
+names the doors of today. Blocking; the file is small.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from unwalled.clock import Clock
+from unwalled.crypto.identity import OperatorKeys
+from unwalled.crypto.tokens import mint_token
+from unwalled.datafolder import damaged, read_private, replace_private
+from unwalled.errors import ConfigurationError
+from unwalled.operator.invites import InviteBook, make_invite
+from unwalled.operator.options import PublicUrl, check_stun
+from unwalled.settings import OPERATOR, SIGNALLING
+from unwalled.wire.invite import Invite
+
+STATE_FILE = "operator.json"
+DEFAULT_LABEL = "default"
+_VERSION = 1
+
+
+class OperatorState(msgspec.Struct, frozen=True):
+    """The content of ``operator.json``."""
+
+    v: int
+    public_url: Annotated[str, msgspec.Meta(max_length=SIGNALLING.max_url_chars)]
+    stun: Annotated[list[str], msgspec.Meta(max_length=SIGNALLING.max_stun_urls)]
+    default_invite: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{16})?\Z")]
+    """Names an entry of the invite book; "" = none yet."""
+
+    @classmethod
+    def load(cls, folder: Path) -> OperatorState | None:
+        """None when no operator has run with this folder. Raises ConfigurationError when the file is damaged."""
+        path = folder / STATE_FILE
+        content = read_private(path, OPERATOR.state_file_bytes)
+        if content is None:
+            return None
+        try:
+            state = msgspec.json.decode(content, type=cls)
+            PublicUrl.parse(state.public_url)
+            check_stun(state.stun)
+        except (msgspec.MsgspecError, UnicodeDecodeError, ConfigurationError):
+            raise damaged(path) from None
+        if state.v != _VERSION:
+            raise damaged(path)
+        return state
+
+    def save(self, folder: Path) -> None:
+        """Puts it in place. Raises ConfigurationError when that fails."""
+        replace_private(folder / STATE_FILE, msgspec.json.format(msgspec.json.encode(self)))
+
+
+def require_state(folder: Path) -> tuple[OperatorKeys, OperatorState]:
+    """What is needed to make invites for an operator. Raises ConfigurationError when none has run with the folder."""
+    if not folder.is_dir():
+        raise ConfigurationError(
+            "There is no operator's data folder of that name.", "Give the one of `unwalled operate` with --data."
+        )
+    try:
+        keys, state = OperatorKeys.load(folder), OperatorState.load(folder)
+    except PermissionError:
+        raise ConfigurationError(
+            "The data folder may not be read.", "Run this as the user who owns the data folder."
+        ) from None
+    if keys is None or state is None:
+        raise ConfigurationError(
+            "No operator has run with this data folder yet, so its public address is not known.",
+            "Start `unwalled operate --data` with this folder once, with the --public-url of later.",
+        )
+    return keys, state
+
+
+def keep_state(folder: Path, url: PublicUrl, stun: tuple[str, ...]) -> None:
+    """Notes where the operator answers now; what it knew of its default invite stays."""
+    held = OperatorState.load(folder)
+    OperatorState(_VERSION, url.text, list(stun), held.default_invite if held else "").save(folder)
+
+
+def default_invite(folder: Path, keys: OperatorKeys, book: InviteBook, clock: Clock) -> Invite:
+    """The invite of the first start, with today's doors; a new one when it was withdrawn or its note is lost.
+
+    Call ``keep_state`` before. Raises ConfigurationError.
+    """
+    state = require_state(folder)[1]
+    live = {entry.id for entry in book.entries() if not entry.revoked and not entry.is_over(clock.wall())}
+    if state.default_invite in live:
+        token = mint_token(keys.invite_key, bytes.fromhex(state.default_invite), 0)
+        return Invite.make(keys.identity, keys.broker_key().public, token, [state.public_url], state.stun)
+    invite = make_invite(
+        keys,
+        book,
+        doors=[state.public_url],
+        stun=state.stun,
+        label=DEFAULT_LABEL,
+        now_wall_s=clock.wall(),
+        expires_s=0,
+        random_bytes=os.urandom,
+    )
+    name = invite.token[:8].hex()
+    msgspec.structs.replace(state, default_invite=name).save(folder)
+    return invite
