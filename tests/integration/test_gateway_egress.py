@@ -1,130 +1,40 @@
-"""The gateway's way out over real sockets on loopback, with a reader's stream in memory."""
+"""The gateway's streams over real sockets on loopback, with a reader's stream in memory."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import logging
 import os
 import socket
-import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from types import ModuleType
 from typing import Any
 
 import pytest
-import uvloop
 
-from tests.support.fake_streams import FakeFlow, FakeStream
-from unwalled.errors import OpenFailed, StreamReset
-from unwalled.gateway import datagrams, dialler, egress
+from tests.support.fake_streams import FakeStream
+from tests.support.gateway_sites import (
+    MIB,
+    OPEN,
+    FakeResolver,
+    bounds,
+    budgeted,
+    cut,
+    datagram_site,
+    echo,
+    flow_through,
+    passage,
+    refusal,
+    run,
+    site,
+)
+from unwalled.errors import StreamReset
+from unwalled.gateway import dialler, egress
 from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.limits import SessionBudget
-from unwalled.gateway.policy import EgressLimits, EgressPolicy, site_list
+from unwalled.gateway.policy import EgressPolicy, site_list
 from unwalled.gateway.server import GatewayServer, SessionEgress
-from unwalled.settings import GATEWAY
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
-
-Site = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-LOOPBACK = ipaddress.ip_address("127.0.0.1")
-OPEN = EgressPolicy(allow_private=True)
-MIB = 1024 * 1024
-
-
-class FakeResolver:
-    """Names and what they have; an answer that is a list of lists gives the next one each time."""
-
-    def __init__(self, names: dict[str, list[list[str]]] | None = None) -> None:
-        self.names = names if names is not None else {}
-        self.asked: list[str] = []
-
-    async def resolve(self, name: str) -> Sequence[IPAddress]:
-        self.asked.append(name)
-        await asyncio.sleep(0)
-        answers = self.names.get(name)
-        if answers is None:
-            raise OpenFailed(Code.NAME_UNKNOWN)
-        answer = answers.pop(0) if len(answers) > 1 else answers[0]
-        if not answer:
-            raise OpenFailed(Code.NAME_FAILED)
-        return [ipaddress.ip_address(host) for host in answer]
-
-
-def bounds(monkeypatch: pytest.MonkeyPatch, module: ModuleType, **values: Any) -> None:
-    """Other bounds for one module and one test."""
-    monkeypatch.setattr(module, "GATEWAY", replace(GATEWAY, **values))
-
-
-def run(main: Callable[[], Coroutine[Any, Any, None]], *, fast: bool = False) -> None:
-    """Runs with asyncio's own loop, or with the one that the program uses."""
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop if fast else None) as runner:
-        runner.run(main())
-
-
-@asynccontextmanager
-async def site(serve: Site) -> AsyncIterator[int]:
-    """A site on loopback; gives its port, and closes what ``serve`` left open."""
-
-    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await serve(reader, writer)
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(one, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
-
-
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Sends back what it gets, then ends."""
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-
-
-def cut(writer: asyncio.StreamWriter) -> None:
-    """Closes with a reset."""
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-
-
-@asynccontextmanager
-async def passage(
-    port: int,
-    host: str = "127.0.0.1",
-    *,
-    policy: EgressPolicy = OPEN,
-    resolver: FakeResolver | None = None,
-    session: SessionEgress | None = None,
-) -> AsyncIterator[FakeStream]:
-    """A stream that the gateway serves. At the end of the block it must have been ended by itself."""
-    if session is None:
-        session = GatewayServer(policy, resolver or FakeResolver()).new_handler()
-    stream = FakeStream(Target.parse(host, port))
-    task = asyncio.create_task(session.handle_stream(stream))
-    try:
-        yield stream
-        async with asyncio.timeout(20):
-            await task
-    finally:
-        task.cancel()
-    assert session.budget.open_streams == 0
-
-
-async def refusal(port: int, host: str = "127.0.0.1", **how: Any) -> Code:
-    """The code with which a stream is refused."""
-    async with passage(port, host, **how) as stream:
-        with pytest.raises(OpenFailed) as raised:
-            await stream.reader.opened()
-    return raised.value.code
 
 
 @pytest.mark.parametrize("fast", [False, True])
@@ -468,12 +378,6 @@ def test_a_slow_site_slows_the_reader() -> None:
     run(main)
 
 
-def budgeted(**limits: Any) -> SessionEgress:
-    """A session with these limits, at a gateway for tests."""
-    policy = EgressPolicy(allow_private=True, limits=EgressLimits(**limits))
-    return GatewayServer(policy, FakeResolver()).new_handler()
-
-
 def test_limits_are_told_as_such() -> None:
     async def main() -> None:
         async with site(echo) as port:
@@ -577,136 +481,6 @@ def test_a_cancelled_stream_is_reset_and_its_socket_closed() -> None:
             assert stream.cut_by is Code.CANCELLED
             assert session.budget.open_streams == 0
             await gone.wait()
-
-    run(main)
-
-
-@asynccontextmanager
-async def datagram_site(stranger: socket.socket | None = None) -> AsyncIterator[int]:
-    """Answers each datagram, empty ones too; before it, ``stranger`` sends one that nobody asked for."""
-    loop = asyncio.get_running_loop()
-
-    def answer() -> None:
-        data, address = sock.recvfrom(65536)
-        if stranger is not None:
-            stranger.sendto(b"psst", address)
-        sock.sendto(data, address)
-
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        loop.add_reader(sock, answer)
-        try:
-            yield sock.getsockname()[1]
-        finally:
-            loop.remove_reader(sock)
-
-
-@asynccontextmanager
-async def flow_through(session: SessionEgress) -> AsyncIterator[FakeFlow]:
-    """A flow that the gateway serves to its end."""
-    flow = FakeFlow()
-    task = asyncio.create_task(session.handle_datagrams(flow))
-    try:
-        yield flow
-        flow.end()
-        async with asyncio.timeout(20):
-            await task
-    finally:
-        task.cancel()
-    assert flow.closed.is_set()
-    assert session.budget.open_streams == 0
-
-
-@pytest.mark.parametrize("fast", [False, True])
-def test_datagrams_are_answered_to_names_and_addresses(fast: bool) -> None:
-    async def main() -> None:
-        async with datagram_site() as port:
-            resolver = FakeResolver({"udp.example": [["127.0.0.1"]]})
-            session = GatewayServer(OPEN, resolver).new_handler()
-            async with flow_through(session) as flow:
-                here = Target.parse("127.0.0.1", port)
-                for target in (here, Target.parse("udp.example", port)):
-                    for payload in (b"one", b"", bytes(60_000)):
-                        flow.ask(target, payload)
-                        assert await flow.down.get() == (here, payload)
-            assert resolver.asked == ["udp.example"]
-
-    run(main, fast=fast)
-
-
-def test_datagrams_from_strangers_are_dropped() -> None:
-    async def main() -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
-            stranger.bind(("127.0.0.2", 0))
-            async with datagram_site(stranger) as port:
-                server = GatewayServer(OPEN, FakeResolver())
-                async with flow_through(server.new_handler()) as flow:
-                    for payload in (b"one", b"two"):
-                        flow.ask(Target.parse("127.0.0.1", port), payload)
-                        assert (await flow.down.get())[1] == payload
-                    # Once asked, the other address may answer too.
-                    flow.ask(Target.parse("127.0.0.2", stranger.getsockname()[1]), b"hello")
-                    flow.ask(Target.parse("127.0.0.1", port), b"three")
-                    assert {(await flow.down.get())[1] for _ in range(2)} == {b"psst", b"three"}
-                assert server.counters.datagrams_dropped == 2
-
-    run(main)
-
-
-def test_datagrams_keep_to_the_policy() -> None:
-    async def main() -> None:
-        async with datagram_site() as port:
-            resolver = FakeResolver({"intern.example": [["127.0.0.1"]]})
-            server = GatewayServer(EgressPolicy(), resolver)
-            async with flow_through(server.new_handler()) as flow:
-                for host in ("127.0.0.1", "::ffff:127.0.0.1", "::1", "intern.example"):
-                    flow.ask(Target.parse(host, port), b"x")
-                flow.end()
-            assert flow.down.empty()
-            assert (server.counters.datagrams_up, server.counters.datagrams_down) == (0, 0)
-            assert server.counters.datagrams_dropped >= 3
-
-            closed = FakeFlow()
-            await GatewayServer(EgressPolicy(datagrams=False)).new_handler().handle_datagrams(closed)
-            assert closed.closed.is_set()
-
-    run(main)
-
-
-def test_a_flow_ends_when_idle_or_when_the_session_has_used_its_bytes() -> None:
-    async def main() -> None:
-        flow = FakeFlow()
-        await budgeted(idle_seconds=0.02).handle_datagrams(flow)
-        assert flow.closed.is_set()
-        async with datagram_site() as port:
-            session = budgeted(total_bytes=100)
-            flow = FakeFlow()
-            for _ in range(3):
-                flow.ask(Target.parse("127.0.0.1", port), bytes(60))
-            await session.handle_datagrams(flow)
-            assert flow.closed.is_set()
-            assert session.budget.spent
-
-    run(main)
-
-
-def test_many_destinations_are_forgotten_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    bounds(monkeypatch, datagrams, flow_destinations=2, flow_waiting_names=1)
-
-    async def main() -> None:
-        async with datagram_site() as port:
-            names = {f"{n}.example": [["127.0.0.1"]] for n in range(20)}
-            server = GatewayServer(OPEN, FakeResolver(names))
-            async with flow_through(server.new_handler()) as flow:
-                for n in range(20):
-                    # All but the first arrive while a name is being looked up and must not pile up.
-                    flow.ask(Target.parse(f"{n}.example", port), b"x")
-                assert (await flow.down.get())[1] == b"x"
-                for n in range(5):
-                    flow.ask(Target.parse(f"127.0.0.{n + 3}", port), b"into the void")
-                flow.ask(Target.parse("127.0.0.1", port), b"y")
-                assert (await flow.down.get())[1] == b"y"
-            assert server.counters.datagrams_dropped == 19
 
     run(main)
 

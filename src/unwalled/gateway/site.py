@@ -2,8 +2,7 @@
 
 Plain non-blocking calls instead of asyncio's transports: what a site sent before it cut the connection can still be
 read after a write has failed (a transport throws it away), nothing is buffered beyond one chunk, and all sites of a
-process share one receive buffer, so that ten thousand quiet streams cost no memory for it. Measured on loopback it is
-also as fast; see bench/.
+process share one receive buffer, so that ten thousand quiet streams cost no memory for it.
 """
 
 from __future__ import annotations
