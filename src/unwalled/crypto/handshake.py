@@ -22,8 +22,8 @@ from unwalled.crypto.hpke import (
     sha256,
 )
 from unwalled.crypto.keys import derive_master
-from unwalled.errors import CryptoError, FrameError, MessageError
-from unwalled.settings import LANE
+from unwalled.errors import FrameError, MessageError
+from unwalled.settings import LANE, SESSION
 from unwalled.wire.messages import SESSION_ID_BYTES, Hello, Welcome, encode_hello, encode_welcome
 from unwalled.wire.varint import decode_varint, encode_varint
 
@@ -47,7 +47,8 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the gateway allows: bytes in flight over all streams, bytes in a lane message, seconds without a lane."""
+    """What the gateway allows: bytes in flight over all streams, in each direction; bytes in a lane message; seconds
+    without a lane."""
 
     session_window: int
     max_message_bytes: int
@@ -109,7 +110,8 @@ class ReaderHandshake:
             lifetime, at = decode_varint(plaintext, at)
         except FrameError:
             raise MessageError("A welcome is cut short.") from None
-        if plaintext[0] == Status.OK and largest < LANE.least_message_bytes:
+        window_is_possible = SESSION.stream_window_bytes <= window <= SESSION.max_session_window_bytes
+        if plaintext[0] == Status.OK and not (window_is_possible and largest >= LANE.least_message_bytes):
             raise MessageError("A welcome's terms cannot be.")
         terms = Terms(window, min(largest, LANE.max_message_bytes), lifetime)
         master = derive_master(sha256(self.message) + sha256(welcome.raw), self._secret + gateway_secret)

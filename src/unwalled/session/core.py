@@ -63,17 +63,14 @@ _CLOSE_REASONS = {
 
 
 class Session:
-    """One end of a session whose keys are agreed, or are about to be (reader's end: see ``establish``).
+    """One end of a session whose keys are agreed, or are about to be (reader's end: see ``establish``)."""
 
-    ``own_window_bytes``: what the other end may have in flight over all streams.
-    """
-
-    def __init__(self, is_reader: bool, now: float, own_window_bytes: int = SESSION.session_window_bytes) -> None:
+    def __init__(self, is_reader: bool, now: float) -> None:
         self._is_reader = is_reader
         self._events: deque[Event] = deque()
         self._control: deque[Item] = deque()
-        self._streams = StreamTable(is_reader, self._control, self._events.append, 0, own_window_bytes)
         self._flows = FlowTable(is_reader, self._control, self._events.append)
+        self._streams = StreamTable(is_reader, self._control, self._events.append, self._flows)
         self._lanes: dict[int, LaneState] = {}
         self._used_lanes = IdRanges()
         self._highest_lane = -1
@@ -97,7 +94,7 @@ class Session:
         self._max_plaintext = terms.max_message_bytes - overhead
         self._orphan_lifetime_s = terms.orphan_lifetime_s
         self._orphan_since = now
-        self._streams.set_peer_window(terms.session_window)
+        self._streams.set_session_window(terms.session_window)
 
     # Streams and flows: see StreamTable and FlowTable for what they promise.
 
@@ -133,9 +130,7 @@ class Session:
     def open_flow(self) -> int:
         """Asks for a datagram flow. Raises OpenFailed."""
         self._check_open()
-        sid = self._streams.new_sid()
-        self._flows.open(sid)
-        return sid
+        return self._flows.open(self._streams.new_sid)
 
     def accept_flow(self, sid: int) -> None:
         """The gateway has made the flow."""
@@ -151,8 +146,12 @@ class Session:
             self._streams.mark_closed(sid)
 
     def _check_open(self) -> None:
-        if self._closed or self._close_code is not None:
+        if self._is_ending:
             raise OpenFailed(Code.SESSION_LOST)
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._closed or self._close_code is not None
 
     def early_frames(self) -> bytes:
         """Opens that wait, for a hello's early data; the same opens go out again in records."""
@@ -232,6 +231,7 @@ class Session:
         self._lanes[state.id] = state
         self._used_lanes.add(state.id)
         self._highest_lane = max(self._highest_lane, state.id)
+        self._used_lanes.fill_below(self._highest_lane - SESSION.lane_id_gap)
         self._orphan_since = None
         self._spread()
 
@@ -242,8 +242,8 @@ class Session:
         """
         if join.lane in self._used_lanes or join.lane > self._highest_lane + SESSION.lane_id_gap:
             raise MessageError("A join repeats a lane, or is far ahead.")
-        if len(self._lanes) >= SESSION.max_lanes or self._used_lanes.range_count > SESSION.lane_id_gap:
-            raise MessageError("The session has too many lanes.")
+        if len(self._lanes) >= SESSION.max_lanes or self._is_ending:
+            raise MessageError("The session takes no more lanes.")
         state = self._new_lane(join.lane, b"", now)
         plaintext = state.open(join.ciphertext, join.header, now)
         self._take_lane(state)
@@ -272,7 +272,7 @@ class Session:
             self._send_again(item)
         if reason is not LeaveReason.CLOSED:
             self._events.append(LaneLeft(lane, reason))
-        if reason in _CLOSE_REASONS:
+        if reason in _CLOSE_REASONS and len(self._control) < SESSION.control_frames:
             self._say(Item(LaneClose(lane, _CLOSE_REASONS[reason])))
 
     def _send_again(self, item: Item) -> None:
@@ -297,7 +297,7 @@ class Session:
     def receive(self, lane: int, message: bytes, now: float) -> None:
         """Takes one message of a lane. A lane on which anything is wrong is left; the session goes on."""
         state = self._lanes.get(lane)
-        if state is None or self._closed:
+        if state is None or self._is_ending:
             return
         try:
             match decode_message(message):
@@ -320,6 +320,10 @@ class Session:
             wants_ack = False
             for frame in frames:
                 wants_ack = self._dispatch(frame, state, now) or wants_ack
+                if self._closed:
+                    return
+            if len(self._control) > SESSION.control_frames:
+                raise FrameError("The other end asks for more answers than it takes.")
         except FrameError:
             self.close(Code.PROTOCOL)
             return
@@ -342,13 +346,21 @@ class Session:
                 return False
             case Close(code):
                 self._over(code)
-            case LaneClose(lane, _):
-                if lane in self._lanes:
-                    self._leave(lane, LeaveReason.CLOSED, now)
-                    self._events.append(LaneLeft(lane, LeaveReason.CLOSED))
+            case LaneClose(lane, reason):
+                self._lane_closed_by_peer(lane, reason, now)
             case _:
                 self._dispatch_stream(frame)
         return True
+
+    def _lane_closed_by_peer(self, lane: int, reason: int, now: float) -> None:
+        if lane in self._lanes:
+            self._leave(lane, LeaveReason.CLOSED, now)
+            # A reader may slander bridges, the gateway has no reason to: only its word is passed on.
+            blamed = self._is_reader and reason == LANE_MISBEHAVED
+            self._events.append(LaneLeft(lane, LeaveReason.MISBEHAVED if blamed else LeaveReason.CLOSED))
+        elif lane <= self._highest_lane + SESSION.lane_id_gap:
+            # Its join may still be on the way.
+            self._used_lanes.add(lane)
 
     def _dispatch_stream(self, frame: Frame) -> None:
         match frame:
@@ -366,14 +378,22 @@ class Session:
             case Reset():
                 self._streams.reset_received(frame)
             case OpenFlow(sid):
-                if not self._streams.is_closed(sid) and sid not in self._streams:
-                    self._flows.opened_by_peer(frame)
+                self._flow_opened_by_peer(frame)
             case OpenedFlow():
                 self._flows.accepted_by_peer(frame)
             case Datagram():
                 self._flows.datagram_received(frame)
             case _:
                 raise FrameError("A frame is out of its place.")
+
+    def _flow_opened_by_peer(self, frame: OpenFlow) -> None:
+        if self._streams.is_closed(frame.sid) or frame.sid in self._streams:
+            # Its reset came first.
+            return
+        if self._streams.has_too_many_gaps:
+            raise FrameError("The row of numbers has too many gaps.")
+        if not self._flows.opened_by_peer(frame):
+            self._streams.mark_closed(frame.sid)
 
     def _ack_received(self, ack: Ack, arrived_on: LaneState, now: float) -> None:
         state = self._lanes.get(ack.lane)
@@ -497,7 +517,7 @@ class Session:
 
     def close(self, code: Code) -> None:
         """Ends the session: the next ``data_to_send`` tells the other end."""
-        if not self._closed and self._close_code is None:
+        if not self._is_ending:
             self._close_code = code
             self._streams.close_all(Code.SESSION_LOST)
             self._flows.close_all(Code.SESSION_LOST)

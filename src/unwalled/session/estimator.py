@@ -122,5 +122,5 @@ class LaneEstimator:
     def silence_s(self) -> float:
         """How long this lane may owe an ack before it counts as silent."""
         if self.srtt_s is None:
-            return SESSION.handshake_timeout_s
+            return SESSION.unmeasured_silence_s
         return max(SESSION.silence_floor_s, 3 * self.srtt_s + 4 * self.rtt_variation_s) + SESSION.ack_delay_s

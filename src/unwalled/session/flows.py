@@ -33,12 +33,14 @@ class FlowTable:
     def __contains__(self, sid: int) -> bool:
         return sid in self._accepted
 
-    def open(self, sid: int) -> None:
-        """Asks for a flow (reader's end). Raises OpenFailed(LIMIT_REACHED)."""
+    def open(self, new_sid: Callable[[], int]) -> int:
+        """Asks for a flow (reader's end); gives its number. Raises OpenFailed(LIMIT_REACHED), and takes no number then."""
         if len(self._accepted) >= SESSION.datagram_flows:
             raise OpenFailed(Code.LIMIT_REACHED)
+        sid = new_sid()
         self._accepted[sid] = False
         self._say(Item(OpenFlow(sid)))
+        return sid
 
     def accept(self, sid: int) -> None:
         """Tells the reader that the flow is made."""
@@ -94,17 +96,18 @@ class FlowTable:
             self.dropped += 1
         return None
 
-    def opened_by_peer(self, frame: OpenFlow) -> None:
-        """The reader asks for a flow (gateway's end)."""
+    def opened_by_peer(self, frame: OpenFlow) -> bool:
+        """The reader asks for a flow (gateway's end). False when there are too many, and a reset says so."""
         if self._is_reader:
             raise FrameError("The gateway opened a flow.")
         if frame.sid in self._accepted:
-            return
+            return True
         if len(self._accepted) >= SESSION.datagram_flows:
             self._say(Item(Reset(frame.sid, Code.LIMIT_REACHED, 0)))
-            return
+            return False
         self._accepted[frame.sid] = False
         self._emit(FlowOpened(frame.sid))
+        return True
 
     def accepted_by_peer(self, frame: OpenedFlow) -> None:
         """The gateway has made the flow (reader's end)."""

@@ -163,6 +163,11 @@ class LaneState:
         """Whether the lane's window lets one more record in."""
         return self.estimator.in_flight_bytes < self.estimator.window_bytes
 
+    @property
+    def has_urgent_room(self) -> bool:
+        """Whether a record of control frames may go out beyond the window; bounded, since a peer need not ack."""
+        return self.estimator.in_flight_bytes < self.estimator.window_bytes + SESSION.urgent_bytes
+
     # Acks and pongs to give.
 
     def want_ack(self, now: float) -> None:
@@ -212,7 +217,7 @@ class LaneState:
     # Time.
 
     def next_timer(self) -> float:
-        """When ``overdue`` should be asked next."""
+        """When ``is_dead``, ``fell_silent`` and ``is_idle`` should be asked next."""
         due = self._ack_due
         if not self.confirmed:
             due = min(due, self.joined_at + SESSION.handshake_timeout_s)

@@ -77,6 +77,15 @@ class IdRanges:
         """How many ranges are held."""
         return len(self._starts)
 
+    def fill_below(self, bound: int) -> None:
+        """Adds all numbers from 0 to ``bound`` - 1, so that no gap remains there."""
+        if bound <= 0:
+            return
+        inside = bisect_right(self._starts, bound)
+        end = max(bound - 1, self._ends[inside - 1]) if inside else bound - 1
+        self._starts[:inside] = [0]
+        self._ends[:inside] = [end]
+
     def add(self, number: int) -> None:
         """Adds one number."""
         at = bisect_right(self._starts, number) - 1

@@ -61,7 +61,9 @@ class ReaderSession:
         """A transport is ready; gives the key by which the lane is known. Past the bound a LaneLeft follows at once."""
         key = self._next_key
         self._next_key += 1
-        if self._established:
+        if self.core.is_closed:
+            self._events.append(LaneLeft(key, LeaveReason.UNNEEDED))
+        elif self._established:
             self._join(key, now)
         elif len(self._waiting) >= SESSION.waiting_lanes:
             self._events.append(LaneLeft(key, LeaveReason.UNNEEDED))
@@ -176,15 +178,13 @@ class ReaderSession:
         """The oldest event that was not taken, or None. Lanes in events are keys."""
         if self._events:
             return self._events.popleft()
-        event = self.core.next_event()
-        if not isinstance(event, LaneLeft):
-            return event
-        key = self._key_of.get(event.lane)
-        if key is None:
-            return self.next_event()
-        self._unbind(key)
-        self._count_refusal(event.reason)
-        return LaneLeft(key, event.reason)
+        while isinstance(event := self.core.next_event(), LaneLeft):
+            key = self._key_of.get(event.lane)
+            if key is not None:
+                self._unbind(key)
+                self._count_refusal(event.reason)
+                return LaneLeft(key, event.reason)
+        return event
 
     def _count_refusal(self, reason: LeaveReason) -> None:
         """A gateway that was started anew knows nothing of the session; when nobody else knows it either, it is over.

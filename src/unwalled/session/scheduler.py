@@ -11,7 +11,7 @@ def pick_lane(lanes: Iterable[LaneState], size: int, backlog_bytes: int) -> Lane
     """The lane that would deliver ``size`` bytes first, or None when waiting is better.
 
     A lane with room is used unless the fuller but faster lanes would have carried all of the backlog before it
-    delivered this one record (after ECF, Lim et al., CoNEXT 2017). Silent lanes only count when all are silent.
+    delivered this one record (after ECF, Lim et al., CoNEXT 2017). Silent lanes get nothing new.
     """
     usable = [lane for lane in lanes if lane.silent_since is None]
     best: LaneState | None = None
@@ -37,7 +37,10 @@ def pick_lane(lanes: Iterable[LaneState], size: int, backlog_bytes: int) -> Lane
 
 
 def pick_urgent(lanes: Iterable[LaneState]) -> LaneState | None:
-    """The lane for a few bytes that should not wait for a window: the fastest that is not silent, or the fastest."""
-    candidates = list(lanes)
+    """The lane for a few bytes that should not wait for a window: the fastest that is not silent, or the fastest.
+
+    None when all lanes owe far more than their windows.
+    """
+    candidates = [lane for lane in lanes if lane.has_urgent_room]
     speaking = [lane for lane in candidates if lane.silent_since is None]
     return min(speaking or candidates, key=lambda lane: lane.estimator.delivery_s(0), default=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from unwalled.errors import FrameError, OpenFailed
 from unwalled.session.events import Event, StreamAccepted, StreamCut, StreamOpened, StreamReadable, StreamWritable
@@ -22,6 +22,7 @@ from unwalled.wire.frames import Data, Fin, Open, Opened, Reset, Window
 _DATA_HEAD_BYTES = 1 + 8 + 8 + 4
 _LEAST_ROOM_BYTES = 256
 _READ_BYTES = 256 * 1024
+_CRUMB_BYTES = 4096
 _UPDATE_FLOOR_S = 0.05
 
 
@@ -77,6 +78,7 @@ class _Receiving:
         "highest",
         "limit",
         "next_offset",
+        "order",
         "pieces",
         "pieces_bytes",
         "ready",
@@ -89,6 +91,8 @@ class _Receiving:
     def __init__(self) -> None:
         self.ready: deque[bytes | memoryview] = deque()
         self.pieces: dict[int, bytes | memoryview] = {}
+        self.order: list[int] = []
+        """A heap of the pieces' offsets."""
         self.pieces_bytes = 0
         self.next_offset = 0
         self.highest = 0
@@ -111,41 +115,38 @@ class _Receiving:
         """Puts a piece in its place; True when something became readable. Raises FrameError past the memory bound."""
         if offset > self.next_offset:
             held = self.pieces.get(offset)
-            if held is None or len(held) < len(payload):
-                self.pieces_bytes += len(payload) - (len(held) if held is not None else 0)
-                self.pieces[offset] = payload
-                if self.pieces_bytes > self.window + SESSION.reassembly_slack_bytes:
-                    raise FrameError("A stream's pieces overlap too much.")
+            if held is None:
+                heapq.heappush(self.order, offset)
+                self.pieces_bytes += len(payload)
+            elif len(held) < len(payload):
+                self.pieces_bytes += len(payload) - len(held)
+            else:
+                return False
+            self.pieces[offset] = payload
+            if self.pieces_bytes > self.window + SESSION.reassembly_slack_bytes:
+                raise FrameError("A stream's pieces overlap too much.")
             return False
         if not self._append(offset, payload):
             return False
-        while self.pieces:
-            piece = self.pieces.pop(self.next_offset, None)
-            if piece is None:
-                if not self._drop_stale():
-                    break
-                continue
+        while self.order and self.order[0] <= self.next_offset:
+            start = heapq.heappop(self.order)
+            piece = self.pieces.pop(start)
             self.pieces_bytes -= len(piece)
-            self._append(self.next_offset, piece)
+            self._append(start, piece)
         return True
 
     def _append(self, offset: int, payload: bytes | memoryview) -> bool:
         skip = self.next_offset - offset
         if skip >= len(payload):
             return False
-        self.ready.append(payload[skip:] if skip else payload)
+        part = payload[skip:] if skip else payload
         self.next_offset = offset + len(payload)
+        # Crumbs are joined, or a peer that sends single bytes would cost many times what the windows count.
+        if self.ready and len(self.ready[-1]) + len(part) <= _CRUMB_BYTES:
+            self.ready[-1] = b"".join((self.ready[-1], part))
+        else:
+            self.ready.append(part)
         return True
-
-    def _drop_stale(self) -> bool:
-        """Pieces that begin before the end of what is ready: use or drop them. True when one was used."""
-        stale = [offset for offset in self.pieces if offset < self.next_offset]
-        used = False
-        for offset in sorted(stale):
-            piece = self.pieces.pop(offset)
-            self.pieces_bytes -= len(piece)
-            used = self._append(offset, piece) or used
-        return used
 
     def drop(self) -> int:
         """Throws away what was not read and will throw away what comes; gives how many bytes that frees."""
@@ -153,6 +154,7 @@ class _Receiving:
         self.consumed = self.highest
         self.ready.clear()
         self.pieces.clear()
+        self.order.clear()
         self.pieces_bytes = 0
         self.discard = True
         return freed
@@ -175,8 +177,8 @@ class _Stream:
 class StreamTable:
     """All streams of one end of a session.
 
-    ``control``: where frames to send are put. ``emit``: takes events. ``round_trip_s``: set by the session, for the
-    growth of windows. The reader's end numbers the streams.
+    ``control``: where frames to send are put. ``emit``: takes events. ``taken``: numbers that are not streams now.
+    ``round_trip_s``: set by the session, for the growth of windows. The reader's end numbers the streams.
     """
 
     def __init__(
@@ -184,12 +186,12 @@ class StreamTable:
         is_reader: bool,
         control: deque[Item],
         emit: Callable[[Event], None],
-        peer_window_bytes: int,
-        own_window_bytes: int,
+        taken: Container[int] = (),
     ) -> None:
         self._is_reader = is_reader
         self._control = control
         self._emit = emit
+        self._taken = taken
         self._streams: dict[int, _Stream] = {}
         self._closed = IdRanges()
         self._fair = FairQueue(SESSION.quantum_bytes)
@@ -198,11 +200,14 @@ class StreamTable:
         self._windows_due: dict[int, None] = {}
         self._backlog = 0
         self._sent_total = 0
-        self._peer_limit = peer_window_bytes
-        self._own_window = own_window_bytes
+        self._unacked = 0
+        self._peer_limit = 0
+        self._window = 0
         self._received_total = 0
         self._consumed_total = 0
-        self._own_limit = own_window_bytes
+        self._own_limit = 0
+        self._grown = 0
+        self._pieces = 0
         self.round_trip_s = SESSION.assumed_rtt_s
 
     # What the user of the session asks for.
@@ -226,9 +231,9 @@ class StreamTable:
         """Bytes that wait to be sent for the first time."""
         return self._backlog
 
-    def set_peer_window(self, limit: int) -> None:
-        """The other end's first session window, learned in the handshake."""
-        self._peer_limit = max(self._peer_limit, limit)
+    def set_session_window(self, window_bytes: int) -> None:
+        """The session window of both directions, as the handshake has agreed on it; call it once, before any frame."""
+        self._window = self._peer_limit = self._own_limit = window_bytes
 
     def new_sid(self) -> int:
         """The next number of the series that streams and flows share (reader's end)."""
@@ -270,7 +275,8 @@ class StreamTable:
         return room
 
     def write(self, sid: int, data: bytes | memoryview) -> None:
-        """Queues bytes. Whatever ``send_room`` said, all are taken; on a stream that has ended they are dropped."""
+        """Queues bytes, which must not change later. Whatever ``send_room`` said, all are taken; on a stream that has
+        ended they are dropped."""
         stream = self._streams.get(sid)
         if stream is None or stream.cut or stream.sending.ended or not data:
             return
@@ -321,7 +327,7 @@ class StreamTable:
     def close_all(self, code: Code) -> None:
         """The session is over: every stream is told, and everything is freed."""
         for stream in self._streams.values():
-            if not stream.cut:
+            if stream.known and not stream.cut:
                 self._emit(StreamCut(stream.sid, code))
         self._streams.clear()
         self._backlog = 0
@@ -367,7 +373,8 @@ class StreamTable:
             if room < _LEAST_ROOM_BYTES:
                 return None
             size = min(room - _DATA_HEAD_BYTES, sending.pending_bytes, sending.limit - sending.next_offset)
-            in_session = self._peer_limit - self._sent_total
+            # A peer that raises its windows but acks nothing must not make us hold more than was agreed.
+            in_session = min(self._peer_limit - self._sent_total, self._window - self._unacked)
             if size > 0 and in_session <= 0:
                 self._starved.add(sid)
             size = min(size, in_session)
@@ -385,6 +392,7 @@ class StreamTable:
         sending.owed += 1
         self._backlog -= size
         self._sent_total += size
+        self._unacked += size
         if sending.want_room and sending.pending_bytes <= SESSION.send_buffer_bytes // 2:
             sending.want_room = False
             self._emit(StreamWritable(stream.sid))
@@ -393,9 +401,21 @@ class StreamTable:
     def item_acked(self, item: Item) -> None:
         """The other end has this frame (told once for each item)."""
         stream = self._streams.get(_sid(item))
-        if stream is not None and not isinstance(item.frame, Window):
+        if stream is not None:
             stream.sending.owed -= 1
+            if isinstance(item.frame, Data):
+                self._delivered(len(item.frame.payload))
             self._settle(stream)
+
+    def _delivered(self, size: int) -> None:
+        self._unacked -= size
+        if self._starved and self._peer_limit > self._sent_total:
+            self._feed_starved()
+
+    def _feed_starved(self) -> None:
+        for sid in self._starved:
+            self._fair.add(sid)
+        self._starved.clear()
 
     def item_lost(self, item: Item) -> None:
         """No lane carries this frame any more: queue it again, if it still matters."""
@@ -466,8 +486,14 @@ class StreamTable:
             self._consume(end - receiving.consumed)
             receiving.consumed = max(receiving.consumed, end)
             self._settle(stream)
-        elif receiving.insert(frame.offset, frame.payload) and stream.known:
-            self._tell(stream)
+        else:
+            before = len(receiving.pieces)
+            readable = receiving.insert(frame.offset, frame.payload)
+            self._pieces += len(receiving.pieces) - before
+            if self._pieces > SESSION.reassembly_pieces:
+                raise FrameError("Too many pieces wait for what comes before them.")
+            if readable and stream.known:
+                self._tell(stream)
 
     def fin_received(self, frame: Fin) -> None:
         """The other end's direction ends."""
@@ -500,7 +526,8 @@ class StreamTable:
         receiving.final = frame.final
         if not stream.cut:
             self._cut(stream, Code.CANCELLED)
-            self._emit(StreamCut(frame.sid, frame.code))
+            if stream.known:
+                self._emit(StreamCut(frame.sid, frame.code))
         self._consume(receiving.drop())
         self._settle(stream)
 
@@ -509,10 +536,7 @@ class StreamTable:
         if frame.sid == 0:
             if frame.limit > self._peer_limit:
                 self._peer_limit = frame.limit
-                for sid in self._starved:
-                    if sid in self._streams:
-                        self._fair.add(sid)
-                self._starved.clear()
+                self._feed_starved()
             return
         stream = self._streams.get(frame.sid)
         if stream is not None:
@@ -531,8 +555,10 @@ class StreamTable:
         return self._create(sid)
 
     def _create(self, sid: int) -> _Stream:
-        if len(self._streams) >= 2 * SESSION.max_streams or self._closed.range_count > SESSION.id_gaps:
+        if len(self._streams) >= 2 * SESSION.max_streams or self.has_too_many_gaps:
             raise FrameError("Too many streams at once.")
+        if sid in self._taken:
+            raise FrameError("A number is used for a stream and a flow.")
         stream = self._streams[sid] = _Stream(sid, None)
         return stream
 
@@ -559,13 +585,19 @@ class StreamTable:
             self._received_total += more
             if self._received_total > self._own_limit:
                 raise FrameError("The session's window was overrun.")
+            self._renew_session_window()
 
     def _consume(self, size: int) -> None:
-        if size <= 0:
-            return
-        self._consumed_total += size
-        if self._own_limit - self._consumed_total < self._own_window // 2:
-            self._own_limit = self._consumed_total + self._own_window
+        if size > 0:
+            self._consumed_total += size
+            self._renew_session_window()
+
+    def _renew_session_window(self) -> None:
+        """Tells the other end of more room as soon as it would double what it has left, however much lies unread in
+        streams that nobody reads."""
+        more = self._consumed_total + self._window - self._own_limit
+        if more > 0 and more >= self._own_limit - self._received_total:
+            self._own_limit += more
             self._windows_due[0] = None
 
     def _grow(self, stream: _Stream, now: float) -> None:
@@ -575,7 +607,12 @@ class StreamTable:
         if receiving.limit - receiving.consumed >= receiving.window // 2:
             return
         if now - receiving.updated_at < max(4 * self.round_trip_s, _UPDATE_FLOOR_S):
-            receiving.window = min(2 * receiving.window, SESSION.max_stream_window_bytes)
+            grown = min(2 * receiving.window, SESSION.max_stream_window_bytes)
+            # Half of the session's window stays for streams that did not grow: else a few large ones that nobody
+            # reads any more could fill it, and stop all others.
+            if self._grown + grown - receiving.window <= self._window // 2:
+                self._grown += grown - receiving.window
+                receiving.window = grown
         receiving.updated_at = now
         receiving.limit = receiving.consumed + receiving.window
         self._windows_due[stream.sid] = None
@@ -591,15 +628,19 @@ class StreamTable:
         sending.resend.clear()
         sending.ended = True
         self._fair.remove(stream.sid)
+        self._starved.discard(stream.sid)
         self._owe(stream, Item(Reset(stream.sid, code, sending.next_offset)))
+        self._pieces -= len(stream.receiving.pieces)
         self._consume(stream.receiving.drop())
 
     def _forget_data(self, stream: _Stream, item: Item) -> None:
         """Data that nobody wants any more counts as delivered."""
         item.queued = False
         if not item.acked:
+            assert isinstance(item.frame, Data)
             item.acked = True
             stream.sending.owed -= 1
+            self._delivered(len(item.frame.payload))
 
     def _settle(self, stream: _Stream) -> None:
         """Forgets a stream when both directions are over and nothing is owed."""
@@ -608,12 +649,18 @@ class StreamTable:
         if sent and receiving.complete and not receiving.ready:
             del self._streams[stream.sid]
             self._closed.add(stream.sid)
+            self._grown -= receiving.window - SESSION.stream_window_bytes
             self._fair.remove(stream.sid)
             self._windows_due.pop(stream.sid, None)
 
     def mark_closed(self, sid: int) -> None:
         """A number of the shared series is used up by something that is not a stream."""
         self._closed.add(sid)
+
+    @property
+    def has_too_many_gaps(self) -> bool:
+        """Whether the row of finished numbers is more broken than an honest reader could make it."""
+        return self._closed.range_count > SESSION.id_gaps
 
     def is_closed(self, sid: int) -> bool:
         """Whether the number was used and is over."""

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from unwalled.errors import FrameError
 
-_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}[A-Za-z0-9_])?)*\.?")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _MAX_NAME_BYTES = 253
 
 KIND_IPV4 = 0x01
@@ -43,6 +44,9 @@ class Target:
         """Checks and normalises. Raises FrameError when host or port cannot be one."""
         if not 0 < port < 65536:
             raise FrameError("A port must be between 1 and 65535.")
+        if "%" in host:
+            # The ipaddress module takes any text as a scope, and a scope means nothing on another machine.
+            raise FrameError("An address cannot name a network interface.")
         bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
         try:
             return cls(str(ipaddress.ip_address(bare)), port)

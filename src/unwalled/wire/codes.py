@@ -32,6 +32,11 @@ class Code(IntEnum):
         """A few words for a person."""
         return _TEXTS[self]
 
+    @property
+    def on_wire(self) -> int:
+        """The byte that is sent; private codes go out as GENERAL."""
+        return Code.GENERAL if self >= Code.NO_BRIDGE else self
+
     @classmethod
     def from_wire(cls, value: int) -> Code:
         """The code for a received byte; unknown and private values read as GENERAL."""

@@ -131,7 +131,7 @@ class Reset:
 
     def encode(self) -> bytes:
         """Type ‖ sid ‖ code (1) ‖ final offset."""
-        return b"\x14" + encode_varint(self.sid) + bytes((self.code,)) + encode_varint(self.final)
+        return b"\x14" + encode_varint(self.sid) + bytes((self.code.on_wire,)) + encode_varint(self.final)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +171,10 @@ class Close:
 
     def encode(self) -> bytes:
         """Type ‖ code (1)."""
-        return bytes((0x17, self.code))
+        return bytes((0x17, self.code.on_wire))
 
 
+MAX_LANE = (1 << 32) - 1
 LANE_UNNEEDED = 0
 LANE_MISBEHAVED = 1
 LANE_SILENT = 2
@@ -330,6 +331,8 @@ def _close(data: bytes, at: int) -> tuple[Frame, int]:
 def _lane_close(data: bytes, at: int) -> tuple[Frame, int]:
     lane, at = decode_varint(data, at)
     reason, at = _byte(data, at)
+    if lane > MAX_LANE or reason > LANE_SILENT:
+        raise FrameError("A lane is closed that cannot be, or for no known reason.")
     return LaneClose(lane, reason), at
 
 

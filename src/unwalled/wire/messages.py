@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from unwalled.errors import MessageError
+from unwalled.settings import LANE
 
 HELLO = 0x01
 WELCOME = 0x02
@@ -112,6 +113,8 @@ def decode_message(message: bytes) -> Message:
     """Reads the outer form of any lane message. Raises MessageError with the cause."""
     if not message:
         raise MessageError("A message is empty.")
+    if len(message) > LANE.max_message_bytes:
+        raise MessageError("A message is too large.")
     match message[0]:
         case 0x10:
             if len(message) < RECORD_HEADER_BYTES + TAG_BYTES:
