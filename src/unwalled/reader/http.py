@@ -27,7 +27,7 @@ _HEAD_END = b"\r\n\r\n"
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _FOLDED_LINE = re.compile(rb"\n[ \t]")
 _ABSOLUTE = re.compile(rb"http://([^/?#]+)([^#]*)", re.IGNORECASE)
-_OTHER_SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://")
+_OTHER_SCHEME = re.compile(rb"(?!http:)[A-Za-z][A-Za-z0-9+.-]*://", re.IGNORECASE)
 _AUTHORITY = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@]+)(?::([0-9]{0,5}))?")
 _HOP_BY_HOP = frozenset(
     b"connection proxy-connection keep-alive te trailer transfer-encoding upgrade"
@@ -71,7 +71,7 @@ class RequestStarted:
     request: h11.Request
     has_body: bool
     is_repeatable: bool
-    """Without effect and without body: it may go on a stream that was used before, and be sent again."""
+    """Without effect, body and upgrade: it may go on a stream that was used before, and be sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +248,7 @@ class HttpExchange:
     def __init__(self, request: h11.Request, max_head_bytes: int = READER.request_head_bytes) -> None:
         self._connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=max_head_bytes)
         self._request = request
+        self._is_doubtful = False
 
     def start(self) -> bytes:
         """Bytes of the request's head."""
@@ -287,6 +288,11 @@ class HttpExchange:
                 )
             case h11.Response():
                 headers = _end_to_end(event.headers.raw_items())
+                names = {name for name, _ in event.headers}
+                if b"transfer-encoding" in names and b"content-length" in names:
+                    # RFC 9112 section 6.3: chunks are what counts, but such a site is not asked again.
+                    headers = [(name, value) for name, value in headers if name.lower() != b"content-length"]
+                    self._is_doubtful = True
                 return ResponseStarted(
                     h11.Response(status_code=event.status_code, headers=headers, reason=event.reason)
                 )
@@ -303,7 +309,7 @@ class HttpExchange:
     def is_reusable(self) -> bool:
         """Whether the stream can carry another request."""
         states = {self._connection.our_state, self._connection.their_state}
-        return states == {h11.DONE} and not self._connection.trailing_data[0]
+        return states == {h11.DONE} and self._connection.trailing_data == (b"", False) and not self._is_doubtful
 
 
 def _with_host(head: bytes) -> bytes:
@@ -342,10 +348,13 @@ def _judge(request: h11.Request) -> TunnelAsked | RequestStarted:
     headers += [(name, value) for name, value in _end_to_end(request.headers.raw_items()) if name.lower() != b"host"]
     if is_chunked:
         headers.append((b"Transfer-Encoding", b"chunked"))
-    if not has_body and b"websocket" in (protocol := _upgrade_of(request.headers.raw_items())).lower():
+    protocol = _upgrade_of(request.headers.raw_items())
+    upgrades = not has_body and protocol.lower() == b"websocket"
+    if upgrades:
         headers += _upgrade_headers(protocol)
     onward = h11.Request(method=request.method, target=path, headers=headers)
-    return RequestStarted(target, onward, has_body, not has_body and request.method in _REPEATABLE)
+    is_repeatable = request.method in _REPEATABLE and not has_body and not upgrades
+    return RequestStarted(target, onward, has_body, is_repeatable)
 
 
 def _target(authority: bytes, default_port: int | None) -> Target:
