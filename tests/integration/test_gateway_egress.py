@@ -96,7 +96,9 @@ def test_fifty_megabytes_both_ways_arrive_unchanged(fast: bool) -> None:
             async with asyncio.TaskGroup() as group:
                 group.create_task(take())
                 group.create_task(give())
+            all_read.set()
 
+        all_read = asyncio.Event()
         block = os.urandom(MIB)
         sent, arrived, uploaded, downloaded = (hashlib.sha256() for _ in range(4))
         async with site(swap) as port, passage(port) as stream, asyncio.TaskGroup() as group:
@@ -113,6 +115,7 @@ def test_fifty_megabytes_both_ways_arrive_unchanged(fast: bool) -> None:
             while data := await stream.reader.read():
                 downloaded.update(data)
                 total += len(data)
+        await all_read.wait()
         assert total == size
         assert downloaded.digest() == sent.digest()
         assert arrived.digest() == uploaded.digest()
