@@ -121,7 +121,7 @@ class ReaderClient:
         self._live: _LiveSession | None = None
         self._opening = 0
         self._changed = asyncio.Event()
-        self._ready = asyncio.Event()
+        self._news = _News()
         self._phase = Phase.SEARCHING
         self._detail = ""
         self._past_up = 0
@@ -164,7 +164,7 @@ class ReaderClient:
         try:
             async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
                 while self._live is None:
-                    await self._ready.wait()
+                    await self._news.wait()
         except TimeoutError:
             raise OpenFailed(Code.NO_BRIDGE) from None
         return self._live
@@ -205,8 +205,7 @@ class ReaderClient:
         while self._phase is not Phase.CONNECTED:
             if self._phase is Phase.REFUSED:
                 raise SignalingFailed(self._detail)
-            self._ready.clear()
-            await self._ready.wait()
+            await self._news.wait()
 
     async def run(self) -> None:
         """Keeps lanes until cancelled; then ends the session and closes all lanes."""
@@ -293,7 +292,7 @@ class ReaderClient:
         if self._live is None:
             assert self._bundle is not None
             self._live = _LiveSession(self, self._bundle.gateway_key, self._invite.token, self._random_bytes)
-            self._ready.set()
+            self._news.tell()
         self._book.lane_opened(matched.bridge)
         self._live.add(lane, matched.bridge)
 
@@ -322,7 +321,6 @@ class ReaderClient:
             self._past_up += up
             self._past_down += down
             self._live = None
-            self._ready.clear()
         refused = live.refused
         if refused is None:
             self._say(Phase.SEARCHING)
@@ -334,8 +332,22 @@ class ReaderClient:
     def _say(self, phase: Phase, detail: str = "") -> None:
         if (phase, detail) != (self._phase, self._detail):
             self._phase, self._detail = phase, detail
-            self._ready.set()
+            self._news.tell()
             self._status_changed()
+
+
+class _News:
+    """Wakes everybody who waits, and nobody who comes later."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+    def tell(self) -> None:
+        event, self._event = self._event, asyncio.Event()
+        event.set()
 
 
 def _phase_of(failed: SignalingFailed) -> Phase:
