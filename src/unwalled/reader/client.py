@@ -165,6 +165,8 @@ class ReaderClient:
             async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
                 while self._live is None:
                     await self._news.wait()
+                    if self._phase is Phase.REFUSED:
+                        raise OpenFailed(Code.NO_BRIDGE)
         except TimeoutError:
             raise OpenFailed(Code.NO_BRIDGE) from None
         return self._live
