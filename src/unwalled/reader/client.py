@@ -159,14 +159,12 @@ class ReaderClient:
         return flow
 
     async def _session_before(self, deadline: float) -> _LiveSession:
-        if self._phase is Phase.REFUSED:
-            raise OpenFailed(Code.NO_BRIDGE)
         try:
             async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
                 while self._live is None:
-                    await self._news.wait()
-                    if self._phase is Phase.REFUSED:
+                    if self._is_refused:
                         raise OpenFailed(Code.NO_BRIDGE)
+                    await self._news.wait()
         except TimeoutError:
             raise OpenFailed(Code.NO_BRIDGE) from None
         return self._live
@@ -201,6 +199,10 @@ class ReaderClient:
             self._past_up + up,
             self._past_down + down,
         )
+
+    @property
+    def _is_refused(self) -> bool:
+        return self._phase is Phase.REFUSED
 
     async def connected(self) -> None:
         """Waits until a session stands. Raises SignalingFailed when the operator refuses the invite."""
