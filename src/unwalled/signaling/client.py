@@ -77,6 +77,11 @@ class _DoorState:
         return (self.failures, not self.is_proved, self.order)
 
 
+def plain_session() -> aiohttp.ClientSession:
+    """An HTTP session that tells a door nothing of its own: no cookies, no name of the program."""
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("User-Agent",))
+
+
 class SignalingClient:
     """Asks the broker of one invite for lanes. One client may run several matches at once."""
 
@@ -85,10 +90,10 @@ class SignalingClient:
         invite: Invite,
         clock: Clock,
         random_bytes: RandomBytes,
-        session_factory: Callable[[], aiohttp.ClientSession] = aiohttp.ClientSession,
+        session_factory: Callable[[], aiohttp.ClientSession] = plain_session,
         *,
         limits: SignallingLimits = SIGNALLING,
-        make_door: Callable[[str, aiohttp.ClientSession], Door] = HttpDoor,
+        make_door: Callable[[str, aiohttp.ClientSession, SignallingLimits], Door] = HttpDoor,
     ) -> None:
         """The HTTP session is made at the first match, in the event loop that runs then."""
         self._invite = invite
@@ -173,7 +178,7 @@ class SignalingClient:
         if self._session is None:
             self._session = self._session_factory()
             self._doors = [
-                _DoorState(self._make_door(url, self._session), order=index)
+                _DoorState(self._make_door(url, self._session, self._limits), order=index)
                 for index, url in enumerate(self._invite.doors)
             ]
         return self._doors
