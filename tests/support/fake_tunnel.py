@@ -67,6 +67,13 @@ class SocketStream:
                 raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._writer.transport.abort()
 
+    async def gone(self) -> None:
+        """Waits until the socket is closed."""
+        try:
+            await self._writer.wait_closed()
+        except OSError:
+            pass
+
 
 class SocketFlow(asyncio.DatagramProtocol):
     """A DatagramFlow over one UDP socket."""
@@ -121,6 +128,14 @@ class FakeTunnel:
         self.withdrawn = 0
         self.hold = asyncio.Event()
         self.hold.set()
+
+    async def closed(self) -> None:
+        """Cuts what is still open, and waits until all sockets have gone."""
+        for stream in self.streams:
+            stream.reset(Code.CANCELLED)
+            await stream.gone()
+        for flow in self.flows:
+            flow.close()
 
     def address(self, target: Target) -> str:
         """Where a target is: an address stays, every name is this machine."""

@@ -167,6 +167,9 @@ class ProxyListener:
                     pass
         except (AppGone, TimeoutError):
             pass
+        except asyncio.CancelledError:
+            app.reset()
+            raise
         finally:
             app.close()
 
