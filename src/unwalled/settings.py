@@ -383,6 +383,12 @@ class ProgramLimits:
     """How long ``unwalled get`` waits for a bridge, the site and its first word."""
     get_silence_s: float = 60.0
     """How long a download may stand still."""
+    demo_step_s: float = 40.0
+    """For one step of the demo, on a slow machine."""
+    demo_stop_s: float = 1.2
+    """For the demo's programs to end by themselves; then they are killed."""
+    demo_download_bytes: int = 20_000_000
+    """What the demo reads through the bridge to show a rate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,19 @@ app = typer.Typer(
 _exit_code = 0
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
+    """The program: runs the command that the system was given; gives the exit code."""
+    code = run_command(None)
+    if "reactor_webrtc" in sys.modules:
+        # A callback of libwebrtc's threads that comes while the interpreter takes itself apart aborts the process.
+        # By now everything is closed, so there is nothing left to take apart.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def run_command(arguments: list[str] | None) -> int:
     """Runs one command; gives the exit code. ``arguments``: without the program's name; None = from the system."""
     global _exit_code
     _exit_code = 0

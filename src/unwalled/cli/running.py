@@ -12,6 +12,8 @@ from typing import Any
 
 from unwalled.settings import PROGRAM
 
+_ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
 Main = Callable[[], Coroutine[Any, Any, int]]
 
 INTERRUPTED = 130
@@ -19,7 +21,7 @@ INTERRUPTED = 130
 
 
 def run(main: Main, *, stopped: int = 0) -> int:
-    """The exit code of ``main``; ``stopped`` after SIGINT or SIGTERM.
+    """The exit code of ``main``; ``stopped`` after SIGINT, SIGTERM or SIGHUP.
 
     ``main`` is cancelled then. When it has not ended within ``PROGRAM.end_s``, the process ends all the same.
     """
@@ -49,7 +51,9 @@ async def _until_stopped(main: Main, stopped: int) -> int:
             task.cancel()
 
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDINGS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            continue  # nohup, or a shell that keeps Ctrl-C from what runs in the background
         try:
             loop.add_signal_handler(number, stop)
         except NotImplementedError:  # pragma: no cover

@@ -7,6 +7,7 @@ import errno
 import logging
 import socket
 from collections.abc import Awaitable, Callable
+from typing import cast
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
@@ -163,6 +164,7 @@ def _silent_logger() -> logging.Logger:
 class _Full(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
-        assert isinstance(transport, asyncio.WriteTransport)
-        transport.write(_FULL)
-        transport.close()
+        # uvloop's transports are not asyncio's by type.
+        stream = cast(asyncio.WriteTransport, transport)
+        stream.write(_FULL)
+        stream.close()

@@ -1,0 +1,1 @@
+"""The whole chain on one computer, to look at: ``unwalled demo``."""
