@@ -152,7 +152,7 @@ class _Direction:
         throttle = self._throttle
         while self._held and not self._queued:
             if throttle is None or throttle.take(len(self._held[0])):
-                self._send_one()
+                self._send_one(self.target)
             else:
                 self._queued = True
                 throttle.wait(self._turn)
@@ -165,22 +165,21 @@ class _Direction:
         self.source = self.target = self.pausable = None
 
     def _turn(self) -> int:
-        size = self._send_one() if self._held else 0
+        size = self._send_one(self.target) if self._held and self.target is not None else 0
         self._queued = size > 0
         self._hold_back()
         return size
 
-    def _send_one(self) -> int:
+    def _send_one(self, target: Lane) -> int:
         message = self._held.popleft()
         size = len(message)
         self.held_bytes -= size
         try:
-            if self.target is not None:
-                if self.target.buffered_bytes + size > self._max_buffer_bytes:
-                    self._relay.end("overflow")
-                else:
-                    self.target.send(message)
-                    self.passed_bytes += size
+            if target.buffered_bytes + size > self._max_buffer_bytes:
+                self._relay.end("overflow")
+            else:
+                target.send(message)
+                self.passed_bytes += size
         except LaneClosed:
             self._relay.end("closed")
         return size
