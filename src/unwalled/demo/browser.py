@@ -68,7 +68,6 @@ new Promise((resolve) => {{
   document.addEventListener('statechange', look);
   look();
 }})"""
-_LOADED = "new Promise((done) => document.readyState === 'complete' ? done() : addEventListener('load', done))"
 _STATS = f"(({{ readers, lanes, bytesUp, bytesDown }}) => ({{ readers, lanes, bytesUp, bytesDown }}))({_ELEMENT}.stats)"
 
 
@@ -97,6 +96,7 @@ class Chromium:
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last_id = 0
         self._page = ""
+        self._loaded = asyncio.Event()
         self._tasks = TaskOwner()
         self._tasks.start(self._receive(), "browser messages")
         self.version = ""
@@ -133,11 +133,19 @@ class Chromium:
 
     async def open(self, url: str) -> None:
         """Opens the page. Raises BrowserFailed."""
-        target = await self._call("Target.createTarget", {"url": url})
+        target = await self._call("Target.createTarget", {"url": "about:blank"})
         attached = await self._call("Target.attachToTarget", {"targetId": target["targetId"], "flatten": True})
         self._page = attached["sessionId"]
         await self._call("Page.enable")
-        await self._evaluate(_LOADED)
+        self._loaded.clear()
+        navigated = await self._call("Page.navigate", {"url": url})
+        if navigated.get("errorText"):
+            raise BrowserFailed("The page with the switch could not be opened.")
+        try:
+            async with asyncio.timeout(PROGRAM.demo_step_s):
+                await self._loaded.wait()
+        except TimeoutError:
+            raise BrowserFailed("The page with the switch did not load in time.") from None
 
     async def flip_switch(self) -> None:
         """Clicks on the switch as a visitor does, and waits until the page is a bridge. Raises BrowserFailed."""
@@ -194,6 +202,8 @@ class Chromium:
             async for message in self._socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     answer = message.json()
+                    if answer.get("method") == "Page.loadEventFired":
+                        self._loaded.set()
                     future = self._waiting.get(answer.get("id", 0))
                     if future is not None and not future.done():
                         future.set_result(answer)

@@ -141,14 +141,16 @@ class _Story:
             why = "as you wished" if self._options.no_browser else "no Chromium or Chrome was found"
             return await self._start_twin(why)
         try:
-            browser = await Chromium.start(chromium, self._folder / "profile", headed=self._options.headed)
-            self._undo.push_async_callback(browser.stop)
-            self._programs.append(browser.program)
-            await browser.open(self._operator_url + "/")
-            await browser.flip_switch()
+            async with contextlib.AsyncExitStack() as undo:
+                browser = await Chromium.start(chromium, self._folder / "profile", headed=self._options.headed)
+                undo.push_async_callback(browser.stop)
+                await browser.open(self._operator_url + "/")
+                await browser.flip_switch()
+                self._undo.push_async_exit(undo.pop_all())
         except BrowserFailed as failed:
-            return await self._start_twin(str(failed))
+            return await self._start_twin(f"a browser was found, but: {failed}")
         self._browser = browser
+        self._programs.append(browser.program)
         return f"The switch is flipped in a real browser ({browser.version}): its page is a bridge now"
 
     async def _start_twin(self, why: str) -> str:
