@@ -1,19 +1,21 @@
 """Lanes over WebRTC data channels, by libwebrtc (the stack of Chrome) through ``reactor_webrtc``.
 
-What was measured, and decides how this is written (reactor_webrtc 0.24, two cores):
+What decides how this is written (reactor_webrtc 0.24; measured on loopback with two cores that others used too, so
+rates are single runs and differ by a third):
 
 - The library's connection has no close. It ends when its last reference goes, and that takes 2 to 16 ms, so it
-  happens in a thread of its own. A channel that is closed first tells the other end reliably; a connection that is
-  just dropped tells it with a single packet.
+  happens in a thread of its own. A channel that is closed first told the other end each time; of connections that
+  were just dropped under load, some told it nothing.
 - ``send`` beyond 16 MiB closes the channel, hence a bound of our own.
-- A far end that dies without a word shows as *disconnected* after 5 to 8 s and as *failed* after 15 to 18 s.
-- Callbacks on the network thread move 780 Mbit/s of 16 KiB messages, against 550 by way of the signalling thread,
-  and a busy interpreter slows the sender down instead of filling the library's queue. Such callbacks may touch the
-  mailbox only.
+- A far end that died without a word showed as *disconnected* after 8 s and as *failed* after 15 to 18 s.
+- Callbacks on the network thread moved 16 KiB messages at 530 to 780 Mbit/s, by way of the signalling thread at 460
+  to 550. They were chosen for the other reason: a busy interpreter then slows the sender down instead of filling the
+  library's queue, which has no bound. Such callbacks may touch the mailbox only.
 - A callback that comes while the interpreter ends aborts the process, hence the ``atexit`` hook.
-- Wider SCTP windows (``with_sctp_tuning(low_latency=True)``) halve the rate on a fast link and help on few others;
-  SCTP's parameters in the description save two round trips and show to nobody on the wire. DTLS inside STUN saves
-  one more, but looks unlike a browser's handshake, so it is off unless asked for.
+- ``with_sctp_tuning(low_latency=True)`` halved the rate on loopback. Over distance and loss it was not measured, so
+  the library's own windows stay.
+- SCTP's parameters in the description save round trips (two, says the library) and show to nobody on the wire. DTLS
+  inside STUN saves one more, but looks unlike a browser's handshake, so it is off unless asked for.
 """
 
 from __future__ import annotations
