@@ -1,0 +1,109 @@
+"""``make bench`` and ``make bench-net``: measures, and prints a table with each figure beside its ceiling."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from bench.cases import CASES, Case
+from bench.machine import ROOT, load_average, this_machine
+from bench.processes import BenchError
+from bench.profile import ROLES, profile
+from bench.runs import Result, run_case
+from bench.table import as_markdown
+
+RESULTS = ROOT / "bench" / "results"
+
+
+def main(arguments: list[str]) -> int:
+    """The exit code: 0 when everything was measured, whatever the figures; 1 when something could not be."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--net", action="store_true", help="the cases with an emulated link (root, Linux)")
+    parser.add_argument("--runs", type=int, default=5, help="how often each case is run (default 5)")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this case; may come again")
+    parser.add_argument("--quick", action="store_true", help="one short run of each, to see that all works")
+    parser.add_argument("--long", action="store_true", help="10 GB instead of 1 GB in the case `memory`")
+    parser.add_argument("--no-ceilings", action="store_true", help="only the chain, for work on the code")
+    parser.add_argument("--list", action="store_true", help="the cases, one in each line")
+    commands = parser.add_subparsers(dest="command", metavar="profile ROLE")
+    profiler = commands.add_parser("profile", help="where one part spends its time in a download")
+    profiler.add_argument("role", choices=ROLES)
+    profiler.add_argument("--through", choices=("chromium", "headless"), default="headless")
+    profiler.add_argument("--direction", choices=("down", "up"), default="down")
+    profiler.add_argument("--seconds", type=float, default=10)
+    options = parser.parse_args(arguments)
+
+    if options.command == "profile":
+        print(profile(options.role, options.through, options.direction, options.seconds))
+        return 0
+    if options.list:
+        for case in CASES:
+            print(f"{case.name:26} {'--net  ' if case.needs_namespaces else '       '}{case.about}")
+        return 0
+    cases = _chosen(options.only, options.net)
+    if options.net and os.geteuid():
+        raise BenchError("--net makes network namespaces: run it as root")
+    return _measure(cases, options)
+
+
+def _chosen(names: list[str], net: bool) -> list[Case]:
+    known = {case.name: case for case in CASES}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise BenchError(f"there is no case {unknown[0]!r}: python -m bench --list shows them")
+    if names:
+        return [known[name] for name in names]
+    return [case for case in CASES if case.needs_namespaces is net]
+
+
+def _measure(cases: list[Case], options: argparse.Namespace) -> int:
+    machine = this_machine()
+    runs = 1 if options.quick else options.runs
+    print(f"{machine}\npython -m bench {' '.join(sys.argv[1:])}\n{runs} runs, load {load_average():.2f}", flush=True)
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory(prefix="unwalled-bench-logs-") as logs:
+        for case in cases:
+            started = time.monotonic()
+            result = run_case(
+                case,
+                runs,
+                namespaces=case.needs_namespaces,
+                quick=options.quick,
+                long=options.long,
+                ceilings=not options.no_ceilings,
+                logs=Path(logs),
+            )
+            results.append(result)
+            print(f"\n{as_markdown(result)}\n({time.monotonic() - started:.0f} s)", flush=True)
+    _save(machine.to_dict(), results, options)
+    return 1 if any(result.failures for result in results) else 0
+
+
+def _save(machine: dict[str, object], results: list[Result], options: argparse.Namespace) -> None:
+    RESULTS.mkdir(exist_ok=True)
+    moment = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    name = f"{moment:%Y%m%d-%H%M%S}-{'net' if options.net else 'local'}.json"
+    command = "python -m bench " + " ".join(sys.argv[1:])
+    content = {
+        "machine": machine,
+        "command": command,
+        "at": moment.isoformat(),
+        "cases": [result.to_dict() for result in results],
+    }
+    (RESULTS / name).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    print(f"\nAll values: bench/results/{name}")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BenchError as error:
+        sys.exit(f"bench: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

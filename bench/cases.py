@@ -1,0 +1,442 @@
+"""What is measured over the whole chain. Each case gives figures by name; its ceilings run beside it, in turns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bench.ceiling.run import LARGE, Ceiling, measure, tcp
+from bench.chain import BridgeKind, Chain, flow_of
+from bench.flow import Flow, expected_hash, percentile
+from bench.network import FAR, FAR_LOSSY, NARROW, NO_DELAY, VERY_FAR, Link, Network
+from bench.processes import BenchError, Processes
+
+Figures = dict[str, float]
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What one run of a case gets."""
+
+    processes: Processes
+    namespaces: bool
+    seed: int
+    quick: bool
+    long: bool
+    link: Link
+
+    def seconds(self, usual: float) -> float:
+        """How long a transfer takes."""
+        return min(usual, 6.0) if self.quick else usual
+
+    def network(self) -> Network:
+        """The network of this run."""
+        return Network(self.link, self.processes, namespaces=self.namespaces, seed=self.seed)
+
+    @contextmanager
+    def chain(self, *bridges: BridgeKind, reader: bool = True) -> Iterator[Chain]:
+        """A chain with these bridges, and a reader that has loaded a page and had a moment to open all its lanes."""
+        with self.network() as network, Chain(network, self.processes) as chain:
+            for kind in bridges:
+                chain.add_bridge(kind)
+            if reader:
+                chain.start_reader()
+                chain.connected()
+                time.sleep(1 + 4 * self.link.round_trip_s)
+            yield chain
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure should reach."""
+
+    least: float | None = None
+    most: float | None = None
+
+    def met(self, value: float) -> bool:
+        """Whether it does."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def __str__(self) -> str:
+        return f"≥ {self.least:g}" if self.least is not None else f"≤ {self.most:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One measurement. ``targets`` are those of the project, by figure; ``share`` is of the best ceiling of the same
+    direction."""
+
+    name: str
+    about: str
+    run: Callable[[Setting], Figures]
+    link: Link = NO_DELAY
+    ceilings: tuple[Ceiling, ...] = ()
+    tcp: bool = False
+    targets: tuple[tuple[str, Target], ...] = ()
+
+    @property
+    def needs_namespaces(self) -> bool:
+        """Whether it runs with ``--net`` only."""
+        return self.link is not NO_DELAY
+
+
+def _transfer(chain: Chain, direction: str, seconds: float, skip_s: float) -> tuple[Flow, Figures]:
+    """One transfer, checked: its rate after the ramp and over all, the longest gap, the CPU of each part."""
+    before = chain.costs()
+    result = chain.run(f"{direction}load", str(seconds), timeout_s=seconds + 90)
+    after = chain.costs()
+    flow = flow_of(result)
+    _check(result, flow)
+    figures = {
+        f"{direction}, Mbit/s": flow.mbit_s(skip_s, seconds),
+        f"{direction} with its ramp, Mbit/s": flow.mbit_s(0, seconds),
+        f"{direction}, longest gap, s": flow.longest_gap_s(skip_s),
+    }
+    for part in ("reader", "bridge", "gateway"):
+        if flow.size and part in before:
+            used = after[part].since(before[part]) * GIB / flow.size
+            figures[f"{direction}, CPU of the {part}, s/GiB"] = used
+    return flow, figures
+
+
+def _check(result: dict[str, object], flow: Flow) -> None:
+    if "sha256" in result and result["sha256"] != expected_hash(flow.size):
+        raise BenchError("the bytes that arrived are not those that were sent")
+    if result.get("ended"):
+        raise BenchError("the download ended by itself")
+
+
+def both_ways(*bridges: BridgeKind, usual_s: float = 8.0, skip_s: float = 2.0) -> Callable[[Setting], Figures]:
+    """Download, upload, small round trips and new connections over one chain."""
+
+    def run(setting: Setting) -> Figures:
+        seconds = setting.seconds(usual_s)
+        skip = min(skip_s, seconds / 2)
+        with setting.chain(*bridges) as chain:
+            _, figures = _transfer(chain, "down", seconds, skip)
+            figures |= _transfer(chain, "up", seconds, skip)[1]
+            count = 20 if setting.quick else 50
+            trips = chain.run("echo", str(count), "0.02", "100")["round_trips_s"]
+            figures["100 B there and back, p50, ms"] = percentile(trips, 0.5) * 1000
+            figures["100 B there and back, p95, ms"] = percentile(trips, 0.95) * 1000
+            pages = chain.run("page", "5" if setting.quick else "10")["first_byte_s"]
+            figures["new connection to first byte, p50, ms"] = percentile(pages, 0.5) * 1000
+        return figures
+
+    return run
+
+
+def download_only(*bridges: BridgeKind, usual_s: float, skip_s: float) -> Callable[[Setting], Figures]:
+    """A long download."""
+
+    def run(setting: Setting) -> Figures:
+        seconds = setting.seconds(usual_s)
+        with setting.chain(*bridges) as chain:
+            return _transfer(chain, "down", seconds, min(skip_s, seconds / 2))[1]
+
+    return run
+
+
+def narrow(setting: Setting) -> Figures:
+    """A link that fills: its share, plain TCP beside it, and small round trips idle and during a download."""
+    seconds = setting.seconds(20.0)
+    with setting.chain("chromium") as chain:
+        count = 20 if setting.quick else 50
+        idle = chain.run("echo", str(count), "0.05", "100")["round_trips_s"]
+        download = chain.client("download", str(seconds))
+        time.sleep(seconds / 4)
+        rounds = int((seconds / 2) / 0.25)
+        busy = chain.run("echo", str(rounds), "0.05", "100")["round_trips_s"]
+        result = chain.result(download)
+        flow = flow_of(result)
+        _check(result, flow)
+    with setting.network() as network:
+        plain = tcp(network, setting.processes, "down", seconds)
+    rate = flow.mbit_s(seconds / 4, seconds)
+    return {
+        "down, Mbit/s": rate,
+        "down, share of the link": rate / setting.link.rate_mbit,
+        "plain TCP (CUBIC) over the same link, Mbit/s": plain.mbit_s(seconds / 4, seconds),
+        "100 B there and back, idle, p50, ms": percentile(idle, 0.5) * 1000,
+        "100 B there and back, idle, p95, ms": percentile(idle, 0.95) * 1000,
+        "100 B there and back, in a download, p50, ms": percentile(busy, 0.5) * 1000,
+        "100 B there and back, in a download, p95, ms": percentile(busy, 0.95) * 1000,
+        "p95 above 1.5 × idle, ms": (percentile(busy, 0.95) - 1.5 * percentile(idle, 0.5)) * 1000,
+    }
+
+
+def cold(kind: BridgeKind) -> Callable[[Setting], Figures]:
+    """A reader starts from nothing and loads a page; then new connections."""
+
+    def run(setting: Setting) -> Figures:
+        with setting.chain(kind, reader=False) as chain:
+            started = chain.start_reader()
+            result = chain.run("first", str(started))
+            time.sleep(1 + 4 * setting.link.round_trip_s)
+            pages = chain.run("page", "5" if setting.quick else "10")["first_byte_s"]
+        first, listening = result["first_byte_s"], result["listening_s"]
+        return {
+            "start to first byte, s": first,
+            "start to the proxy's listening, s": listening,
+            "proxy's listening to first byte, s": first - listening,
+            "new connection to first byte, p50, ms": percentile(pages, 0.5) * 1000,
+            "the same above one round trip, ms": (percentile(pages, 0.5) - setting.link.round_trip_s) * 1000,
+        }
+
+    return run
+
+
+def failover(kind: BridgeKind, how: str) -> Callable[[Setting], Figures]:
+    """Two bridges, of which one goes in the middle of a download. ``how``: ``kill``, ``freeze`` or ``tab``."""
+
+    def run(setting: Setting) -> Figures:
+        seconds = setting.seconds(10.0)
+        with setting.chain(kind, kind) as chain:
+            download = chain.client("download", str(seconds))
+            time.sleep(seconds / 2)
+            victim = chain.bridges[setting.seed % 2]
+            moment = time.monotonic()
+            if how == "kill":
+                victim.kill()
+            elif how == "freeze":
+                victim.freeze()
+            else:
+                victim.close_tab()
+            result = chain.result(download)
+        flow = flow_of(result)
+        _check(result, flow)
+        return {
+            "longest gap after it, s": flow.gap_around_s(moment),
+            "longest gap before it, s": max((g for at, g in flow.gaps if at < moment), default=0.0),
+            "down before it, Mbit/s": flow.mbit_s(1, moment - flow.first_at),
+            "down after it, Mbit/s": flow.mbit_s(moment - flow.first_at, seconds),
+        }
+
+    return run
+
+
+def replaced(setting: Setting) -> Figures:
+    """The only bridge is killed while another one, which came later, waits at the broker."""
+    seconds = setting.seconds(10.0)
+    with setting.chain("headless") as chain:
+        download = chain.client("download", str(seconds))
+        chain.add_bridge("headless")
+        time.sleep(seconds / 4)
+        moment = time.monotonic()
+        chain.bridges[0].kill()
+        result = chain.result(download)
+    flow = flow_of(result)
+    _check(result, flow)
+    return {"longest gap, s": flow.gap_around_s(moment)}
+
+
+def outage(setting: Setting) -> Figures:
+    """Nothing passes the link for three seconds, as when a laptop changes its network."""
+    hole_s = 3.0
+    with setting.network() as network, Chain(network, setting.processes) as chain:
+        assert network.emulator is not None
+        chain.add_bridge("headless")
+        chain.start_reader()
+        chain.connected()
+        download = chain.client("download", "12")
+        time.sleep(4)
+        moment = time.monotonic()
+        network.black_hole(True)
+        time.sleep(hole_s)
+        network.black_hole(False)
+        result = chain.result(download)
+    flow = flow_of(result)
+    _check(result, flow)
+    return {"gap beyond the hole of 3 s, s": flow.gap_around_s(moment) - hole_s}
+
+
+def memory(setting: Setting) -> Figures:
+    """Resident memory: reader idle and after downloads, gateway for each further idle session."""
+    with setting.chain("headless") as chain:
+        assert chain.reader is not None
+        figures = {"reader idle, MB": chain.reader.cost().rss_bytes / 1e6}
+        figures["gateway, each idle session, kB"] = _idle_sessions(chain, setting) / 1e3
+        chain.run("download", "2")
+        figures["reader after a first download, MB"] = chain.reader.cost().rss_bytes / 1e6
+        amount = 10 * GIB if setting.long else GIB
+        moved = 0
+        while moved < amount:
+            moved += flow_of(chain.run("download", "10")).size
+            if setting.quick:
+                break
+        figures[f"reader after {10 if setting.long else 1} GB more, MB"] = chain.reader.cost().rss_bytes / 1e6
+    return figures
+
+
+def _idle_sessions(chain: Chain, setting: Setting) -> float:
+    """Bytes that each further session takes at the gateway, with its lanes open and nothing on them."""
+    count = 3 if setting.quick else 6
+    first, proxy = chain.reader, chain.proxy
+    others = []
+    # The first of them also pays for what Python only makes once.
+    before = 0
+    for number in range(count + 1):
+        if number == 1:
+            before = chain.operator.cost().rss_bytes
+        chain.start_reader()
+        others.append(chain.reader)
+        chain.connected()
+        time.sleep(0.5)
+    used = (chain.operator.cost().rss_bytes - before) / count
+    for other in others:
+        assert other is not None
+        setting.processes.end(other)
+    chain.reader, chain.proxy = first, proxy
+    return used
+
+
+def loopback(setting: Setting) -> Figures:
+    """Plain TCP through nothing: what the two measuring programs can do."""
+    with setting.network() as network:
+        return {
+            f"{direction}, Mbit/s": tcp(network, setting.processes, direction, 3).mbit_s(0.5)
+            for direction in ("down", "up")
+        }
+
+
+def _bare(through: str, direction: str, *lanes: int, size: int = 16384, seconds: float = 8) -> tuple[Ceiling, ...]:
+    return tuple(Ceiling(through, direction, count, size, seconds, seconds / 4) for count in lanes)
+
+
+def run_ceiling(ceiling: Ceiling, setting: Setting) -> float:
+    """Mbit/s of one ceiling."""
+    seconds = setting.seconds(ceiling.seconds)
+    shorter = Ceiling(ceiling.through, ceiling.direction, ceiling.lanes, ceiling.message_bytes, seconds, seconds / 4)
+    with setting.network() as network:
+        return measure(shorter, network, setting.processes).mbit_s(shorter.skip_s, seconds)
+
+
+def _both(through: str, *lanes: int, seconds: float = 8) -> tuple[Ceiling, ...]:
+    return _bare(through, "down", *lanes, seconds=seconds) + _bare(through, "up", *lanes, seconds=seconds)
+
+
+_LOSSES: tuple[tuple[BridgeKind, str, str], ...] = (
+    ("headless", "kill", "killed"),
+    ("headless", "freeze", "frozen without a word"),
+    ("chromium", "kill", "killed"),
+    ("chromium", "freeze", "frozen without a word"),
+    ("chromium", "tab", "closed by its visitor"),
+)
+
+CASES = (
+    Case("loopback", "Plain TCP through nothing, no delay", loopback),
+    Case(
+        "chromium",
+        "One Chromium bridge, no delay",
+        both_ways("chromium"),
+        ceilings=_both("chromium", 1, 8),
+        targets=(
+            ("down, share of the ceiling", Target(least=0.85)),
+            ("100 B there and back, p50, ms", Target(most=1.5)),
+            ("down, CPU of the reader, s/GiB", Target(most=25)),
+            ("down, CPU of the gateway, s/GiB", Target(most=7)),
+        ),
+    ),
+    Case(
+        "headless",
+        "One headless bridge, no delay",
+        both_ways("headless"),
+        ceilings=_both("headless", 1, 8) + _bare("headless", "down", 1, size=LARGE),
+        targets=(
+            ("down, Mbit/s", Target(least=300)),
+            ("up, Mbit/s", Target(least=300)),
+            ("100 B there and back, p50, ms", Target(most=1.5)),
+            ("down, CPU of the reader, s/GiB", Target(most=25)),
+            ("down, CPU of the gateway, s/GiB", Target(most=7)),
+        ),
+    ),
+    Case(
+        "memory",
+        "Memory, one headless bridge, no delay",
+        memory,
+        targets=(("reader idle, MB", Target(most=120)), ("gateway, each idle session, kB", Target(most=200))),
+    ),
+    *(
+        Case(
+            f"failover-{kind}-{how}",
+            f"Two {kind} bridges, no delay, one {words}",
+            failover(kind, how),
+            targets=(("longest gap after it, s", Target(most=0.5)),),
+        )
+        for kind, how, words in _LOSSES
+    ),
+    Case(
+        "replaced",
+        "The only headless bridge killed, another waiting",
+        replaced,
+        targets=(("longest gap, s", Target(most=2)),),
+    ),
+    Case("cold", "A reader's start, one headless bridge, no delay", cold("headless")),
+    Case(
+        "far-cold",
+        "A reader's start, one Chromium bridge, RTT 100 ms",
+        cold("chromium"),
+        FAR,
+        targets=(
+            ("start to first byte, s", Target(most=0.65)),
+            ("the same above one round trip, ms", Target(most=20)),
+        ),
+    ),
+    Case(
+        "far",
+        "One Chromium bridge, RTT 100 ms",
+        both_ways("chromium", usual_s=20, skip_s=8),
+        FAR,
+        ceilings=_both("chromium", 8, 16, seconds=20),
+        targets=(("down, Mbit/s", Target(least=80)), ("up, Mbit/s", Target(least=40))),
+    ),
+    Case(
+        "lossy",
+        "One Chromium bridge, RTT 100 ms, 1 % loss each way",
+        both_ways("chromium", usual_s=20, skip_s=5),
+        FAR_LOSSY,
+        ceilings=_both("chromium", 8, 16, seconds=20),
+        tcp=True,
+        targets=(
+            ("down, Mbit/s", Target(least=14)),
+            ("up, Mbit/s", Target(least=7)),
+            ("down, longest gap, s", Target(most=1)),
+        ),
+    ),
+    Case(
+        "lossy-three",
+        "Three Chromium bridges, RTT 100 ms, 1 % loss each way",
+        download_only("chromium", "chromium", "chromium", usual_s=25, skip_s=10),
+        FAR_LOSSY,
+        targets=(("down, Mbit/s", Target(least=25)),),
+    ),
+    Case(
+        "very-far",
+        "Three Chromium bridges, RTT 300 ms, 3 % loss each way",
+        download_only("chromium", "chromium", "chromium", usual_s=30, skip_s=12),
+        VERY_FAR,
+        tcp=True,
+        targets=(("down, Mbit/s", Target(least=5)),),
+    ),
+    Case(
+        "narrow",
+        "One Chromium bridge, 20 Mbit/s, RTT 100 ms, 0.1 % loss, queue 100 ms",
+        narrow,
+        NARROW,
+        targets=(("down, share of the link", Target(least=0.85)), ("p95 above 1.5 × idle, ms", Target(most=50))),
+    ),
+    *(
+        Case(
+            f"far-failover-{how}",
+            f"Two headless bridges, RTT 100 ms, one {words}",
+            failover("headless", how),
+            FAR,
+            targets=(("longest gap after it, s", Target(most=0.5)),),
+        )
+        for how, words in (("kill", "killed"), ("freeze", "frozen without a word"))
+    ),
+    Case("outage", "One headless bridge, RTT 100 ms, the link dead for 3 s", outage, FAR),
+)

@@ -1,0 +1,78 @@
+"""What the way itself can do, without Unwalled: measured in the same run as the cases that stand beside it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from bench.chromium import Chromium
+from bench.flow import Flow
+from bench.network import Network
+from bench.processes import Processes
+
+LARGE = 64 * 1024
+SMALL = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """One measurement through a bare relay: ``chromium`` or ``headless``, ``down`` or ``up``."""
+
+    through: str
+    direction: str
+    lanes: int
+    message_bytes: int = SMALL
+    seconds: float = 8.0
+    skip_s: float = 2.0
+    """Ramp that does not count."""
+
+    @property
+    def name(self) -> str:
+        """For the table."""
+        relay = "bare Chromium page" if self.through == "chromium" else "bare headless relay"
+        return f"{relay}, {self.direction}, {self.lanes} lane{'s' * (self.lanes > 1)}, {self.message_bytes // 1024} KiB"
+
+
+def measure(ceiling: Ceiling, network: Network, processes: Processes) -> Flow:
+    """Peer on the reader's side; relay and WebSocket server on the far side."""
+    far = network.far
+    server = processes.python("ceiling-server", "bench.ceiling.server", "127.0.0.1", namespace=far.namespace)
+    port = server.line().split()[1]
+    arguments = (ceiling.direction, str(ceiling.lanes), str(ceiling.message_bytes), str(ceiling.seconds))
+    peer = processes.python("ceiling-peer", "bench.ceiling.peer", *arguments, namespace=network.reader.namespace)
+    browser = relay = None
+    try:
+        if ceiling.through == "chromium":
+            browser = Chromium(processes, far.namespace)
+            tab = browser.open(f"http://127.0.0.1:{port}/")
+            for _ in range(ceiling.lanes):
+                peer.tell(json.dumps(tab.evaluate(f"relay({peer.line()})")))
+        else:
+            url = f"ws://127.0.0.1:{port}/lane"
+            relay = processes.python("ceiling-relay", "bench.ceiling.relay", url, namespace=far.namespace)
+            relay.line()
+            for _ in range(ceiling.lanes):
+                relay.tell(peer.line())
+                peer.tell(relay.line())
+        return Flow(**json.loads(peer.line(ceiling.seconds + 60)))
+    finally:
+        if browser is not None:
+            browser.close()
+        for process in (peer, relay, server):
+            if process is not None:
+                processes.end(process)
+
+
+def tcp(network: Network, processes: Processes, direction: str, seconds: float, congestion: str = "cubic") -> Flow:
+    """One plain TCP connection over the same link, with the congestion control that is named."""
+    address = network.far.address
+    site = processes.python("site", "bench.site", address, "0", namespace=network.far.namespace)
+    port = site.line().split()[1]
+    try:
+        command = ("-", f"{address}:{port}", f"{direction}load", str(seconds), congestion)
+        client = processes.python("client", "bench.client", *command, namespace=network.reader.namespace)
+        result = json.loads(client.line(seconds + 60))
+        processes.end(client)
+    finally:
+        processes.end(site)
+    return Flow(**{name: value for name, value in result.items() if name in Flow.__dataclass_fields__})

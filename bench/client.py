@@ -1,0 +1,183 @@
+"""The program that reads: through SOCKS5, or straight when PROXY is ``-``. Standard library only, to start at once.
+
+Run: python -m bench.client PROXY SITE COMMAND [ARGUMENT …], each address as HOST:PORT. The result is one line of JSON.
+
+    download SECONDS [CONGESTION]   what arrived, with its SHA-256; "ended" says whether the connection ended early
+    upload SECONDS [CONGESTION]     what the site saw arrive
+    echo COUNT INTERVAL_S BYTES     round trips in seconds; an unanswered one ends it after 30 s
+    first SINCE                     waits for the proxy, loads a page: seconds from SINCE (monotonic) to first byte
+    page COUNT                      new connections one after another: seconds from connect to first byte of each
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+import sys
+import time
+from typing import Any
+
+from bench.flow import Flow, block
+
+_PIECE_BYTES = 256 * 1024
+_TIMEOUT_S = 60.0
+_POLL_S = 0.005
+
+Address = tuple[str, int]
+
+
+def _address(text: str) -> Address:
+    host, _, port = text.rpartition(":")
+    return host, int(port)
+
+
+def _read(connection: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        piece = connection.recv(size - len(data))
+        if not piece:
+            raise ConnectionError("ended early")
+        data += piece
+    return data
+
+
+def connect(proxy: Address | None, site: Address) -> socket.socket:
+    """A connection to the site; through the proxy in the two steps in which browsers do it."""
+    if proxy is None:
+        return socket.create_connection(site, _TIMEOUT_S)
+    connection = socket.create_connection(proxy, _TIMEOUT_S)
+    try:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(b"\x05\x01\x00")
+        _read(connection, 2)
+        connection.sendall(b"\x05\x01\x00\x01" + socket.inet_aton(site[0]) + site[1].to_bytes(2, "big"))
+        reply = _read(connection, 10)
+        if reply[1]:
+            raise ConnectionError(f"the proxy answered {reply[1]}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def download(proxy: Address | None, site: Address, seconds: float, congestion: str = "") -> dict[str, Any]:
+    """Reads for ``seconds`` after the first byte."""
+    flow, digest, ended = Flow(), hashlib.sha256(), False
+    with connect(proxy, site) as connection:
+        connection.sendall(b"down " + congestion.encode() + b"\n")
+        buffer = bytearray(_PIECE_BYTES)
+        view = memoryview(buffer)
+        connection.settimeout(_TIMEOUT_S)
+        while not flow.size or time.monotonic() - flow.first_at < seconds:
+            size = connection.recv_into(buffer)
+            if not size:
+                ended = True
+                break
+            flow.add(size)
+            digest.update(view[:size])
+    return {**flow.to_dict(), "sha256": digest.hexdigest(), "ended": ended}
+
+
+def upload(proxy: Address | None, site: Address, seconds: float, congestion: str = "") -> dict[str, Any]:
+    """Writes for ``seconds``, and gives what the site saw."""
+    data = memoryview(block())
+    with connect(proxy, site) as connection:
+        if congestion:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, congestion.encode())
+        connection.sendall(b"up\n")
+        deadline = time.monotonic() + seconds
+        start = 0
+        while time.monotonic() < deadline:
+            start += connection.send(data[start : start + _PIECE_BYTES])
+            start %= len(data)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := connection.recv(1 << 16):
+            answer += piece
+    result: dict[str, Any] = json.loads(answer)
+    return result
+
+
+def echo(proxy: Address | None, site: Address, count: int, interval_s: float, size: int) -> dict[str, Any]:
+    """Sends ``size`` bytes every ``interval_s``, each after the answer to the one before."""
+    round_trips: list[float] = []
+    with connect(proxy, site) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(30)
+        connection.sendall(b"echo\n")
+        for number in range(count + 2):
+            started = time.monotonic()
+            connection.sendall(b"e" * size)
+            _read(connection, size)
+            elapsed = time.monotonic() - started
+            # The first two also pay for the connection from gateway to site.
+            if number >= 2:
+                round_trips.append(elapsed)
+            time.sleep(max(interval_s - elapsed, 0))
+    return {"round_trips_s": round_trips}
+
+
+def _load(connection: socket.socket) -> None:
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: site\r\n\r\n")
+    _read(connection, 1)
+
+
+def first(proxy: Address | None, site: Address, since: float) -> dict[str, Any]:
+    """The first page of all: tries until the proxy listens, then loads the page."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            socket.create_connection(proxy or site, _TIMEOUT_S).close()
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
+    listening_s = time.monotonic() - since
+    while True:
+        try:
+            with connect(proxy, site) as connection:
+                _load(connection)
+            break
+        except ConnectionError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_POLL_S)
+    return {"listening_s": listening_s, "first_byte_s": time.monotonic() - since}
+
+
+def page(proxy: Address | None, site: Address, count: int) -> dict[str, Any]:
+    """First bytes of new connections, one after another."""
+    times: list[float] = []
+    for _ in range(count):
+        started = time.monotonic()
+        with connect(proxy, site) as connection:
+            _load(connection)
+        times.append(time.monotonic() - started)
+        time.sleep(0.05)
+    return {"first_byte_s": times}
+
+
+def main(arguments: list[str]) -> None:
+    """Runs one command and prints its result."""
+    proxy = None if arguments[0] == "-" else _address(arguments[0])
+    site = _address(arguments[1])
+    match arguments[2:]:
+        case ["download", seconds, *rest]:
+            result = download(proxy, site, float(seconds), *rest)
+        case ["upload", seconds, *rest]:
+            result = upload(proxy, site, float(seconds), *rest)
+        case ["echo", count, interval_s, size]:
+            result = echo(proxy, site, int(count), float(interval_s), int(size))
+        case ["first", since]:
+            result = first(proxy, site, float(since))
+        case ["page", count]:
+            result = page(proxy, site, int(count))
+        case _:
+            raise SystemExit(__doc__)
+    print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
