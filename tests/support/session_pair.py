@@ -66,7 +66,7 @@ class SimLane:
     gateway: GatewayEnd | None = None
     wire: int = -1
     carried: list[bytes] = field(default_factory=list)
-    """Samples of what went up, for replays."""
+    """Samples of what has arrived at the gateway, for replays."""
 
 
 class GatewayEnd:
@@ -166,8 +166,6 @@ class World:
         trick = ""
         if shape.tricks and self.random.random() < shape.trick_chance:
             trick = self.random.choice(shape.tricks)
-        if up and len(lane.carried) < 4:
-            lane.carried.append(message)
         match trick:
             case "flip":
                 changed = bytearray(message)
@@ -228,6 +226,8 @@ class World:
             assert self.reader_left.get(lane.key) is LeaveReason.MISBEHAVED, "tampering was not noticed by the reader"
 
     def _arrive_at_gateway(self, lane: SimLane, message: bytes, tampered: bool) -> None:
+        if len(lane.carried) < 4:
+            lane.carried.append(message)
         end = lane.gateway
         if end is None:
             self._greet(lane, message)
