@@ -103,10 +103,10 @@ class Operator:
         if options.public_url is None:
             # Before keys are made: does it say enough? Port 0 gets its number later.
             PublicUrl.of(dataclasses.replace(options.listen, port=options.listen.port or 1))
-        keys = OperatorKeys.load_or_make(options.data, os.urandom)
-        book = InviteBook(options.data)
         sockets = bind(options.listen)
         try:
+            keys = OperatorKeys.load_or_make(options.data, os.urandom)
+            book = InviteBook(options.data)
             listen = dataclasses.replace(options.listen, port=sockets[0].getsockname()[1])
             url = options.public_url if options.public_url is not None else PublicUrl.of(listen)
             keep_state(options.data, url, options.stun)

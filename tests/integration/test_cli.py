@@ -1,0 +1,344 @@
+"""Each command as a real process: its ready line, its errors, its end; and the whole chain of them."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.programs import PATIENCE_S, Command, failed, words
+from unwalled.cli.app import run_command
+from unwalled.crypto.identity import OperatorKeys
+from unwalled.operator.invites import InviteBook, make_invite
+from unwalled.wire.invite import Invite
+
+_PYTHON = [sys.executable, "-m", "unwalled.cli"]
+BODY = os.urandom(300_000)
+
+
+class _Site(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        if self.path == "/missing":
+            self.send_error(404)
+            return
+        if self.path == "/cut":
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(BODY)))
+            self.end_headers()
+            self.wfile.write(BODY[:1000])
+            self.close_connection = True
+            return
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "/")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(BODY)))
+        self.end_headers()
+        self.wfile.write(BODY)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(handler: type[http.server.BaseHTTPRequestHandler] = _Site) -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with serving() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A running operator that allows loopback: ``url``, ``invite``, ``data``."""
+    data = tmp_path_factory.mktemp("operator") / "data"
+    with Command("operate", "--listen", "127.0.0.1:0", "--data", str(data), "--allow-private") as command:
+        ready = words(command.line("ready "))
+        assert any("--allow-private" in line for line in command.err)
+        yield {**ready, "data": str(data)}
+        assert command.stopped() == 0
+
+
+@pytest.fixture(scope="module")
+def bridge(operator: dict[str, str]) -> Iterator[Command]:
+    with Command("bridge", operator["url"], "--max-readers", "8", "--rate", "200mbit") as command:
+        command.line("ready ")
+        yield command
+        assert command.stopped() == 0
+
+
+def fetched(proxy: str, url: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["curl", "-sS", "--max-time", "30", "-x", proxy, url], capture_output=True, check=False, timeout=60
+    )
+
+
+def test_the_chain_of_commands_reads_a_site_unchanged(operator: dict[str, str], bridge: Command, site: str) -> None:
+    with Command("connect", "-", "--listen", "127.0.0.1:0", stdin=operator["invite"] + "\n") as reader:
+        proxy = words(reader.line("ready "))["proxy"]
+        reader.line("connected")
+        for scheme in ("http", "socks5h", "socks4a"):
+            answer = fetched(f"{scheme}://{proxy}", site)
+            assert hashlib.sha256(answer.stdout).digest() == hashlib.sha256(BODY).digest(), answer.stderr
+        bridge.line(lambda line: line.startswith("helping"))
+        assert reader.stopped() == 0
+        assert reader.err == []
+
+
+def test_get_writes_a_page_to_standard_output_and_to_a_file(
+    operator: dict[str, str], bridge: Command, site: str, tmp_path: Path
+) -> None:
+    target = tmp_path / "page"
+    with Command("get", operator["invite"], site + "/moved", "-o", str(target)) as command:
+        assert command.ended() == 0
+        assert command.out == []
+    assert target.read_bytes() == BODY
+    environment = {**os.environ, "UNWALLED_INVITE": operator["invite"]}
+    arguments = [*_PYTHON, "get", site]
+    plain = subprocess.run(arguments, capture_output=True, check=False, timeout=60, env=environment)
+    assert (plain.returncode, plain.stdout, plain.stderr) == (0, BODY, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "cause"),
+    [("/missing", "The site answered 404"), ("/cut", "The connection broke before all had arrived.")],
+)
+def test_get_tells_what_the_site_did_wrong_and_leaves_no_file(
+    operator: dict[str, str], bridge: Command, site: str, tmp_path: Path, path: str, cause: str
+) -> None:
+    code, errors = failed("get", operator["invite"], site + path, "-o", str(tmp_path / "page"))
+    assert code == 1
+    assert cause in errors[0]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_get_tells_a_refused_connection_from_other_failures(
+    operator: dict[str, str], bridge: Command, scheme: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    code, errors = failed("get", operator["invite"], f"{scheme}://127.0.0.1:{port}/")
+    assert (code, errors[0]) == (1, "unwalled: The site refused the connection.")
+
+
+def test_a_reader_without_a_bridge_says_so_and_goes_on(tmp_path: Path) -> None:
+    with Command("operate", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "d"), "--allow-private") as operator:
+        invite = words(operator.line("ready "))["invite"]
+        with Command("connect", "-", "--listen", "127.0.0.1:0", stdin=invite) as reader:
+            reader.line("no bridge just now")
+            assert reader.stopped(signal.SIGTERM) == 0
+        assert operator.stopped() == 0
+
+
+def test_get_that_is_stopped_before_it_is_done_says_so_by_its_status() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        invite = Invite.make(bytes(32), bytes(31) + b"1", bytes(28), [f"http://127.0.0.1:{door.getsockname()[1]}"], [])
+        with Command("get", "-", "http://127.0.0.1:9/", stdin=invite.text) as getting:
+            door.settimeout(PATIENCE_S)
+            connection, _ = door.accept()
+            with connection:
+                assert getting.stopped() == 130
+            assert (getting.out, getting.err) == ([], [])
+
+
+def test_an_operator_that_comes_back_is_found_again_by_reader_and_bridge(tmp_path: Path, site: str) -> None:
+    data = str(tmp_path / "data")
+    with Command("operate", "--listen", "127.0.0.1:0", "--data", data, "--allow-private") as first:
+        ready = words(first.line("ready "))
+        port = ready["url"].rpartition(":")[2]
+        with (
+            Command("bridge", ready["url"]) as bridge,
+            Command("connect", "-", "--listen", "127.0.0.1:0", stdin=ready["invite"]) as reader,
+        ):
+            proxy = words(reader.line("ready "))["proxy"]
+            reader.line("connected")
+            assert fetched(f"http://{proxy}", site).stdout == BODY
+            assert first.stopped(signal.SIGTERM) == 0
+            seen_by_reader, seen_by_bridge = len(reader.out), len(bridge.out)
+            with Command("operate", "--listen", f"127.0.0.1:{port}", "--data", data, "--allow-private") as second:
+                assert words(second.line("ready ")) == ready
+                bridge.line("waiting for readers", after=seen_by_bridge)
+                reader.line("connected", after=seen_by_reader)
+                assert fetched(f"http://{proxy}", site).stdout == BODY
+                assert [command.stopped() for command in (reader, bridge, second)] == [0, 0, 0]
+
+
+def test_secrets_are_for_the_owner_only_and_kept(operator: dict[str, str]) -> None:
+    folder = Path(operator["data"])
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert {"keys.msgpack", "invites.json", "operator.json"} <= set(modes)
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_invites_are_made_listed_and_withdrawn_while_the_operator_runs(
+    operator: dict[str, str], bridge: Command
+) -> None:
+    data = operator["data"]
+    with Command("invite", "--data", data, "--label", "for the choir", "--expires", "30d", "--qr") as command:
+        assert command.ended() == 0
+        line, link, *drawing = command.out
+    invite = Invite.parse(line, time.time())
+    assert Invite.parse(link, time.time()) == invite
+    assert link.startswith(operator["url"] + "/read#uw1.")
+    assert 29 * 86_400 < invite.expires_s - time.time() <= 30 * 86_400
+    assert len(drawing) > 20
+    name = invite.token[:8].hex()
+    with Command("invite", "--data", data, "--list") as command:
+        assert command.ended() == 0
+        assert any(one.startswith(f"{name}  valid") and one.endswith("for the choir") for one in command.out)
+        assert not any(line[4:40] in one for one in command.out)
+    with Command("invite", "--data", data, "--revoke", name) as command:
+        assert command.ended() == 0
+    code, errors = failed("get", line, "http://127.0.0.1:9/")
+    assert code == 1
+    assert "does not take this invite" in errors[0]
+
+
+def foreign_invite(operator: dict[str, str], tmp_path: Path) -> str:
+    """An invite of other keys for this operator's door."""
+    keys = OperatorKeys.make(os.urandom)
+    return make_invite(
+        keys,
+        InviteBook(tmp_path / "other"),
+        doors=[operator["url"]],
+        stun=[],
+        label="",
+        now_wall_s=time.time(),
+        expires_s=0,
+        random_bytes=os.urandom,
+    ).text
+
+
+def expired_invite(operator: dict[str, str], tmp_path: Path) -> str:
+    held = Invite.parse(operator["invite"], 0.0)
+    token = held.token[:8] + (1).to_bytes(4, "big") + held.token[12:]
+    return Invite(held.identity, held.broker_key, token, held.doors, held.stun).text
+
+
+@pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        (lambda text: text[:-6], "The invite is damaged"),
+        (lambda text: text[:20] + ("A" if text[20] != "A" else "B") + text[21:], "The invite is damaged"),
+        (lambda text: "uw7." + text[4:], "for a newer version"),
+        (lambda text: "hello", "This is not an invite."),
+        (lambda text: "", "This is not an invite."),
+    ],
+)
+@pytest.mark.parametrize("command", ["connect", "get"])
+def test_a_damaged_invite_is_refused_before_any_packet(command: str, change: object, cause: str) -> None:
+    # Its door leads nowhere, so any attempt to use it would show another error.
+    good = Invite.make(bytes(32), bytes(32), bytes(28), ["http://127.0.0.1:9"], []).text
+    rest = ["http://127.0.0.1:9/"] if command == "get" else ["--listen", "127.0.0.1:0"]
+    code, errors = failed(command, "-", *rest, stdin=change(good))  # type: ignore[operator]
+    assert code == 2
+    assert cause in errors[0]
+    assert len(errors) == 2
+
+
+def test_an_expired_invite_is_refused_by_the_reader_itself(operator: dict[str, str], tmp_path: Path) -> None:
+    code, errors = failed("connect", expired_invite(operator, tmp_path), "--listen", "127.0.0.1:0")
+    assert (code, len(errors)) == (2, 2)
+    assert errors[0].startswith("unwalled: The invite expired on 1970-01-01")
+
+
+def test_another_operators_invite_is_refused_by_the_broker(
+    operator: dict[str, str], bridge: Command, tmp_path: Path
+) -> None:
+    with Command("connect", "-", "--listen", "127.0.0.1:0", stdin=foreign_invite(operator, tmp_path)) as reader:
+        reader.line(lambda line: "is not the broker of the invite" in line)
+        assert reader.stopped() == 0
+
+
+def test_wrong_input_gets_a_cause_a_remedy_and_status_2(
+    operator: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("UNWALLED_INVITE", raising=False)
+    port = operator["url"].rpartition(":")[2]
+    data, invite = str(tmp_path / "data"), operator["invite"]
+    (tmp_path / "file").write_text("")
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[sites]\nmode = "publisher"\nalow = []\n')
+    broken = tmp_path / "broken"
+    broken.mkdir(mode=0o700)
+    (broken / "keys.msgpack").write_bytes(b"?")
+    (broken / "keys.msgpack").chmod(0o600)
+    any_port = ["operate", "--listen", "127.0.0.1:0", "--data"]
+    cases: list[tuple[list[str], str]] = [
+        (["operate", "--listen", f"127.0.0.1:{port}", "--data", data], "Another program listens"),
+        (["operate", "--listen", "8080", "--data", data], "is not an address to listen on"),
+        (["operate", "--listen", "192.0.2.7:0", "--data", data], "is not an address of this machine"),
+        (["operate", "--listen", "0.0.0.0:0", "--data", data], "nobody can know"),
+        ([*any_port, data, "--public-url", "ftp://x"], "The public URL"),
+        ([*any_port, str(tmp_path / "file")], "The data folder is a file."),
+        ([*any_port, str(broken)], "keys.msgpack in the data folder is damaged."),
+        ([*any_port, data, "--policy", str(policy)], "alow in [sites] is unknown"),
+        ([*any_port, data, "--policy", str(tmp_path / "none")], "cannot be read"),
+        ([*any_port, data, "--stun", "example.org"], "is not a STUN URL"),
+        ([*any_port, data, "--trusted-proxy", "proxy"], "neither an address nor a network"),
+        ([*any_port, data, "--egress-bind", "192.0.2.7"], "Sites cannot be dialled from"),
+        (["invite", "--data", data], "There is no operator's data folder"),
+        (["invite", "--data", str(tmp_path)], "No operator has run with this data folder"),
+        (["invite", "--data", operator["data"], "--expires", "soon"], "is not a time to expire"),
+        (["invite", "--data", operator["data"], "--expires", "2001-01-01"], "The invite's last day is over"),
+        (["invite", "--data", operator["data"], "--revoke", "nobody"], "There is no invite of that name."),
+        (["bridge", "example.org"], "That is not an operator's address."),
+        (["bridge", operator["url"], "--rate", "fast"], "That is not a rate."),
+        (["bridge", operator["url"], "--max-readers", "0"], "max-readers"),
+        (["connect"], "There is no invite."),
+        (["connect", invite, "--listen", "0.0.0.0:0"], "Other machines could use the proxy"),
+        (["connect", invite, "--listen", f"127.0.0.1:{port}"], "Another program listens"),
+        (["get", invite, "gopher://example.org"], "That is not a URL"),
+        (["get", invite, "http://127.0.0.1/", "-o", str(tmp_path)], "The output is a folder."),
+        (["get", "http://127.0.0.1/"], "There is no invite."),
+        (["get", "a", "b", "http://127.0.0.1/"], "There are too many arguments."),
+        (["frobnicate"], "No such command"),
+    ]
+    for arguments, cause in cases:
+        code = run_command(arguments)
+        out, err = capsys.readouterr()
+        shown = [line for line in err.splitlines() if not line.startswith("warning: ")]
+        assert (code, out, len(shown)) == (2, "", 2), (arguments, err)
+        assert shown[0].startswith("unwalled: "), arguments
+        assert cause in shown[0], (arguments, err)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["broken", "file", "policy.toml"]
+
+
+def test_an_error_of_a_real_process_is_two_lines_and_no_traceback(operator: dict[str, str], tmp_path: Path) -> None:
+    port = operator["url"].rpartition(":")[2]
+    code, errors = failed("operate", "--listen", f"127.0.0.1:{port}", "--data", str(tmp_path / "data"))
+    assert code == 2
+    assert errors == [
+        f"unwalled: Another program listens on 127.0.0.1:{port} already.",
+        "Stop it, or choose another port with --listen.",
+    ]

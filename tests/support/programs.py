@@ -1,0 +1,103 @@
+"""Unwalled's commands as real processes, for tests: their lines, waited for within a bound, and their end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+PATIENCE_S = 30.0
+END_S = 2.5
+"""The two seconds in which a program has to end, and a little for a loaded machine to notice it."""
+
+
+class Command:
+    """One running command. As a context it is killed at the end, if it still runs."""
+
+    def __init__(self, *arguments: str, stdin: str | None = None, environment: dict[str, str] | None = None) -> None:
+        self._news = threading.Condition()
+        self.out: list[str] = []
+        self.err: list[str] = []
+        self._open_streams = 2
+        clean = {name: value for name, value in os.environ.items() if name != "UNWALLED_INVITE"}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "unwalled.cli", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env={**clean, **(environment or {})},
+            start_new_session=True,
+        )
+        for stream, lines in ((self.process.stdout, self.out), (self.process.stderr, self.err)):
+            threading.Thread(target=self._read, args=(stream, lines), daemon=True).start()
+        assert self.process.stdin is not None
+        if stdin is not None:
+            self.process.stdin.write(stdin)
+        self.process.stdin.close()
+
+    def __enter__(self) -> Command:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(PATIENCE_S)
+        with self._news:
+            self._news.wait_for(lambda: self._open_streams == 0, PATIENCE_S)
+
+    def line(self, wanted: Callable[[str], bool] | str, *, after: int = 0) -> str:
+        """The first line of standard output, from number ``after`` on, that is wanted or begins so."""
+        matches = (lambda line: line.startswith(wanted)) if isinstance(wanted, str) else wanted
+        with self._news:
+
+            def found() -> bool:
+                return any(map(matches, self.out[after:])) or self._open_streams == 0
+
+            self._news.wait_for(found, PATIENCE_S)
+            for line in self.out[after:]:
+                if matches(line):
+                    return line
+        raise AssertionError(f"no such line; out {self.out}, err {self.err}")
+
+    def ended(self, within_s: float = PATIENCE_S) -> int:
+        """The exit code, once it has ended and all its lines are read."""
+        code = self.process.wait(within_s)
+        with self._news:
+            assert self._news.wait_for(lambda: self._open_streams == 0, PATIENCE_S)
+        return code
+
+    def stopped(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Ctrl-C (or another signal); the exit code. Fails when it takes longer than it may."""
+        self.process.send_signal(number)
+        return self.ended(END_S)
+
+    def _read(self, stream: object, lines: list[str]) -> None:
+        with stream:  # type: ignore[attr-defined]
+            for line in stream:  # type: ignore[attr-defined]
+                with self._news:
+                    lines.append(line.rstrip("\n"))
+                    self._news.notify_all()
+        with self._news:
+            self._open_streams -= 1
+            self._news.notify_all()
+
+
+def failed(
+    *arguments: str, stdin: str | None = None, environment: dict[str, str] | None = None
+) -> tuple[int, list[str]]:
+    """Runs a command that ends by itself; its exit code and the lines on standard error."""
+    with Command(*arguments, stdin=stdin, environment=environment) as command:
+        return command.ended(), command.err
+
+
+def words(ready: str) -> dict[str, str]:
+    """``ready url=… invite=…`` as a table."""
+    return dict(word.split("=", 1) for word in ready.split()[1:])

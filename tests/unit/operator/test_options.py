@@ -1,0 +1,89 @@
+"""What an operator says on the command line, checked."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+
+from unwalled.errors import ConfigurationError
+from unwalled.operator.options import ListenAddress, PublicUrl, check_proxies, check_sources, check_stun
+from unwalled.settings import OPERATOR, SIGNALLING
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port", "is_loopback", "is_every"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1", 8080, True, False),
+        ("localhost:0", "localhost", 0, True, False),
+        ("[::1]:80", "::1", 80, True, False),
+        ("0.0.0.0:80", "0.0.0.0", 80, False, True),
+        ("[::]:80", "::", 80, False, True),
+        ("news.example:443", "news.example", 443, False, False),
+    ],
+)
+def test_listen_addresses(text: str, host: str, port: int, is_loopback: bool, is_every: bool) -> None:
+    listen = ListenAddress.parse(text)
+    assert (listen.host, listen.port, listen.is_loopback, listen.is_every_address) == (
+        host,
+        port,
+        is_loopback,
+        is_every,
+    )
+    assert str(listen) == text
+
+
+@pytest.mark.parametrize("text", ["", "8080", ":80", "x:", "x:y", "x:65536", "::1:80", "[::1]", "[x:80", "x:80:90"])
+def test_what_is_no_listen_address(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="not an address to listen on"):
+        ListenAddress.parse(text)
+
+
+def test_a_public_url_leads_to_sockets_and_sources() -> None:
+    url = PublicUrl.parse(" https://news.example:8443/bridge/ ")
+    assert (url.text, url.is_encrypted) == ("https://news.example:8443/bridge", True)
+    assert (url.socket_base, url.origin) == ("wss://news.example:8443/bridge", "wss://news.example:8443")
+    assert url.warnings() == []
+    plain = PublicUrl.of(ListenAddress("::1", 80))
+    assert (plain.text, plain.socket_base) == ("http://[::1]:80", "ws://[::1]:80")
+    assert plain.warnings() == []
+    assert len(PublicUrl.parse("http://news.example").warnings()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "news.example", "ftp://news.example", "https://", "https://u@x", "https://x/?a"])
+def test_what_is_no_public_url(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="The public URL"):
+        PublicUrl.parse(text)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_all_addresses_need_a_public_url(host: str) -> None:
+    with pytest.raises(ConfigurationError, match="--listen on all addresses"):
+        PublicUrl.of(ListenAddress(host, 80))
+
+
+def test_stun_urls() -> None:
+    assert check_stun(["stun:a.example:3478", "stun:a.example:3478"]) == ("stun:a.example:3478",)
+    with pytest.raises(ConfigurationError, match="not a STUN URL"):
+        check_stun(["turn:a.example"])
+    with pytest.raises(ConfigurationError, match="too many STUN"):
+        check_stun([f"stun:{number}.example" for number in range(SIGNALLING.max_stun_urls + 1)])
+
+
+def test_trusted_proxies() -> None:
+    assert check_proxies(["10.0.0.0/8", "::1"]) == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1"))
+    with pytest.raises(ConfigurationError, match="neither an address nor a network"):
+        check_proxies(["10.0.0.1/8"])
+    with pytest.raises(ConfigurationError, match="too many trusted"):
+        check_proxies(["::1"] * (OPERATOR.max_trusted_proxies + 1))
+
+
+def test_addresses_to_dial_from() -> None:
+    assert check_sources(["192.0.2.1", "2001:db8::1"]) == (
+        ipaddress.ip_address("192.0.2.1"),
+        ipaddress.ip_address("2001:db8::1"),
+    )
+    with pytest.raises(ConfigurationError, match="two IPv4 addresses"):
+        check_sources(["192.0.2.1", "192.0.2.2"])
+    with pytest.raises(ConfigurationError, match="not an IP address"):
+        check_sources(["host"])
