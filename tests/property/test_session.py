@@ -118,7 +118,7 @@ class SessionMachine(RuleBasedStateMachine):
 
     # Rules.
 
-    @precondition(lambda self: len(self.ends) < 12)
+    @precondition(lambda self: len(self.ends) < 12 and not self.world.reader_closed)
     @rule()
     def open(self) -> None:
         sid = self.world.reader.core.open_stream(TARGET)
@@ -155,7 +155,7 @@ class SessionMachine(RuleBasedStateMachine):
             self.read_all(*side)
             self.world.pump()
 
-    @precondition(lambda self: len(self.flows) < 4)
+    @precondition(lambda self: len(self.flows) < 4 and not self.world.reader_closed)
     @rule()
     def open_flow(self) -> None:
         self.flows[self.world.reader.core.open_flow()] = True

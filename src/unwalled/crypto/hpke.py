@@ -51,7 +51,9 @@ class ClassicalPrivateKey:
     __slots__ = ("_key", "public")
 
     def __init__(self, seed: bytes) -> None:
-        """``seed``: 32 random bytes, the private key itself."""
+        """``seed``: 32 random bytes, the private key itself. Raises CryptoError for another length."""
+        if len(seed) != CLASSICAL_KEY_BYTES:
+            raise CryptoError("A key's seed has the wrong length.")
         self._key = X25519PrivateKey.from_private_bytes(seed)
         self.public = self._key.public_key().public_bytes_raw()
 
@@ -77,7 +79,10 @@ class PostQuantumPrivateKey:
     __slots__ = ("_key", "public")
 
     def __init__(self, seed: bytes) -> None:
-        """``seed``: 96 random bytes, 64 for ML-KEM (FIPS 203 seed d ‖ z) and 32 for X25519."""
+        """``seed``: 96 random bytes, 64 for ML-KEM (FIPS 203 seed d ‖ z) and 32 for X25519.
+
+        Raises CryptoError for another length.
+        """
         if len(seed) != SEED_BYTES:
             raise CryptoError("A key's seed has the wrong length.")
         mlkem = MLKEM768PrivateKey.from_seed_bytes(seed[:_MLKEM_SEED_BYTES])
