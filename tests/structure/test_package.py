@@ -34,7 +34,7 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(archive.namelist())
 
 
-@pytest.mark.parametrize("name", ["py.typed", "web/widget.js", "cli.py"])
+@pytest.mark.parametrize("name", ["py.typed", "web/widget.js", "cli/app.py"])
 def test_the_wheel_holds(wheel_names: set[str], name: str) -> None:
     assert f"unwalled/{name}" in wheel_names
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Container, Iterable
 from types import TracebackType
 
@@ -14,8 +13,6 @@ from unwalled.gateway.limits import SessionBudget
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.resolver import Resolver, SystemResolver
 from unwalled.tunnel.api import DatagramFlow, IncomingStream
-
-_log = logging.getLogger(__name__)
 
 
 class SessionEgress:
@@ -55,8 +52,6 @@ class GatewayServer:
         self._system_resolver = SystemResolver(clock) if resolver is None else None
         self.counters = EgressCounters()
         self.egress = Egress(policy, resolver or self._system_resolver, clock, own_addresses, self.counters, sources)
-        if policy.allow_private:
-            _log.warning("Readers can reach this machine and its private network. Allow this only for tests.")
 
     @property
     def warnings(self) -> list[str]:
