@@ -72,6 +72,11 @@ class SessionLimits:
     """How much waiting a lane's sender allows in the queues below it."""
     assumed_rtt_s: float = 0.1
     """For a lane that was not measured yet."""
+    first_record_bytes: int = 4400
+    """The most that a lane without anything in flight is given at once, while there are other lanes."""
+    limited_s: float = 0.5
+    """How long data must have found no lane with room before the reader hears that lanes hold the session up."""
+    limited_every_s: float = 1.0
     pongs_per_lane: int = 8
     """Answers to pings that may wait for a lane; the oldest is dropped then."""
     own_frames_bytes: int = 128
@@ -218,6 +223,8 @@ class BrokerLimits:
     """Readers' requests in progress, waiting ones included; past it a request gets 503."""
     body_timeout_s: float = 10.0
     """For a request's body to arrive whole, and for a bridge's hello."""
+    bridge_send_bytes: int = 64 * KIB
+    """What is written to a bridge's socket before it must have taken what was there."""
     send_timeout_s: float = 10.0
     """For a bridge to take a message off its socket; past it the bridge is dropped."""
     ping_s: float = 20.0
@@ -420,6 +427,19 @@ class ReaderLimits:
     bridges: int = 2
     """Bridges over which lanes are spread, so that one may leave unnoticed."""
     lanes_per_bridge: int = 4
+    """To begin with; one association alone is slow over distance and loss."""
+    base_lanes: int = 8
+    """Lanes that a reader keeps when nothing asks for more."""
+    max_lanes: int = 32
+    """Lanes that a reader takes while more of them help."""
+    growth_rate_s: float = 2.0
+    """Over how long the session's rate is averaged."""
+    growth_judge_s: float = 4.0
+    """When further lanes must have helped: they need some round trips to get going."""
+    growth_gain: float = 1.15
+    """By how much twice the lanes must raise the rate to be worth their cost to volunteers."""
+    growth_hold_s: float = 60.0
+    """How long nothing is tried again after it did not help, and when unused lanes are given back."""
     retry_min_s: float = 1.0
     retry_max_s: float = 30.0
     """Between requests to the broker while there is no lane, or the broker cannot be reached."""

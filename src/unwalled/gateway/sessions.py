@@ -302,6 +302,9 @@ class _GatewaySession:
         """See PumpUser."""
         self._hub.start(self, None, flow)
 
+    def lanes_limited(self) -> None:
+        """See PumpUser; the reader is told by the session itself."""
+
     def lane_left(self, lane: int, reason: LeaveReason) -> None:
         """See PumpUser."""
         ticket, carried = self._tickets.pop(lane)

@@ -19,6 +19,7 @@ from unwalled.errors import DescriptionError, LaneClosed, OpenFailed, SignalingF
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, WebRtcStack
 from unwalled.reader.bridges import BridgeBook
+from unwalled.reader.growth import LaneGrowth
 from unwalled.session.events import LeaveReason
 from unwalled.session.reader import ReaderSession
 from unwalled.settings import READER, SIGNALLING
@@ -121,6 +122,8 @@ class ReaderClient:
         self._live: _LiveSession | None = None
         self._opening = 0
         self._changed = asyncio.Event()
+        self._limited = asyncio.Event()
+        self._growth = LaneGrowth()
         self._news = _News()
         self._phase = Phase.SEARCHING
         self._detail = ""
@@ -213,44 +216,79 @@ class ReaderClient:
 
     async def run(self) -> None:
         """Keeps lanes until cancelled; then ends the session and closes all lanes."""
-        failures = 0
         try:
-            while True:
-                self._changed.clear()
-                wait_s = READER.spread_retry_s
-                if self._book.in_use < READER.bridges and not self._opening:
-                    wait_s = await self._ask(failures)
-                    failures = 0 if self._opening or self._live_lanes else failures + 1
-                elif self._opening:
-                    wait_s = READER.retry_max_s
-                try:
-                    async with asyncio.timeout(wait_s):
-                        await self._changed.wait()
-                except TimeoutError:
-                    pass
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._keep_bridges(), name="keep bridges")
+                group.create_task(self._keep_lanes(), name="keep lanes")
         finally:
             if self._live is not None:
                 self._live.pump.close(Code.CANCELLED)
             await self._tasks.close()
 
+    async def _keep_bridges(self) -> None:
+        """Asks for bridges while fewer than wanted carry lanes."""
+        failures = 0
+        while True:
+            self._changed.clear()
+            wait_s = READER.spread_retry_s
+            missing = READER.bridges - self._book.in_use
+            if missing > 0 and not self._opening:
+                wait_s = await self._ask_bridges(missing, failures)
+                failures = 0 if self._opening or self._live_lanes else failures + 1
+            elif self._opening:
+                wait_s = READER.retry_max_s
+            try:
+                async with asyncio.timeout(wait_s):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _keep_lanes(self) -> None:
+        """Adds lanes while they hold the session up and more of them help; gives unneeded ones back."""
+        while True:
+            try:
+                async with asyncio.timeout(READER.growth_judge_s):
+                    await self._limited.wait()
+            except TimeoutError:
+                pass
+            live, lanes, now = self._live, self._live_lanes, self._clock.monotonic()
+            if live is not None:
+                self._growth.sample(sum(live.pump.core.carried_bytes), now)
+                live.drop_newest(self._growth.fewer(lanes, now))
+                wanted = self._growth.more(lanes, now) if self._limited.is_set() else 0
+                if wanted:
+                    try:
+                        await self._ask(wanted, READER.bridges, [])
+                    except SignalingFailed:
+                        pass
+            self._limited.clear()
+
     @property
     def _live_lanes(self) -> int:
         return self._live.pump.lane_count if self._live is not None else 0
 
-    async def _ask(self, failures: int) -> float:
+    async def _ask_bridges(self, missing: int, failures: int) -> float:
         """Asks the broker for lanes through the bridges that are missing; gives how long to wait then."""
-        missing = READER.bridges - self._book.in_use
         if not self._live_lanes and self._phase not in (Phase.NO_BRIDGE, Phase.NO_BROKER):
             self._say(Phase.SEARCHING)
-        count = min(missing * READER.lanes_per_bridge, SIGNALLING.max_offers)
-        offers = await self._make_offers(count)
+        try:
+            await self._ask(missing * READER.lanes_per_bridge, missing, self._book.avoid(self._clock.monotonic()))
+        except SignalingFailed as failed:
+            return self._failed(failed, failures)
+        if not self._live_lanes:
+            self._say(Phase.CONNECTING)
+        return READER.spread_retry_s
+
+    async def _ask(self, lanes: int, spread: int, avoid: list[str]) -> None:
+        """Asks for lanes over at most ``spread`` bridges; they open by themselves. Raises SignalingFailed."""
+        offers = await self._make_offers(min(lanes, SIGNALLING.max_offers))
         used: set[int] = set()
         try:
             result = await self._matchmaker.match(
                 [offer.description for offer in offers],
                 nat=Nat.UNKNOWN,
-                spread=missing,
-                avoid=self._book.avoid(self._clock.monotonic()),
+                spread=spread,
+                avoid=avoid,
                 reports=self._book.take_reports(),
                 held_bundle=self._bundle,
             )
@@ -259,15 +297,10 @@ class ReaderClient:
                 used.add(matched.offer)
                 self._opening += 1
                 self._tasks.start(self._open_lane(offers[matched.offer], matched), "reader lane")
-        except SignalingFailed as failed:
-            return self._failed(failed, failures)
         finally:
             for index, offer in enumerate(offers):
                 if index not in used:
                     offer.close()
-        if not self._live_lanes:
-            self._say(Phase.CONNECTING)
-        return READER.spread_retry_s
 
     async def _make_offers(self, count: int) -> list[OfferedLane]:
         async with asyncio.TaskGroup() as group:
@@ -305,6 +338,10 @@ class ReaderClient:
     def established(self) -> None:
         """The handshake is done."""
         self._say(Phase.CONNECTED)
+
+    def lanes_limited(self) -> None:
+        """Lanes hold the session up."""
+        self._limited.set()
 
     def lane_left(self, bridge: str, reason: LeaveReason) -> None:
         """A lane is over."""
@@ -389,6 +426,17 @@ class _LiveSession:
         key = self._session.lane_opened(self.pump.now())
         self._bridges[key] = bridge
         lane.start(self.pump.attach(key, lane))
+
+    def drop_newest(self, count: int) -> None:
+        """Gives lanes back, the newest first."""
+        for key in sorted(self._bridges, reverse=True)[:count]:
+            self._session.drop_lane(key, self.pump.now())
+        if count:
+            self.pump.wake()
+
+    def lanes_limited(self) -> None:
+        """See PumpUser."""
+        self._client.lanes_limited()
 
     def established(self) -> None:
         """See PumpUser."""

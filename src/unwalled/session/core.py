@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from unwalled.crypto.handshake import Secrets
 from unwalled.crypto.keys import Direction, LaneCipher
 from unwalled.errors import CryptoError, FrameError, MessageError, OpenFailed
-from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionClosed
+from unwalled.session.events import Event, LaneLeft, LanesLimited, LeaveReason, SessionClosed
 from unwalled.session.flows import FlowTable
 from unwalled.session.items import Item
 from unwalled.session.lane import NEVER, LaneState
@@ -34,6 +34,7 @@ from unwalled.wire.frames import (
     Fin,
     Frame,
     LaneClose,
+    Limited,
     Open,
     Opened,
     OpenedFlow,
@@ -82,6 +83,8 @@ class Session:
         self._confirmed = is_reader
         self._close_code: Code | None = None
         self._closed = False
+        self._limited_since = NEVER
+        self._limited_told = -NEVER
         self._past_sent = 0
         self._past_received = 0
 
@@ -279,7 +282,7 @@ class Session:
         if item.acked or item.queued or item.copies > 0:
             return
         frame = item.frame
-        if isinstance(frame, Datagram):
+        if isinstance(frame, (Datagram, Limited)):
             return
         if isinstance(frame, (Data, Open, Opened, Fin, Window)) or (
             isinstance(frame, Reset) and frame.sid in self._streams
@@ -383,6 +386,8 @@ class Session:
                 self._flows.accepted_by_peer(frame)
             case Datagram():
                 self._flows.datagram_received(frame)
+            case Limited() if self._is_reader:
+                self._events.append(LanesLimited())
             case _:
                 raise FrameError("A frame is out of its place.")
 
@@ -424,14 +429,17 @@ class Session:
         if self._streams.has_windows:
             for window in self._streams.window_frames():
                 self._say(window)
+        limited = False
         while self._wants_to_send:
             lane = pick_lane(self._lanes.values(), self._max_plaintext, self._streams.backlog_bytes)
             if lane is None:
+                limited = self._streams.sendable
                 break
             message = self._build(lane, now, with_data=True)
             if message is None:
                 break
             out.append((lane.id, message))
+        self._note_limit(limited, now)
         while self._control and (urgent := pick_urgent(self._lanes.values())) is not None:
             message = self._build(urgent, now, with_data=False)
             if message is None:
@@ -446,15 +454,42 @@ class Session:
             self._over(self._close_code)
         return out
 
+    def _note_limit(self, limited: bool, now: float) -> None:
+        """Tells the reader, once in a while, that lanes hold the session up."""
+        if not limited:
+            self._limited_since = NEVER
+            return
+        self._limited_since = min(self._limited_since, now)
+        if now >= max(self._limited_since + SESSION.limited_s, self._limited_told + SESSION.limited_every_s):
+            self._limited_told = now
+            if self._is_reader:
+                self._events.append(LanesLimited())
+            else:
+                self._say(Item(Limited()))
+
     @property
     def _wants_to_send(self) -> bool:
         return bool(self._control) or self._streams.sendable or self._flows.sendable
 
     def _build(self, lane: LaneState, now: float, with_data: bool) -> bytes | None:
-        """One record for ``lane``: what the lane itself has to say, control, datagrams, then data; None if nothing."""
-        items: list[Item] = []
+        """One record for ``lane``, or None when there is nothing to say.
+
+        An idle lane gets a short one at first: the association below sends few packets at once after a rest (four,
+        in libwebrtc), and what is more than that arrives a round trip later. So a small page goes over several lanes.
+        """
         room = self._max_plaintext
-        parts: list[bytes] = []
+        items: list[Item] = []
+        if lane.estimator.in_flight_bytes == 0 and len(self._lanes) > 1:
+            items = self._fill(min(room, SESSION.first_record_bytes), with_data)
+        if not items:
+            items = self._fill(room, with_data)
+        if not items:
+            return None
+        return lane.seal(lane.own_frames(now) + [item.encoded for item in items], items, now)
+
+    def _fill(self, room: int, with_data: bool) -> list[Item]:
+        """What goes into ``room`` bytes of a record: control, then datagrams, then data."""
+        items: list[Item] = []
         while self._control:
             item = self._control[0]
             if len(item.encoded) > room:
@@ -464,19 +499,14 @@ class Session:
                 item.queued = False
                 continue
             items.append(item)
-            parts.append(item.encoded)
             room -= len(item.encoded)
         while (found := self._flows.next_datagram(room, self._max_plaintext)) is not None:
             items.append(found)
-            parts.append(found.encoded)
             room -= len(found.encoded)
         while with_data and (found := self._streams.next_data(room)) is not None:
             items.append(found)
-            parts.append(found.encoded)
             room -= len(found.encoded)
-        if not items:
-            return None
-        return lane.seal(lane.own_frames(now) + parts, items, now)
+        return items
 
     # Time and end.
 

@@ -110,6 +110,11 @@ class LaneLeft:
     reason: LeaveReason
 
 
+@dataclass(frozen=True, slots=True)
+class LanesLimited:
+    """Either end had data that no lane had room for, for a while (reader's end only): further lanes may help."""
+
+
 Event = (
     SessionEstablished
     | SessionClosed
@@ -123,4 +128,5 @@ Event = (
     | DatagramReceived
     | FlowClosed
     | LaneLeft
+    | LanesLimited
 )

@@ -19,6 +19,7 @@ from unwalled.session.events import (
     FlowClosed,
     FlowOpened,
     LaneLeft,
+    LanesLimited,
     LeaveReason,
     SessionClosed,
     SessionEstablished,
@@ -72,6 +73,9 @@ class PumpUser(Protocol):
 
     def lane_left(self, lane: int, reason: LeaveReason) -> None:
         """A lane is not used any more, and its transport has been closed."""
+
+    def lanes_limited(self) -> None:
+        """Lanes hold the session up (reader's end): further ones may help."""
 
     def session_closed(self, code: Code) -> None:
         """The session is over; all lanes have been closed."""
@@ -238,6 +242,8 @@ class Pump:
                 if (lane := self._lanes.pop(key, None)) is not None:
                     lane.close()
                     self._user.lane_left(key, reason)
+            case LanesLimited():
+                self._user.lanes_limited()
             case SessionEstablished():
                 self._user.established()
             case SessionClosed(code):

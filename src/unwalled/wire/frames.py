@@ -217,6 +217,17 @@ class OpenedFlow:
         return b"\x1a" + encode_varint(self.sid)
 
 
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The gateway has data that no lane had room for lately: the reader may add lanes."""
+
+    TYPE: ClassVar[int] = 0x1B
+
+    def encode(self) -> bytes:
+        """Type."""
+        return b"\x1b"
+
+
 Frame = (
     Ping
     | Pong
@@ -232,6 +243,7 @@ Frame = (
     | LaneClose
     | OpenFlow
     | OpenedFlow
+    | Limited
 )
 
 
@@ -346,6 +358,10 @@ def _opened_flow(data: bytes, at: int) -> tuple[Frame, int]:
     return OpenedFlow(sid), at
 
 
+def _limited(data: bytes, at: int) -> tuple[Frame, int]:
+    return Limited(), at
+
+
 _DECODERS: dict[int, Callable[[bytes, int], tuple[Frame, int]]] = {
     Ping.TYPE: _ping,
     Pong.TYPE: _pong,
@@ -361,6 +377,7 @@ _DECODERS: dict[int, Callable[[bytes, int], tuple[Frame, int]]] = {
     LaneClose.TYPE: _lane_close,
     OpenFlow.TYPE: _open_flow,
     OpenedFlow.TYPE: _opened_flow,
+    Limited.TYPE: _limited,
 }
 
 

@@ -1,0 +1,70 @@
+"""How many lanes a reader should have: more while they help, the base number when they do not. Pure.
+
+Throughput over distance and loss grows with the number of lanes, up to what the link, the bridge's processor, or the
+site can give. Which of these it is cannot be seen from outside, so lanes are doubled when the session says that they
+hold it up, and what that brought is judged some seconds later.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from unwalled.settings import READER
+
+
+class LaneGrowth:
+    """Call ``sample`` now and then, ``more`` when the session is held up by its lanes, ``fewer`` now and then.
+
+    Times are seconds of one monotonic clock, counts of bytes only grow.
+    """
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque()
+        self._judge_at: float | None = None
+        self._rate_before = 0.0
+        self._lanes_before = READER.base_lanes
+        self._hold_until = float("-inf")
+        self._last_limited = float("-inf")
+
+    def sample(self, carried_bytes: int, now: float) -> None:
+        """The session has carried so many bytes in all."""
+        self._samples.append((now, carried_bytes))
+        while len(self._samples) > 2 and self._samples[1][0] <= now - READER.growth_rate_s:
+            self._samples.popleft()
+
+    @property
+    def rate_bytes_s(self) -> float:
+        """What the session carries now, averaged over the last seconds."""
+        if len(self._samples) < 2:
+            return 0.0
+        (began, first), (ended, last) = self._samples[0], self._samples[-1]
+        return (last - first) / (ended - began) if ended > began else 0.0
+
+    def more(self, lanes: int, now: float) -> int:
+        """The session was held up by its ``lanes`` lanes: how many to add."""
+        self._last_limited = now
+        if self._judge_at is not None and now >= self._judge_at:
+            self._judge(now)
+        if self._judge_at is not None or now < self._hold_until:
+            return 0
+        added = min(lanes, READER.max_lanes - lanes)
+        if added <= 0:
+            return 0
+        self._rate_before = self.rate_bytes_s
+        self._lanes_before = lanes
+        self._judge_at = now + READER.growth_judge_s
+        return added
+
+    def _judge(self, now: float) -> None:
+        self._judge_at = None
+        if self.rate_bytes_s < self._rate_before * READER.growth_gain:
+            self._hold_until = now + READER.growth_hold_s
+
+    def fewer(self, lanes: int, now: float) -> int:
+        """How many lanes to give back: those that did not help, and after a quiet time all above the base number."""
+        if now < self._last_limited + READER.growth_hold_s:
+            if self._judge_at is not None or now >= self._hold_until:
+                return 0
+            return max(lanes - max(self._lanes_before, READER.base_lanes), 0)
+        self._judge_at = None
+        return max(lanes - READER.base_lanes, 0)
