@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import ipaddress
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -14,9 +16,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from tests.support.programs import PATIENCE_S, Command, failed, words
 from unwalled.cli.app import run_command
@@ -57,13 +65,23 @@ class _Site(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class _Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A reader that goes away is no error of the test."""
+
+
 @contextmanager
-def serving(handler: type[http.server.BaseHTTPRequestHandler] = _Site) -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+def serving(certificate: Path | None = None) -> Iterator[str]:
+    """A site on a free port; with a certificate it speaks TLS."""
+    server = _Server(("127.0.0.1", 0), _Site)
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"{'http' if certificate is None else 'https'}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()
@@ -148,6 +166,46 @@ def test_get_tells_a_refused_connection_from_other_failures(
         port = unused.getsockname()[1]
     code, errors = failed("get", operator["invite"], f"{scheme}://127.0.0.1:{port}/")
     assert (code, errors[0]) == (1, "unwalled: The site refused the connection.")
+
+
+def self_signed(folder: Path) -> Path:
+    """A certificate for 127.0.0.1 with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file.write_bytes(private + certificate.public_bytes(Encoding.PEM))
+    return file
+
+
+def test_get_trusts_only_sites_whose_certificate_is_right(
+    operator: dict[str, str], bridge: Command, tmp_path: Path
+) -> None:
+    file = self_signed(tmp_path)
+    with serving(certificate=file) as url:
+        code, errors = failed("get", operator["invite"], url)
+        assert (code, errors[0]) == (
+            1,
+            "unwalled: The site's certificate is not right: somebody may be in between.",
+        )
+        target = tmp_path / "page"
+        trusting = {"SSL_CERT_FILE": str(file)}
+        code, errors = failed("get", operator["invite"], url, "-o", str(target), environment=trusting)
+        assert (code, errors) == (0, [])
+        assert target.read_bytes() == BODY
 
 
 def test_a_reader_without_a_bridge_says_so_and_goes_on(tmp_path: Path) -> None:

@@ -2,6 +2,6 @@
 
 import sys
 
-from unwalled.cli.app import main
+from unwalled.cli import main
 
 sys.exit(main())

@@ -33,8 +33,8 @@ app = typer.Typer(
 _exit_code = 0
 
 
-def main() -> int:
-    """The program: runs the command that the system was given; gives the exit code."""
+def run_program() -> int:
+    """Runs the command that the system was given; gives the exit code, or ends the process with it."""
     code = run_command(None)
     if "reactor_webrtc" in sys.modules:
         # A callback of libwebrtc's threads that comes while the interpreter takes itself apart aborts the process.
