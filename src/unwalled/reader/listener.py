@@ -84,31 +84,34 @@ class ProxyListener:
 
     async def start(self) -> ProxyAddress:
         """Listens, and tells where. Raises ConfigurationError when the address cannot be used; nothing is open then."""
-        self._check_host()
+        self._check_address()
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 lambda: AppSocket(self._traffic, self._accepted, self._limits), self._host, self._port, backlog=_BACKLOG
             )
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise self._not_bound(error) from None
         self._port = int(self._server.sockets[0].getsockname()[1])
         return ProxyAddress(self._host, self._port)
 
-    def _check_host(self) -> None:
+    def _check_address(self) -> None:
         try:
             address = ipaddress.ip_address(self._host)
         except ValueError:
             raise ConfigurationError(
                 "The proxy cannot listen on a name.", "Give --listen an IP address, as in --listen 127.0.0.1:1080."
             ) from None
+        if not 0 <= self._port <= 65535:
+            # uvloop would take such a number modulo 65536.
+            raise ConfigurationError("A port is at most 65535.", "Give another one with --listen HOST:PORT.")
         if not address.is_loopback and not self._allow_remote:
             raise ConfigurationError(
                 "Other machines could use the proxy at this address, and it asks for no password.",
                 "Give --listen an address of this machine only, as in --listen 127.0.0.1:1080, or add --allow-remote.",
             )
 
-    def _not_bound(self, error: Exception) -> ConfigurationError:
-        match getattr(error, "errno", None):
+    def _not_bound(self, error: OSError) -> ConfigurationError:
+        match error.errno:
             case errno.EADDRINUSE:
                 cause = f"Another program listens on port {self._port} already."
                 remedy = "Stop it, or give another port with --listen HOST:PORT; port 0 takes a free one."
