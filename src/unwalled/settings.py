@@ -227,6 +227,8 @@ class BrokerLimits:
     """What is written to a bridge's socket before it must have taken what was there."""
     send_timeout_s: float = 10.0
     """For a bridge to take a message off its socket; past it the bridge is dropped."""
+    goodbye_s: float = 1.0
+    """For a bridge to answer the closing of its socket; a stop must not hang on one that does not."""
     ping_s: float = 20.0
     """Between pings on a bridge's socket: below the 30 s or more of idle timers in NATs and proxies."""
     bridge_silence_s: float = 40.0

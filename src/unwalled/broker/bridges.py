@@ -7,9 +7,9 @@ the matches it owed, and nothing else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
-from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
+from aiohttp import ClientError, WSCloseCode, WSMessage, WSMsgType, web
 
 from unwalled.broker.limits import Buckets, Prefixes, Rate
 from unwalled.broker.matching import WaitingBridge
@@ -52,24 +52,35 @@ class _Dropped(Exception):
 class BridgeLink:
     """One connected bridge, for whoever wants to ask it."""
 
-    def __init__(self, socket: web.WebSocketResponse, tasks: TaskOwner, limits: BrokerLimits) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, abort: Callable[[], None], tasks: TaskOwner, limits: BrokerLimits
+    ) -> None:
+        """``abort`` cuts the connection without waiting for what was not sent."""
         self._socket = socket
+        self._abort = abort
         self._tasks = tasks
         self._limits = limits
-        self._asked: dict[str, asyncio.Future[Answers]] = {}
+        self._writing = asyncio.Lock()
+        self._asked: dict[str, asyncio.Future[Answers | None]] = {}
+        self._is_over = False
 
     async def ask(self, match: Match) -> Answers:
         """Sends a match and waits for its answers; the caller bounds the time. Raises BridgeGone.
 
         When cancelled, later answers to this match are dropped; tell the bridge with ``cancel``.
         """
-        future: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
+        if self._is_over:
+            raise BridgeGone("The bridge left.")
+        future: asyncio.Future[Answers | None] = asyncio.get_running_loop().create_future()
         self._asked[match.match] = future
         try:
             await self.send(match.encode())
-            return await future
+            answers = await future
         finally:
             del self._asked[match.match]
+        if answers is None:
+            raise BridgeGone("The bridge left.")
+        return answers
 
     def cancel(self, match: str) -> None:
         """Tells the bridge, soon, that the reader of a match is gone. No one waits for a bridge that does not read."""
@@ -78,15 +89,15 @@ class BridgeLink:
 
     async def send(self, text: str) -> None:
         """Sends one message. Raises BridgeGone; a bridge that does not read for long is cut."""
-        await self._written(self._socket.send_str(text))
+        await self._written(lambda: self._socket.send_str(text))
 
     async def ping(self) -> None:
         """Sends a WebSocket ping. Raises BridgeGone."""
-        await self._written(self._socket.ping())
+        await self._written(self._socket.ping)
 
     async def pong(self, payload: bytes) -> None:
         """Answers a WebSocket ping. Raises BridgeGone."""
-        await self._written(self._socket.pong(payload))
+        await self._written(lambda: self._socket.pong(payload))
 
     def take(self, answers: Answers) -> bool:
         """Gives answers to who asked; False when nobody did, or not any more."""
@@ -98,9 +109,10 @@ class BridgeLink:
 
     def ended(self) -> None:
         """Ends the wait of everyone who asked."""
+        self._is_over = True
         for future in self._asked.values():
             if not future.done():
-                future.set_exception(BridgeGone("The bridge left."))
+                future.set_result(None)
 
     async def _try_to_send(self, text: str) -> None:
         try:
@@ -108,13 +120,24 @@ class BridgeLink:
         except BridgeGone:
             pass
 
-    async def _written(self, writing: Awaitable[None]) -> None:
+    async def close(self, code: int) -> None:
+        """Closes the socket; a bridge that does not take even that is cut. Never raises."""
         try:
-            async with asyncio.timeout(self._limits.send_timeout_s):
-                await writing
-        except (TimeoutError, ConnectionError, RuntimeError):
+            await self._written(lambda: self._socket.close(code=code), self._limits.goodbye_s)
+        except BridgeGone:
+            pass
+
+    async def _written(self, write: Callable[[], Awaitable[object]], timeout_s: float | None = None) -> None:
+        try:
+            # One at a time: in aiohttp all writers wait on one future, and cancelling one of them cancels it for all.
+            async with asyncio.timeout(timeout_s or self._limits.send_timeout_s), self._writing:
+                await write()
+        except TimeoutError:
+            self._abort()
+            raise BridgeGone("The bridge does not read.") from None
+        except (ClientError, ConnectionError, RuntimeError):
             # RuntimeError: aiohttp's word for a socket that is closing.
-            raise BridgeGone("The bridge left or does not read.") from None
+            raise BridgeGone("The bridge left.") from None
 
 
 class BridgeHub:
@@ -129,14 +152,14 @@ class BridgeHub:
         self._metrics = metrics
         self._limits = limits
         self._links: dict[str, BridgeLink] = {}
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._open: set[BridgeLink] = set()
         self._supply = asyncio.Event()
         self._tasks = TaskOwner()
 
     @property
     def is_full(self) -> bool:
         """Whether there are so many sockets that not even a hello is read."""
-        return len(self._sockets) > self._limits.max_bridges
+        return len(self._open) > self._limits.max_bridges
 
     def link(self, name: str) -> BridgeLink | None:
         """The bridge of this name if it is connected here."""
@@ -148,10 +171,15 @@ class BridgeHub:
 
     async def serve(self, request: web.Request, prefixes: Prefixes) -> web.WebSocketResponse:
         """One bridge's connection, from its upgrade to its end."""
-        socket = web.WebSocketResponse(autoping=False, compress=False, max_msg_size=SIGNALLING.max_bridge_message_bytes)
+        socket = web.WebSocketResponse(
+            autoping=False,
+            compress=False,
+            max_msg_size=SIGNALLING.max_bridge_message_bytes,
+            writer_limit=self._limits.bridge_send_bytes,
+        )
         await socket.prepare(request)
-        self._sockets.add(socket)
-        link = BridgeLink(socket, self._tasks, self._limits)
+        link = BridgeLink(socket, lambda: _cut(request), self._tasks, self._limits)
+        self._open.add(link)
         try:
             await self._converse(socket, link, prefixes)
         except _Dropped as dropped:
@@ -161,17 +189,14 @@ class BridgeHub:
         except BridgeGone:
             pass
         finally:
-            self._sockets.discard(socket)
-            await _close(socket, WSCloseCode.OK, self._limits.send_timeout_s)
+            self._open.discard(link)
+            await link.close(WSCloseCode.OK)
         return socket
 
     async def close(self) -> None:
         """Closes all bridges' sockets; they will come back to whoever runs here next."""
         await self._tasks.close()
-        sockets = list(self._sockets)
-        await asyncio.gather(
-            *(_close(socket, WSCloseCode.GOING_AWAY, self._limits.send_timeout_s) for socket in sockets)
-        )
+        await asyncio.gather(*(link.close(WSCloseCode.GOING_AWAY) for link in list(self._open)))
 
     async def _converse(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
         now = self._clock.monotonic()
@@ -269,9 +294,6 @@ def _read(message: WSMessage) -> Hello | Answers | Capacity:
         raise _Dropped(ErrorCode.MALFORMED) from None
 
 
-async def _close(socket: web.WebSocketResponse, code: int, timeout_s: float) -> None:
-    try:
-        async with asyncio.timeout(timeout_s):
-            await socket.close(code=code)
-    except (TimeoutError, ConnectionError, RuntimeError):
-        pass
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()

@@ -18,12 +18,16 @@ from typing import Protocol
 
 from unwalled.broker.limits import Buckets, Prefixes, PrefixLimiter, Rate
 from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
+from unwalled.errors import UnwalledError
 from unwalled.settings import BROKER, BrokerLimits
 from unwalled.wire.signalling import Report, Verdict
 
 
-class StoreFull(Exception):
+class StoreFull(UnwalledError):
     """A table of the store has reached its bound; the asker should come back later."""
+
+    def __init__(self) -> None:
+        super().__init__("The broker has no room just now.", "Try again later.")
 
 
 class Action(Enum):

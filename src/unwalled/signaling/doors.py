@@ -11,6 +11,7 @@ from typing import Protocol
 
 import aiohttp
 
+from unwalled.errors import UnwalledError
 from unwalled.settings import SIGNALLING, SignallingLimits
 from unwalled.wire.invite import is_private_url
 
@@ -18,11 +19,11 @@ _MATCH_PATH = "/v1/match"
 _MAX_RETRY_S = 86_400.0
 
 
-class DoorFailed(Exception):
+class DoorFailed(UnwalledError):
     """A door brought no reply. ``word``: a few fixed words for a person; ``status``: of HTTP, 0 = nothing answered."""
 
     def __init__(self, word: str, status: int = 0, retry_after_s: float | None = None) -> None:
-        super().__init__(word)
+        super().__init__(f"A door failed: {word}.")
         self.word = word
         self.status = status
         self.retry_after_s = retry_after_s

@@ -1,0 +1,199 @@
+"""The reader's doors: what else may answer at one, and which one is taken next."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.support.broker_scene import (
+    PATIENCE_S,
+    Scene,
+    offers,
+    play,
+)
+from unwalled.clock import SystemClock
+from unwalled.crypto.identity import OperatorKeys
+from unwalled.errors import SignalingFailed, SignallingError
+from unwalled.settings import SignallingLimits
+from unwalled.signaling.client import MatchResult, SignalingClient
+from unwalled.signaling.errors import (
+    BrokerBusy,
+    DoorNonsense,
+    DoorsUnreachable,
+    NoBridge,
+    TooManyRequests,
+)
+
+
+@asynccontextmanager
+async def stand_in(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> Any:
+    """Something else that answers at a door."""
+    app = web.Application()
+    app.router.add_post("/v1/match", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def always(status: int, body: bytes = b"", **headers: str) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        await request.read()
+        return web.Response(status=status, body=body, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    return handler
+
+
+async def closed_port() -> str:
+    """A URL at which nobody listens."""
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.mark.parametrize(
+    ("handler", "error"),
+    [
+        (always(200, b"<html>Sign in to this hotel's network</html>"), DoorNonsense),
+        (always(200, b""), DoorNonsense),
+        (always(200, bytes(300 * 1024)), DoorNonsense),
+        (always(302, Location="https://hotel.example/"), DoorNonsense),
+        (always(404), DoorNonsense),
+        (always(400), DoorNonsense),
+        (always(502), DoorsUnreachable),
+        (always(429, Retry_After="17"), TooManyRequests),
+        (always(503, Retry_After="soon"), BrokerBusy),
+    ],
+)
+def test_what_else_may_answer_at_a_door(tmp_path: Path, handler: Any, error: type[SignalingFailed]) -> None:
+    async def act(scene: Scene) -> None:
+        async with stand_in(handler) as url:
+            with pytest.raises(error) as caught:
+                await scene.reader(scene.running.invite(doors=(url,))).match(offers(1))
+            assert caught.value.cause
+            assert caught.value.remedy
+            assert "127.0.0.1" not in str(caught.value)
+            if error is TooManyRequests:
+                assert caught.value.retry_after_s == 17.0
+            if error is BrokerBusy:
+                assert caught.value.retry_after_s is None
+
+    play(tmp_path, act)
+
+
+def test_the_next_door_is_taken_and_remembered(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.bridge()
+        asked = 0
+
+        async def count(request: web.Request) -> web.StreamResponse:
+            nonlocal asked
+            asked += 1
+            return web.Response(status=404)
+
+        async with stand_in(count) as wrong:
+            invite = scene.running.invite(doors=(await closed_port(), wrong, scene.running.url))
+            reader = scene.reader(invite)
+            assert len((await reader.match(offers(1))).lanes) == 1
+            assert len((await reader.match(offers(1))).lanes) == 1
+            assert asked == 1
+
+    play(tmp_path, act)
+
+
+def test_a_door_that_hangs_is_overtaken_by_the_next(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.bridge()
+        left = asyncio.Event()
+
+        async def hang(request: web.Request) -> web.StreamResponse:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                left.set()
+            raise AssertionError
+
+        async with stand_in(hang) as stuck:
+            invite = scene.running.invite(doors=(stuck, scene.running.url))
+            reader = scene.reader(invite, SignallingLimits(door_fallback_s=0.05))
+            assert len((await reader.match(offers(1))).lanes) == 1
+            async with asyncio.timeout(PATIENCE_S):
+                await left.wait()
+
+    play(tmp_path, act)
+
+
+def test_a_door_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        async def hang(request: web.Request) -> web.StreamResponse:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async with stand_in(hang) as stuck:
+            reader = scene.reader(scene.running.invite(doors=(stuck,)), SignallingLimits(door_timeout_s=0.1))
+            with pytest.raises(DoorsUnreachable, match="no answer"):
+                await reader.match(offers(1))
+
+    play(tmp_path, act)
+
+
+def test_the_brokers_own_word_ends_the_search_through_the_doors(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        asked = False
+
+        async def note(request: web.Request) -> web.StreamResponse:
+            nonlocal asked
+            asked = True
+            return web.Response(status=404)
+
+        async with stand_in(note) as second:
+            reader = scene.reader(scene.running.invite(doors=(scene.running.url, second)))
+            with pytest.raises(NoBridge):
+                await reader.match(offers(1))
+            assert not asked
+
+    play(tmp_path, act)
+
+
+def test_a_broker_that_the_operator_did_not_sign_for_is_not_believed(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.bridge()
+        invite = replace(scene.running.invite(), identity=OperatorKeys.make(os.urandom).identity)
+        with pytest.raises(DoorNonsense):
+            await scene.reader(invite).match(offers(1))
+
+    play(tmp_path, act)
+
+
+def test_a_request_without_or_with_too_many_offers_is_not_made(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        for count in (0, 17):
+            with pytest.raises(SignallingError, match="1 to 16"):
+                await scene.reader().match(offers(count))
+
+    play(tmp_path, act)
+
+
+def test_a_reader_closes_what_it_opened(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.bridge()
+        reader = SignalingClient(scene.running.invite(), SystemClock(), os.urandom)
+        results: list[MatchResult] = [await reader.match(offers(1)) for _ in range(2)]
+        assert all(result.lanes for result in results)
+        await reader.aclose()
+        await reader.aclose()
+
+    play(tmp_path, act)
