@@ -63,6 +63,7 @@ class SimLane:
     down: _Pipe = field(default_factory=_Pipe)
     is_open: bool = True
     is_silent: bool = False
+    is_refused: bool = False
     gateway: GatewayEnd | None = None
     wire: int = -1
     carried: list[bytes] = field(default_factory=list)
@@ -230,7 +231,8 @@ class World:
             lane.carried.append(message)
         end = lane.gateway
         if end is None:
-            self._greet(lane, message)
+            if not lane.is_refused:
+                self._greet(lane, message)
             return
         in_use = lane.wire in end.session.lanes and not end.session.is_closed
         end.session.receive(lane.wire, message, self.now)
@@ -284,7 +286,7 @@ class World:
 
     def _refuse(self, lane: SimLane, code: Refusal) -> None:
         self._send(lane, encode_refuse(code), up=False)
-        lane.down.spoiled = True
+        lane.is_refused = True
 
     def replay(self, message: bytes, shape: LaneShape) -> SimLane:
         """A bridge plays an old message to the gateway on a lane of its own."""

@@ -392,6 +392,8 @@ class Session:
                 raise FrameError("A frame is out of its place.")
 
     def _flow_opened_by_peer(self, frame: OpenFlow) -> None:
+        if self._is_reader:
+            raise FrameError("The gateway opened a flow.")
         if self._streams.is_closed(frame.sid) or frame.sid in self._streams:
             # Its reset came first.
             return

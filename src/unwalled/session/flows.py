@@ -98,8 +98,6 @@ class FlowTable:
 
     def opened_by_peer(self, frame: OpenFlow) -> bool:
         """The reader asks for a flow (gateway's end). False when there are too many, and a reset says so."""
-        if self._is_reader:
-            raise FrameError("The gateway opened a flow.")
         if frame.sid in self._accepted:
             return True
         if len(self._accepted) >= SESSION.datagram_flows:

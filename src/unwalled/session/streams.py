@@ -457,7 +457,7 @@ class StreamTable:
             self._cut(stream, Code.LIMIT_REACHED)
             return
         self._emit(StreamOpened(frame.sid, frame.target))
-        if stream.receiving.ready:
+        if stream.receiving.ready or stream.receiving.complete:
             self._tell(stream)
 
     def accepted_by_peer(self, frame: Opened) -> None:
