@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo test check lint format types docs-check docs-limits test-unit test-integration test-browser \
-	widget widget-check bench netem fuzz lock wheel clean env env-dev
+	widget widget-check bench bench-net netem fuzz lock wheel clean env env-dev
 
 help:
 	@echo "make demo [ARGS=--once]   start the whole chain on this machine and show each step"
@@ -18,7 +18,8 @@ help:
 	@echo "make lint format types    one kind of check; 'format' writes the files in the common form"
 	@echo "make test-unit test-integration test-browser [ARGS='-k name']   parts of the tests"
 	@echo "make widget widget-check  build the page's switch; check that the committed build is fresh"
-	@echo "make bench netem fuzz     measure; build the link emulator; search for inputs that break the core"
+	@echo "make bench bench-net      measure; the same over emulated links (as root, in namespaces of its own)"
+	@echo "make netem fuzz           build the link emulator; search for inputs that break the core"
 	@echo "make docs-limits          write docs/reference/limits.md from settings.py"
 	@echo "make lock [ARGS=--upgrade]  pin the dependencies anew;   make wheel   build the package;   make clean"
 
@@ -78,6 +79,9 @@ widget-check-with-node: widget/node_modules/.stamp
 
 bench: env-dev
 	$(PY) -m bench $(ARGS)
+
+bench-net: env-dev netem
+	$(PY) -m bench --net $(ARGS)
 
 netem: build/netem
 build/netem: bench/netem.c

@@ -81,7 +81,8 @@ def _measure(cases: list[Case], options: argparse.Namespace) -> int:
             )
             results.append(result)
             print(f"\n{as_markdown(result)}\n({time.monotonic() - started:.0f} s)", flush=True)
-    _save(machine.to_dict(), results, options)
+    if not options.quick:
+        _save(machine.to_dict(), results, options)
     return 1 if any(result.failures for result in results) else 0
 
 

@@ -173,6 +173,8 @@ def cold(kind: BridgeKind) -> Callable[[Setting], Figures]:
 
     def run(setting: Setting) -> Figures:
         with setting.chain(kind, reader=False) as chain:
+            # A bridge that is just being started would take the processor from the reader.
+            time.sleep(3)
             started = chain.start_reader()
             result = chain.run("first", str(started))
             time.sleep(1 + 4 * setting.link.round_trip_s)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import cProfile
 import sys
 
-from unwalled.cli.app import main
+from unwalled.cli.app import run_command
 
 if __name__ == "__main__":
     profiler = cProfile.Profile()
     profiler.enable()
     try:
-        main(sys.argv[2:])
+        run_command(sys.argv[2:])
     finally:
         profiler.disable()
         profiler.dump_stats(sys.argv[1])
