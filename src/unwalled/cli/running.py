@@ -1,4 +1,4 @@
-"""Runs a program's coroutine until it is done or somebody says stop, and ends in time whatever hangs."""
+"""Runs a program's coroutine until it is done or somebody says stop, and ends in time whatever hangs or spins."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Coroutine
+from types import FrameType
 from typing import Any
 
 from unwalled.settings import PROGRAM
@@ -40,39 +42,59 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _until_stopped(main: Main, stopped: int) -> int:
     task = asyncio.current_task()
     assert task is not None
+    loop = asyncio.get_running_loop()
+    watchdog = _Watchdog(stopped)
     is_stopped = False
 
-    def stop() -> None:
+    # A handler of the system's and not of the loop's: it also comes while a task keeps the loop to itself.
+    def stop(number: int, frame: FrameType | None) -> None:
         nonlocal is_stopped
         # A terminal sends Ctrl-C to a whole group, so the second signal of a moment is no sign of impatience.
         if not is_stopped:
             is_stopped = True
-            _end_in_time(stopped)
-            task.cancel()
+            watchdog.release()
+            loop.call_soon_threadsafe(task.cancel)
 
-    loop = asyncio.get_running_loop()
-    for number in _ENDINGS:
-        if signal.getsignal(number) is signal.SIG_IGN:
-            continue  # nohup, or a shell that keeps Ctrl-C from what runs in the background
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # pragma: no cover
-            pass  # Windows: Ctrl-C cancels by itself
+    before = {number: signal.getsignal(number) for number in _ENDINGS}
+    for number, handler in before.items():
+        # What is ignored at the start stays so: nohup, or a shell that keeps Ctrl-C from what runs behind.
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, stop)
     try:
         return await main()
     except asyncio.CancelledError:
         if not is_stopped:
             raise
         return stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        watchdog.retire()
 
 
-def _end_in_time(code: int) -> None:
-    def end() -> None:
+class _Watchdog:
+    """Ends the process a while after its release. Its thread waits from the start: none can be made in a handler."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+        self._ear, self._mouth = os.pipe()
+        threading.Thread(target=self._wait, name="watchdog", daemon=True).start()
+
+    def release(self) -> None:
+        """Safe inside a signal's handler."""
+        os.write(self._mouth, b"!")
+
+    def retire(self) -> None:
+        """Lets the thread end, unless it was released: then the rest of the process has to end in time, too."""
+        os.close(self._mouth)
+
+    def _wait(self) -> None:
+        is_released = os.read(self._ear, 1) != b""
+        os.close(self._ear)
+        if not is_released:
+            return
+        time.sleep(PROGRAM.end_s)
         try:
             sys.stdout.flush()
         finally:
-            os._exit(code)
-
-    watchdog = threading.Timer(PROGRAM.end_s, end)
-    watchdog.daemon = True
-    watchdog.start()
+            os._exit(self._code)
