@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from bench.cases import CASES, Case
-from bench.machine import ROOT, load_average, this_machine
+from bench.machine import ROOT, this_machine
 from bench.processes import BenchError
 from bench.profile import ROLES, profile
 from bench.runs import Result, run_case
@@ -65,7 +65,7 @@ def _chosen(names: list[str], net: bool) -> list[Case]:
 def _measure(cases: list[Case], options: argparse.Namespace) -> int:
     machine = this_machine()
     runs = 1 if options.quick else options.runs
-    print(f"{machine}\npython -m bench {' '.join(sys.argv[1:])}\n{runs} runs, load {load_average():.2f}", flush=True)
+    print(f"{machine}\npython -m bench {' '.join(sys.argv[1:])}\n{runs} runs", flush=True)
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="unwalled-bench-logs-") as logs:
         for case in cases:

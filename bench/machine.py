@@ -1,10 +1,11 @@
-"""What a figure is worth depends on where it was measured: machine, commit, load."""
+"""What a figure is worth depends on where it was measured: machine, commit, who else was busy."""
 
 from __future__ import annotations
 
 import os
 import platform
 import subprocess
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -50,9 +51,23 @@ def this_machine() -> Machine:
     )
 
 
-def load_average() -> float:
-    """Processes that wanted a core over the last minute. Above the number of cores, figures suffer."""
-    return os.getloadavg()[0]
+def busy_cores(seconds: float = 1.0) -> float:
+    """How many cores are busy for ``seconds`` from now: asked while nothing is measured, what others take away."""
+    before = _processor_times()
+    time.sleep(seconds)
+    busy, idle = (after - first for after, first in zip(_processor_times(), before, strict=True))
+    return len(os.sched_getaffinity(0)) * busy / max(busy + idle, 1)
+
+
+def _processor_times() -> tuple[int, int]:
+    """Busy and idle ticks of all cores since the start of the machine (proc(5), /proc/stat)."""
+    user, nice, system, idle, waiting, *rest = (int(word) for word in _first_line("/proc/stat").split()[1:9])
+    return user + nice + system + sum(rest), idle + waiting
+
+
+def _first_line(path: str) -> str:
+    with open(path) as file:
+        return file.readline()
 
 
 def _cpu_name() -> str:

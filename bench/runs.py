@@ -10,7 +10,7 @@ from statistics import median
 
 from bench.cases import Case, Figures, Setting, run_ceiling
 from bench.ceiling.run import tcp
-from bench.machine import load_average
+from bench.machine import busy_cores
 from bench.processes import BenchError, Processes
 
 
@@ -22,8 +22,8 @@ class Result:
     figures: dict[str, list[float]] = field(default_factory=dict)
     ceilings: dict[str, list[float]] = field(default_factory=dict)
     """In Mbit/s."""
-    loads: list[float] = field(default_factory=list)
-    """The machine's load average before each run."""
+    others: list[float] = field(default_factory=list)
+    """Cores that other programs kept busy in the second before each run."""
     failures: list[str] = field(default_factory=list)
 
     def best_ceiling(self, direction: str) -> float | None:
@@ -39,7 +39,7 @@ class Result:
             "link": self.case.link.name,
             "figures": self.figures,
             "ceilings_mbit_s": self.ceilings,
-            "loads": self.loads,
+            "cores_busy_with_other_things": self.others,
             "failures": self.failures,
         }
 
@@ -48,7 +48,7 @@ def run_case(case: Case, runs: int, *, namespaces: bool, quick: bool, long: bool
     """Measures. A run that fails is noted and told on standard error; the others go on."""
     result = Result(case)
     for number in range(runs):
-        result.loads.append(round(load_average(), 2))
+        result.others.append(round(busy_cores(), 2))
 
         def setting(processes: Processes, seed: int = number + 1) -> Setting:
             return Setting(processes, namespaces, seed, quick, long, case.link)

@@ -13,7 +13,7 @@ def as_markdown(result: Result) -> str:
     targets = dict(case.targets)
     lines = [
         f"### {case.about} (`{case.name}`)",
-        f"load before each run: {', '.join(f'{load:g}' for load in result.loads)}",
+        f"cores busy with other things before each run: {', '.join(f'{cores:g}' for cores in result.others)}",
         "",
         "| figure | median | range | runs | to reach |",
         "| --- | ---: | --- | ---: | --- |",
