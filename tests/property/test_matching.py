@@ -6,13 +6,13 @@ from random import Random
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.settings import BrokerLimits
 from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
 
-LIMITS = BrokerLimits(max_bridges=12, max_reservations=40, candidates=4, pending_per_bridge=6, default_spread=3)
+LIMITS = BrokerLimits(max_bridges=12, max_reservations=40, candidates=2, pending_per_bridge=6, default_spread=3)
 NATS = st.sampled_from(list(Nat))
 IMPOSSIBLE = {(Nat.RESTRICTED, Nat.RESTRICTED)}
 
@@ -46,19 +46,29 @@ class MatchingMachine(RuleBasedStateMachine):
         self.bridges: dict[str, Model] = {}
         self.now = 0.0
         self.count = 0
+        self.failed: set[str] = set()
+
+    @initialize(
+        target=names,
+        crowd=st.lists(st.tuples(NATS, st.sampled_from("ABC"), st.integers(1, 4)), min_size=3, max_size=10),
+    )
+    def bridges_are_there(self, crowd: list[tuple[Nat, str, int]]) -> object:
+        return multiple(*(self.a_bridge_joins_with(nat, network, lanes, 4) for nat, network, lanes in crowd))
 
     @rule(target=names, nat=NATS, network=st.sampled_from("ABC"), lanes=st.integers(0, 5), readers=st.integers(0, 4))
     def a_bridge_joins(self, nat: Nat, network: str, lanes: int, readers: int) -> str:
+        return self.a_bridge_joins_with(nat, network, lanes, readers)
+
+    def a_bridge_joins_with(self, nat: Nat, network: str, lanes: int, readers: int) -> str:
         self.count += 1
         about = WaitingBridge(f"b{self.count}", network, Client.PAGE, nat, lanes, readers)
-        assert self.matching.join(about, self.now) == (len(self.bridges) < LIMITS.max_bridges)
-        if len(self.bridges) < LIMITS.max_bridges:
-            self.bridges[about.name] = Model(about)
+        has_place = len(self.bridges) < LIMITS.max_bridges
+        assert self.matching.join(about, self.now) == has_place
+        if has_place:
+            model = self.bridges[about.name] = Model(about)
             # It may come from a network that failed, and then starts aside.
-            self.bridges[about.name].trusted = not any(not b.trusted for b in self.bridges.values()) and not self.failed
+            model.trusted = network not in self.failed
         return about.name
-
-    failed = False
 
     @rule(name=consumes(names))
     def a_bridge_leaves(self, name: str) -> None:
@@ -143,14 +153,14 @@ class MatchingMachine(RuleBasedStateMachine):
             model.answered_readers += bool(answered)
             if refusals or (silent and not answered):
                 model.trusted = False
-                self.failed = True
+                self.failed.add(model.about.network)
 
     @rule(name=names, verdict=st.sampled_from(list(Verdict)))
     def the_gateway_reports(self, name: str, verdict: Verdict) -> None:
         self.matching.gateway_reported(name, verdict, self.now)
         if (model := self.bridges.get(name)) and verdict is not Verdict.GOOD:
             model.trusted = False
-            self.failed = True
+            self.failed.add(model.about.network)
 
     @rule(name=names, verdict=st.sampled_from(list(Verdict)), invite=st.sampled_from([b"i", b"j"]))
     def a_reader_reports(self, name: str, verdict: Verdict, invite: bytes) -> None:
@@ -178,5 +188,5 @@ class MatchingMachine(RuleBasedStateMachine):
         assert self.matching.waiting() == 0
 
 
-MatchingMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+MatchingMachine.TestCase.settings = settings(max_examples=100, stateful_step_count=40)
 TestMatching = MatchingMachine.TestCase

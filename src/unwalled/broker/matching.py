@@ -279,7 +279,8 @@ class Matching:
         pool = self._pools[nat]
         drawn = pool.draw(self._limits.candidates, self._rng)
         fitting = _fitting(drawn, avoid, now)
-        if len(fitting) < wanted and len(drawn) < len(pool.all()):
+        networks = {bridge.about.network for bridge in fitting}
+        if len(networks) < wanted and len(drawn) < len(pool.all()):
             fitting = _fitting(pool.all(), avoid, now)
         keys = {
             bridge.about.name: (bridge.room < share, bridge.used, -bridge.heard_at, self._rng.random())
