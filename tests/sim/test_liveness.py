@@ -65,6 +65,8 @@ def test_a_black_hole_costs_a_fraction_of_a_second() -> None:
     world.run(began + 5.0, lambda: transfers.reader[sid].is_over)
     assert not transfers.reader[sid].cut
     assert world.now - began < 1.5
+    world.run(began + SESSION.lane_dead_s + 5.0)
+    assert world.reader_left == {1: LeaveReason.SILENT}
 
 
 def test_a_black_hole_that_never_carried_anything_costs_a_second() -> None:

@@ -41,7 +41,9 @@ def lane_shape(rng: random.Random, hostile: bool) -> LaneShape:
 
 def size(rng: random.Random) -> int:
     """From nothing to some hundred thousand bytes."""
-    return rng.choice((0, 1, rng.randrange(2_000), rng.randrange(20_000), rng.randrange(150_000), rng.randrange(400_000)))
+    return rng.choice(
+        (0, 1, rng.randrange(2_000), rng.randrange(20_000), rng.randrange(150_000), rng.randrange(400_000))
+    )
 
 
 def plan(rng: random.Random) -> Plan:
@@ -125,7 +127,9 @@ class Scenario:
     def rescue(self) -> None:
         """From now on there is always an honest lane."""
         self.churning = False
-        honest = [one for one in self.world.lanes.values() if one.is_open and not one.is_silent and not one.shape.tricks]
+        honest = [
+            one for one in self.world.lanes.values() if one.is_open and not one.is_silent and not one.shape.tricks
+        ]
         if not honest:
             self.open_lane(hostile=False)
         self.world.at(self.world.now + 2, self.rescue)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from unwalled.crypto.handshake import Secrets, Terms
 from unwalled.crypto.keys import LaneCipher
 from unwalled.session.core import Session
-from unwalled.session.events import Event, SessionClosed
-from unwalled.settings import KIB, MIB
+from unwalled.session.events import Event, SessionClosed, StreamOpened
+from unwalled.settings import KIB, MIB, SESSION
+from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
-from unwalled.wire.frames import Ack, Close, Frame, Ping, decode_frames
+from unwalled.wire.frames import Ack, Close, Frame, Open, Ping, decode_frames
 from unwalled.wire.messages import Join, Record, decode_message, join_header, record_header
 
+TARGET = Target("example.org", 443)
+WINDOW = SESSION.stream_window_bytes
 SESSION_ID = bytes(range(16))
 MASTER = b"m" * 32
 
@@ -87,3 +90,10 @@ class Puppet:
         said = self.said()
         self.events()
         return self.closed is Code.PROTOCOL and said[-1:] == [Close(Code.PROTOCOL)] and self.session.is_closed
+
+
+def opened(sid: int = 1) -> Puppet:
+    """A gateway's session with one stream."""
+    puppet = Puppet(is_reader=False)
+    assert puppet.send(Open(sid, TARGET, WINDOW)) == [StreamOpened(sid, TARGET)]
+    return puppet

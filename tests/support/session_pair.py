@@ -2,7 +2,7 @@
 
 Everything happens on a heap of timed calls, so that thousands of runs take seconds and a seed repeats a run. The
 harness itself asserts what must hold at every moment: no lane is blamed without cause, a tampered message is noticed
-where it arrives, timers never fire without progress, memory stays in its bounds, and whatever is owed is held somewhere.
+where it arrives, timers never fire without progress, memory stays in its bounds, and what is owed is held somewhere.
 """
 
 from __future__ import annotations
@@ -182,7 +182,9 @@ class World:
                 pipe.spoiled = True
             case "random":
                 self._carry(lane, message, up, pipe.spoiled)
-                self._carry(lane, self.random.randbytes(self.random.choice((1, 2, 24, 25, 60, 1300))), up, tampered=True)
+                self._carry(
+                    lane, self.random.randbytes(self.random.choice((1, 2, 24, 25, 60, 1300))), up, tampered=True
+                )
             case "cross":
                 others = [one for one in self.lanes.values() if one.shape.tricks and one.is_open and one is not lane]
                 if others:

@@ -3,7 +3,7 @@
 ::
 
     hello plaintext    reader's fresh key (1216) ‖ reader's secret (32) ‖ token (28) ‖ early frames
-    welcome plaintext  status (1) ‖ gateway's secret (32) ‖ session id (16) ‖ session window ‖ largest message ‖ lifetime
+    welcome plaintext  status (1) ‖ gateway's secret (32) ‖ session id (16) ‖ window ‖ largest message ‖ lifetime
 
 The last three are varints. Randomness comes in from outside, but for HPKE's own encapsulation.
 """
@@ -145,4 +145,3 @@ def welcome(hello: OpenedHello, terms: Terms, random: Random) -> tuple[bytes, Se
     message = encode_welcome(seal_post_quantum(plaintext, hello.reader_key, _WELCOME_INFO + hello.digest))
     master = derive_master(hello.digest + sha256(message), hello.secret + secret)
     return message, Secrets(session_id, master, terms)
-

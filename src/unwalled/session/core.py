@@ -558,11 +558,10 @@ class Session:
                 self._over(code)
 
     def _over(self, code: Code) -> None:
-        if not self._closed:
-            self._closed = True
-            self._streams.close_all(Code.SESSION_LOST)
-            self._flows.close_all(Code.SESSION_LOST)
-            self._events.append(SessionClosed(code))
+        self._closed = True
+        self._streams.close_all(Code.SESSION_LOST)
+        self._flows.close_all(Code.SESSION_LOST)
+        self._events.append(SessionClosed(code))
 
     def next_event(self) -> Event | None:
         """The oldest event that was not taken, or None."""

@@ -1,8 +1,8 @@
 """What a lane can carry, learned from acks: its round trip, its rate, and the window that keeps its queue short.
 
 The lane below is reliable and has a congestion control of its own, so loss is not seen here; only delay and rate are.
-The window is ``rate * (least round trip + target queue delay)``: while the queue is shorter than the target, that is more
-than what is in flight, and it grows; when the queue is longer, it is less (the fixed point of TCP Vegas, Brakmo and
+The window is ``rate * (least round trip + target queue delay)``: while the queue is shorter than the target, that is
+more than what is in flight, and it grows; when the queue is longer, it is less (as in TCP Vegas, Brakmo and
 Peterson 1995, with BBR's filtered delivery rate, Cardwell et al. 2016).
 """
 

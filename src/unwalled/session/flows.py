@@ -30,11 +30,11 @@ class FlowTable:
     def __len__(self) -> int:
         return len(self._accepted)
 
-    def __contains__(self, sid: int) -> bool:
+    def __contains__(self, sid: object) -> bool:
         return sid in self._accepted
 
     def open(self, new_sid: Callable[[], int]) -> int:
-        """Asks for a flow (reader's end); gives its number. Raises OpenFailed(LIMIT_REACHED), and takes no number then."""
+        """Asks for a flow (reader's end); gives its number. Raises OpenFailed(LIMIT_REACHED), and takes none then."""
         if len(self._accepted) >= SESSION.datagram_flows:
             raise OpenFailed(Code.LIMIT_REACHED)
         sid = new_sid()
@@ -121,6 +121,6 @@ class FlowTable:
             self._emit(DatagramReceived(frame.sid, frame.target, frame.payload))
 
     def closed_by_peer(self, frame: Reset) -> None:
-        """The other end ended the flow."""
-        if self._accepted.pop(frame.sid, None) is not None:
-            self._emit(FlowClosed(frame.sid, frame.code))
+        """The other end ended the flow, which is there."""
+        del self._accepted[frame.sid]
+        self._emit(FlowClosed(frame.sid, frame.code))

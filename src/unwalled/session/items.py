@@ -22,5 +22,6 @@ class Item:
 
     def __lt__(self, other: Item) -> bool:
         """Older bytes of a stream go first when they are sent again."""
-        assert isinstance(self.frame, Data) and isinstance(other.frame, Data)
+        assert isinstance(self.frame, Data)
+        assert isinstance(other.frame, Data)
         return self.frame.offset < other.frame.offset

@@ -32,7 +32,7 @@ class _SentRecord:
 
 
 class LaneState:
-    """Book-keeping of one lane at one end. ``first_header`` is a join's header, or b"" for lanes that begin otherwise."""
+    """Book-keeping of one lane at one end. ``first_header`` is a join's header, or b"" if it begins otherwise."""
 
     __slots__ = (
         "_ack_due",

@@ -1,8 +1,8 @@
 """The reader's end of a session, from the first hello on.
 
 Lanes are known by keys that this class gives out; a lane's id on the wire is its own affair. One hello is on its
-way at a time; when its lane dies or stays silent, a fresh hello goes out on the next lane, so that no bridge can hold up
-the start for longer than a time-out.
+way at a time; when its lane dies or stays silent, a fresh hello goes out on the next lane, so that no bridge can hold
+up the start for longer than a time-out.
 """
 
 from __future__ import annotations
@@ -156,9 +156,7 @@ class ReaderSession:
         """All messages that should go out now, each with its lane's key, in order."""
         out, self._out = self._out, []
         for wire, message in self.core.data_to_send(now):
-            key = self._key_of.get(wire)
-            if key is not None:
-                out.append((key, message))
+            out.append((self._key_of[wire], message))
         return out
 
     def next_timer(self) -> float:

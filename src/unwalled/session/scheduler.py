@@ -41,6 +41,7 @@ def pick_urgent(lanes: Iterable[LaneState]) -> LaneState | None:
 
     None when all lanes owe far more than their windows.
     """
-    candidates = [lane for lane in lanes if lane.has_urgent_room]
+    candidates = list(lanes)
     speaking = [lane for lane in candidates if lane.silent_since is None]
-    return min(speaking or candidates, key=lambda lane: lane.estimator.delivery_s(0), default=None)
+    free = [lane for lane in speaking or candidates if lane.has_urgent_room]
+    return min(free, key=lambda lane: lane.estimator.delivery_s(0), default=None)

@@ -1,7 +1,7 @@
 """The streams of a session: ordering, flow control, half-close, resets. Knows nothing of lanes, records or time zones.
 
 Each direction of a stream is bounded by its own window, and all streams together by the session's. What a frame breaks
-in these rules raises FrameError, and the session is closed: an authentic peer that breaks them is not to be argued with.
+in these rules raises FrameError, and the session is closed: an authentic peer that breaks them is broken.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Target:
         kind = data[at]
         if kind == KIND_NAME:
             start, length = at + 2, data[at + 1]
-        elif kind == KIND_IPV4 or kind == KIND_IPV6:
+        elif kind in (KIND_IPV4, KIND_IPV6):
             start, length = at + 1, 4 if kind == KIND_IPV4 else 16
         else:
             raise FrameError("An address is of an unknown kind.")

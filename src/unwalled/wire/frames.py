@@ -1,7 +1,7 @@
 """The frames inside a record: docs/protocol/session.md, "Frames".
 
-``decode_frames`` turns an authentic plaintext into values, ``Frame.encode`` does the reverse. Both are pure. A plaintext
-that is not a row of valid frames raises FrameError; nothing of it is used then.
+``decode_frames`` turns an authentic plaintext into values, ``Frame.encode`` does the reverse. Both are pure. A
+plaintext that is not a row of valid frames raises FrameError; nothing of it is used then.
 """
 
 from __future__ import annotations

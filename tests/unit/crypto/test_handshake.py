@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -101,15 +102,14 @@ def test_a_hello_that_is_too_short_inside() -> None:
         open_hello(as_hello(message), GATEWAY)
 
 
-@pytest.mark.parametrize("answer", ["welcome", "refuse"])
-def test_a_reader_whose_key_is_none(answer: str) -> None:
+@pytest.mark.parametrize(
+    "answer", [lambda hello: welcome(hello, TERMS, RANDOM), lambda hello: refuse_hello(hello, Status.FULL, RANDOM)]
+)
+def test_a_reader_whose_key_is_none(answer: Callable[[OpenedHello], object]) -> None:
     message = encode_hello(seal_post_quantum(b"\xff" * 1276, GATEWAY.public, b"unwalled/1 hello"))
     hello = open_hello(as_hello(message), GATEWAY)
     with pytest.raises(CryptoError):
-        if answer == "welcome":
-            welcome(hello, TERMS, RANDOM)
-        else:
-            refuse_hello(hello, Status.FULL, RANDOM)
+        answer(hello)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,13 @@ def test_both_ends_must_renew_at_the_same_number() -> None:
 def test_a_record_that_does_not_open_changes_nothing() -> None:
     sealer, opener = pair()
     first, second = seal(sealer, b"one"), seal(sealer, b"two")
-    for wrong in (second, (first[0], second[1]), (b"", first[1]), (first[0][:-1], first[1]), (first[0] + b"\0", first[1])):
+    for wrong in (
+        second,
+        (first[0], second[1]),
+        (b"", first[1]),
+        (first[0][:-1], first[1]),
+        (first[0] + b"\0", first[1]),
+    ):
         with pytest.raises(CryptoError):
             opener.open(*wrong)
         assert opener.number == 0

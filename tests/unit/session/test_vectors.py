@@ -1,6 +1,6 @@
 """tests/vectors/session.json, from which another team could check an implementation.
 
-The keys are derived here a second time, with nothing but the primitives, so that code and document cannot drift together.
+The keys are derived here a second time, with nothing but the primitives, so that code and document cannot part.
 """
 
 from __future__ import annotations
