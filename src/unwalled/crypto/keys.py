@@ -62,7 +62,7 @@ class LaneCipher:
         self._advance()
         return sealed
 
-    def open(self, ciphertext: bytes, header: bytes) -> bytes:
+    def open(self, ciphertext: bytes | memoryview, header: bytes) -> bytes:
         """The plaintext of the next record. Raises CryptoError, and stays where it was, when it does not open."""
         nonce = (self._iv ^ self.number).to_bytes(_IV_BYTES, "big")
         try:

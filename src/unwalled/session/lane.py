@@ -85,7 +85,7 @@ class LaneState:
         """The number that the next record on this lane must have."""
         return self._opener.number
 
-    def open(self, ciphertext: bytes, header: bytes, now: float) -> bytes:
+    def open(self, ciphertext: bytes | memoryview, header: bytes, now: float) -> bytes:
         """The plaintext of the next record. Raises CryptoError when it is not authentic."""
         plaintext = self._opener.open(ciphertext, header)
         self.received_bytes += len(ciphertext)

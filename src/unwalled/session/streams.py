@@ -43,14 +43,14 @@ class _Sending:
         """A fin or reset was queued."""
         self.want_room = False
 
-    def take(self, size: int) -> bytes:
+    def take(self, size: int) -> bytes | memoryview:
         """The next ``size`` bytes (all of them are there)."""
         self.pending_bytes -= size
         self.next_offset += size
         head = self.pending[0]
         if len(head) > size:
             self.pending[0] = head[size:]
-            return bytes(head[:size])
+            return head[:size]
         parts: list[memoryview] = []
         while size:
             head = self.pending[0]

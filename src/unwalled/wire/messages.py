@@ -78,7 +78,7 @@ class Record:
 
     number: int
     header: bytes
-    ciphertext: bytes
+    ciphertext: bytes | memoryview
 
 
 Message = Hello | Welcome | Join | Refuse | Record
@@ -120,7 +120,7 @@ def decode_message(message: bytes) -> Message:
             if len(message) < RECORD_HEADER_BYTES + TAG_BYTES:
                 raise MessageError("A record is cut short.")
             header = message[:RECORD_HEADER_BYTES]
-            return Record(int.from_bytes(header[1:], "big"), header, message[RECORD_HEADER_BYTES:])
+            return Record(int.from_bytes(header[1:], "big"), header, memoryview(message)[RECORD_HEADER_BYTES:])
         case 0x01:
             if len(message) < 2 + _HPKE_LEAST_BYTES:
                 raise MessageError("A hello is cut short.")
