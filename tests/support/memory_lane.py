@@ -32,6 +32,9 @@ class MemoryLane:
     def is_closed(self) -> bool:
         return self._closed
 
+    def has_closed(self) -> bool:
+        return self._closed
+
     def start(self, receiver: LaneReceiver) -> None:
         self._receiver = receiver
         self._schedule()

@@ -455,4 +455,3 @@ class _LiveSession:
     def session_closed(self, code: Code) -> None:
         """See PumpUser."""
         self._client.session_closed(self)
-
