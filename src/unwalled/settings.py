@@ -77,6 +77,7 @@ class SessionLimits:
     limited_s: float = 0.5
     """How long data must have found no lane with room before the reader hears that lanes hold the session up."""
     limited_every_s: float = 1.0
+    """At most so often is the reader told."""
     pongs_per_lane: int = 8
     """Answers to pings that may wait for a lane; the oldest is dropped then."""
     own_frames_bytes: int = 128
@@ -443,12 +444,15 @@ class ReaderLimits:
     growth_hold_s: float = 60.0
     """How long nothing is tried again after it did not help, and when unused lanes are given back."""
     retry_min_s: float = 1.0
+    """The first wait between requests to the broker while there is no lane; it doubles from there."""
     retry_max_s: float = 30.0
     """Between requests to the broker while there is no lane, or the broker cannot be reached."""
     spread_retry_s: float = 15.0
     """Between requests for a further bridge while one carries the session."""
     bad_bridge_rest_s: float = 3600.0
+    """How long a bridge that tampered is not wanted again."""
     dead_bridge_rest_s: float = 60.0
+    """How long a bridge that fell silent, or did not open a lane, is not wanted again."""
 
 
 LANE = LaneLimits()
