@@ -72,6 +72,12 @@ class SessionLimits:
     """How much waiting a lane's sender allows in the queues below it."""
     assumed_rtt_s: float = 0.1
     """For a lane that was not measured yet."""
+    min_rtt_s: float = 30.0
+    """How long a lane's least round trip is believed; a standing queue is drained when it is measured anew."""
+    record_time_s: float = 0.01
+    """How much of its lane's time a record may take, between 16 and 64 KiB."""
+    small_silence_floor_s: float = 0.1
+    """The least silence of a lane that owes only a short record, which costs little to send twice."""
     first_record_bytes: int = 4400
     """The most that a lane without anything in flight is given at once, while there are other lanes."""
     limited_s: float = 0.5
@@ -435,6 +441,8 @@ class ReaderLimits:
     """Lanes that a reader keeps when nothing asks for more."""
     max_lanes: int = 32
     """Lanes that a reader takes while more of them help."""
+    growth_least_rtt_s: float = 0.01
+    """With a shorter round trip one lane can fill the way, and what holds it up is a processor: more would not help."""
     growth_rate_s: float = 2.0
     """Over how long the session's rate is averaged."""
     growth_judge_s: float = 4.0

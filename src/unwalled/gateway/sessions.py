@@ -81,7 +81,7 @@ class SessionHub:
         new_handler: Callable[[], SessionHandler],
         random: Random,
         report: Report,
-        max_message_bytes: int = LANE.default_message_bytes,
+        max_message_bytes: int = LANE.max_message_bytes,
     ) -> None:
         self._key = key
         self._check_token = check_token

@@ -255,7 +255,8 @@ class ReaderClient:
             if live is not None:
                 self._growth.sample(sum(live.pump.core.carried_bytes), now)
                 live.drop_newest(self._growth.fewer(lanes, now))
-                wanted = self._growth.more(lanes, now) if self._limited.is_set() else 0
+                is_far = live.pump.core.round_trip_s >= READER.growth_least_rtt_s
+                wanted = self._growth.more(lanes, now) if self._limited.is_set() and is_far else 0
                 if wanted:
                     try:
                         await self._ask(wanted, READER.bridges, [])

@@ -56,6 +56,7 @@ from unwalled.wire.messages import (
 )
 
 _JOIN_EXTRA_BYTES = 16
+_OVERHEAD_BYTES = RECORD_HEADER_BYTES + _JOIN_EXTRA_BYTES + TAG_BYTES + SESSION.own_frames_bytes
 _CLOSE_REASONS = {
     LeaveReason.MISBEHAVED: LANE_MISBEHAVED,
     LeaveReason.SILENT: LANE_SILENT,
@@ -93,8 +94,7 @@ class Session:
         terms = secrets.terms
         self._master = secrets.master
         self._session_id = secrets.session_id
-        overhead = RECORD_HEADER_BYTES + _JOIN_EXTRA_BYTES + TAG_BYTES + SESSION.own_frames_bytes
-        self._max_plaintext = terms.max_message_bytes - overhead
+        self._max_plaintext = terms.max_message_bytes - _OVERHEAD_BYTES
         self._orphan_lifetime_s = terms.orphan_lifetime_s
         self._orphan_since = now
         self._streams.set_session_window(terms.session_window)
@@ -184,6 +184,11 @@ class Session:
     def lanes(self) -> dict[int, LaneState]:
         """The lanes in use, by id. To be read only."""
         return self._lanes
+
+    @property
+    def round_trip_s(self) -> float:
+        """The smoothed round trip of the nearest lane, in seconds."""
+        return self._streams.round_trip_s
 
     @property
     def carried_bytes(self) -> tuple[int, int]:
@@ -479,12 +484,12 @@ class Session:
         An idle lane gets a short one at first: the association below sends few packets at once after a rest (four,
         in libwebrtc), and what is more than that arrives a round trip later. So a small page goes over several lanes.
         """
-        room = self._max_plaintext
+        fair = min(lane.estimator.record_bytes - _OVERHEAD_BYTES, self._max_plaintext)
         items: list[Item] = []
         if lane.estimator.in_flight_bytes == 0 and len(self._lanes) > 1:
-            items = self._fill(min(room, SESSION.first_record_bytes), with_data)
-        if not items:
-            items = self._fill(room, with_data)
+            items = self._fill(min(fair, SESSION.first_record_bytes), with_data)
+        # What was sent on a faster lane before may need a longer record than is fair on this one.
+        items = items or self._fill(fair, with_data) or self._fill(self._max_plaintext, with_data)
         if not items:
             return None
         return lane.seal(lane.own_frames(now) + [item.encoded for item in items], items, now)

@@ -2,8 +2,11 @@
 
 The lane below is reliable and has a congestion control of its own, so loss is not seen here; only delay and rate are.
 The window is ``rate * (least round trip + target queue delay)``: while the queue is shorter than the target, that is
-more than what is in flight, and it grows; when the queue is longer, it is less (as in TCP Vegas, Brakmo and
-Peterson 1995, with BBR's filtered delivery rate, Cardwell et al. 2016).
+more than what is in flight, and it grows; when the queue is longer, it is less (the fixed point of TCP Vegas, Brakmo
+and Peterson 1995, with BBR's filtered delivery rate, Cardwell et al. 2016).
+
+What a lane delivers while it has little to do says nothing about what it can. So a sample of its rate counts only if
+its window was full at that time, or if it is better than what is known.
 """
 
 from __future__ import annotations
@@ -11,11 +14,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from unwalled.settings import SESSION
+from unwalled.settings import LANE, SESSION
 
 _RATE_SAMPLES_S = 2.0
 _GAIN_SRTT = 1 / 8
 _GAIN_VARIATION = 1 / 4
+_UNKNOWN = float("inf")
 
 
 @dataclass(slots=True)
@@ -31,8 +35,13 @@ class LaneEstimator:
     """Estimates for one direction of one lane. Times are seconds, sizes bytes."""
 
     __slots__ = (
+        "_best_rtt_s",
+        "_best_until",
         "_delivered",
         "_delivered_at",
+        "_drain_until",
+        "_earlier_rtt_s",
+        "_full_at",
         "_rates",
         "in_flight_bytes",
         "min_rtt_s",
@@ -45,34 +54,58 @@ class LaneEstimator:
         self.srtt_s: float | None = None
         self.rtt_variation_s = 0.0
         self.min_rtt_s: float | None = None
+        """The least round trip of the last ``min_rtt_s`` to twice that."""
         self.in_flight_bytes = 0
         self.window_bytes = SESSION.initial_lane_window_bytes
         self._delivered = 0
         self._delivered_at = 0.0
         self._rates: deque[tuple[float, float]] = deque()
+        self._full_at = -_UNKNOWN
+        self._best_rtt_s = _UNKNOWN
+        self._earlier_rtt_s = _UNKNOWN
+        self._best_until = -_UNKNOWN
+        self._drain_until = -_UNKNOWN
 
     @property
     def rate_bytes_s(self) -> float:
-        """The best delivery rate of the last seconds, in bytes per second; 0 when nothing is known."""
+        """The best delivery rate of the last busy seconds, in bytes per second; 0 when nothing is known."""
         return self._rates[0][1] if self._rates else 0.0
+
+    @property
+    def record_bytes(self) -> int:
+        """How long a record should be: on a fast lane long ones cost less, on a slow one they would hold up others."""
+        fair = int(self.rate_bytes_s * SESSION.record_time_s)
+        return min(max(fair, LANE.default_message_bytes), LANE.max_message_bytes)
 
     def sent(self, size: int, now: float) -> Snapshot:
         """A record of ``size`` bytes that wants an ack was sent."""
         if self.in_flight_bytes == 0:
             self._delivered_at = now
         self.in_flight_bytes += size
+        if self.in_flight_bytes >= self.window_bytes:
+            self._full_at = now
         return Snapshot(now, self._delivered, self._delivered_at)
 
-    def rtt_measured(self, rtt_s: float) -> None:
-        """Takes a round-trip sample (RFC 6298, section 2)."""
+    def rtt_measured(self, rtt_s: float, now: float) -> None:
+        """Takes a round-trip sample (RFC 6298, section 2).
+
+        The least one is kept for a while only, since routes change. Lest a queue of our own making pass for the
+        route, the window is made small for two round trips whenever a new while begins.
+        """
         rtt_s = max(rtt_s, 1e-5)
-        if self.srtt_s is None or self.min_rtt_s is None:
-            self.srtt_s = self.min_rtt_s = rtt_s
+        if self.srtt_s is None:
+            self.srtt_s = rtt_s
             self.rtt_variation_s = rtt_s / 2
-            return
-        self.min_rtt_s = min(self.min_rtt_s, rtt_s)
-        self.rtt_variation_s += _GAIN_VARIATION * (abs(self.srtt_s - rtt_s) - self.rtt_variation_s)
-        self.srtt_s += _GAIN_SRTT * (rtt_s - self.srtt_s)
+            self._best_until = now + SESSION.min_rtt_s
+        else:
+            self.rtt_variation_s += _GAIN_VARIATION * (abs(self.srtt_s - rtt_s) - self.rtt_variation_s)
+            self.srtt_s += _GAIN_SRTT * (rtt_s - self.srtt_s)
+        if now >= self._best_until:
+            self._earlier_rtt_s, self._best_rtt_s = self._best_rtt_s, _UNKNOWN
+            self._best_until = now + SESSION.min_rtt_s
+            self._drain_until = now + 2 * self.srtt_s
+        self._best_rtt_s = min(self._best_rtt_s, rtt_s)
+        self.min_rtt_s = min(self._best_rtt_s, self._earlier_rtt_s)
 
     def acked(self, size: int, newest: Snapshot, rtt_s: float | None, now: float) -> None:
         """Records of ``size`` bytes in all were acked, the newest of them sent as ``newest`` says.
@@ -83,11 +116,17 @@ class LaneEstimator:
         self._delivered += size
         self._delivered_at = now
         if rtt_s is not None:
-            self.rtt_measured(rtt_s)
+            self.rtt_measured(rtt_s, now)
+        if self.srtt_s is None or self.min_rtt_s is None:
+            return
+        was_full = self._full_at >= newest.sent_at - self.srtt_s
         elapsed_s = now - newest.delivered_at
         if elapsed_s > 0:
-            self._add_rate((self._delivered - newest.delivered) / elapsed_s, now)
-        self._set_window(size, rtt_s)
+            rate = (self._delivered - newest.delivered) / elapsed_s
+            if was_full or 0 < self.rate_bytes_s < rate:
+                self._add_rate(rate, now)
+        if was_full:
+            self._set_window(size, rtt_s, self.min_rtt_s, now)
 
     def _add_rate(self, rate: float, now: float) -> None:
         rates = self._rates
@@ -97,12 +136,12 @@ class LaneEstimator:
         while rates[0][0] < now - _RATE_SAMPLES_S:
             rates.popleft()
 
-    def _set_window(self, acked_bytes: int, rtt_s: float | None) -> None:
-        if self.min_rtt_s is None:
-            return
+    def _set_window(self, acked_bytes: int, rtt_s: float | None, min_rtt_s: float, now: float) -> None:
         target_s = SESSION.queue_delay_target_s
-        fair = int(self.rate_bytes_s * (self.min_rtt_s + target_s))
-        if rtt_s is not None and rtt_s < self.min_rtt_s + target_s / 2:
+        fair = int(self.rate_bytes_s * (min_rtt_s + target_s))
+        if now < self._drain_until:
+            fair = 0
+        elif rtt_s is not None and rtt_s < min_rtt_s + target_s / 2:
             fair = max(fair, self.window_bytes + acked_bytes)
         self.window_bytes = min(max(fair, SESSION.min_lane_window_bytes), SESSION.max_lane_window_bytes)
 
@@ -120,7 +159,11 @@ class LaneEstimator:
 
     @property
     def silence_s(self) -> float:
-        """How long this lane may owe an ack before it counts as silent."""
+        """How long this lane may owe an ack before it counts as silent. Little data may be sent again sooner."""
         if self.srtt_s is None:
             return SESSION.unmeasured_silence_s
-        return max(SESSION.silence_floor_s, 3 * self.srtt_s + 4 * self.rtt_variation_s) + SESSION.ack_delay_s
+        if self.in_flight_bytes <= SESSION.first_record_bytes:
+            silence_s = max(SESSION.small_silence_floor_s, 1.5 * self.srtt_s + 4 * self.rtt_variation_s)
+        else:
+            silence_s = max(SESSION.silence_floor_s, 3 * self.srtt_s + 4 * self.rtt_variation_s)
+        return silence_s + SESSION.ack_delay_s

@@ -211,7 +211,7 @@ class LaneState:
     def pong_received(self, ping: int, now: float) -> None:
         """A pong came."""
         if self._ping_sent is not None and self._ping_sent[0] == ping:
-            self.estimator.rtt_measured(now - self._ping_sent[1])
+            self.estimator.rtt_measured(now - self._ping_sent[1], now)
             self._ping_sent = None
 
     # Time.
