@@ -7,7 +7,6 @@ import dataclasses
 import hashlib
 import ipaddress
 import os
-import shutil
 import socket
 from pathlib import Path
 from typing import cast
@@ -15,38 +14,13 @@ from typing import cast
 import aiohttp
 import pytest
 
+from tests.support.curl import curl, needs_curl, ways
 from tests.support.fake_tunnel import FakeTunnel
 from tests.support.proxy_bench import BIG, BLOCK, HELLO5, MIB, Reader, Writer, bench, cut, raw_site, until
 from unwalled.errors import ConfigurationError
 from unwalled.reader.listener import ProxyAddress, ProxyListener
 from unwalled.settings import READER
 from unwalled.wire.codes import Code
-
-
-async def curl(*arguments: str) -> tuple[int, bytes]:
-    process = await asyncio.create_subprocess_exec(
-        *("curl", "-sS", "--max-time", "60", *arguments),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={"PATH": os.environ["PATH"]},
-    )
-    out, _ = await process.communicate()
-    assert process.returncode is not None
-    return process.returncode, out
-
-
-def ways(at: ProxyAddress) -> dict[str, list[str]]:
-    return {
-        "absolute": ["--proxy", f"http://{at}"],
-        "connect": ["--proxytunnel", "--proxy", f"http://{at}"],
-        "socks5": ["--socks5-hostname", str(at)],
-        "socks5 password": ["--socks5-hostname", str(at), "--proxy-user", "me:secret", "--socks5-basic"],
-        "socks4a": ["--socks4a", str(at)],
-        "socks4": ["--socks4", str(at)],
-    }
-
-
-needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
 
 @needs_curl

@@ -96,15 +96,13 @@ TOLD: web.AppKey[asyncio.Queue[None]] = web.AppKey("told", asyncio.Queue)
 
 
 @dataclasses.dataclass
-class Bench:
-    """A proxy with its tunnel and a site behind it."""
+class ProxyUser:
+    """An application with a proxy, and a site on port ``port`` that it wants."""
 
-    proxy: ProxyListener
     at: ProxyAddress
-    tunnel: FakeTunnel
     port: int
     told: asyncio.Queue[None]
-    writers: list[Writer] = dataclasses.field(default_factory=list)
+    writers: list[Writer] = dataclasses.field(default_factory=list, kw_only=True)
 
     @property
     def site(self) -> str:
@@ -130,8 +128,17 @@ class Bench:
         return answer
 
 
+@dataclasses.dataclass
+class Bench(ProxyUser):
+    """A proxy with its tunnel and a site behind it."""
+
+    proxy: ProxyListener
+    tunnel: FakeTunnel
+
+
 @asynccontextmanager
-async def bench(limits: ReaderLimits = READER, failures: dict[str, Code] | None = None) -> AsyncIterator[Bench]:
+async def local_site() -> AsyncIterator[tuple[int, asyncio.Queue[None]]]:
+    """The site; gives its port, and the queue that lets ``/events`` go on."""
     app = web.Application(client_max_size=2 * BIG)
     app[TOLD] = asyncio.Queue()
     app.router.add_route("*", "/", hello)
@@ -141,18 +148,25 @@ async def bench(limits: ReaderLimits = READER, failures: dict[str, Code] | None 
     await runner.setup()
     site = web.SockSite(runner, socket.create_server(("127.0.0.1", 0)))
     await site.start()
-    tunnel = FakeTunnel(failures)
-    proxy = ProxyListener(tunnel, port=0, limits=limits)
-    at = await proxy.start()
-    made = Bench(proxy, at, tunnel, runner.addresses[0][1], app[TOLD])
     try:
-        yield made
+        yield runner.addresses[0][1], app[TOLD]
     finally:
-        await proxy.close()
         await runner.cleanup()
-        for writer in made.writers:
-            await hang_up(writer)
-        await tunnel.closed()
+
+
+@asynccontextmanager
+async def bench(limits: ReaderLimits = READER, failures: dict[str, Code] | None = None) -> AsyncIterator[Bench]:
+    async with local_site() as (port, told):
+        tunnel = FakeTunnel(failures)
+        proxy = ProxyListener(tunnel, port=0, limits=limits)
+        made = Bench(await proxy.start(), port, told, proxy, tunnel)
+        try:
+            yield made
+        finally:
+            await proxy.close()
+            for writer in made.writers:
+                await hang_up(writer)
+            await tunnel.closed()
 
 
 async def hang_up(writer: Writer) -> None:
