@@ -37,6 +37,10 @@ class BridgeProcess:
         self.browser = browser
         self.tab = tab
 
+    def lanes(self) -> int | None:
+        """Lanes that are open through it now; None when it does not tell (the headless one)."""
+        return None if self.tab is None else int(self.tab.evaluate(f"{_ELEMENT}.stats.lanes"))
+
     def kill(self) -> None:
         """All of it at once, as when the power fails; the kernel still closes its sockets."""
         self.process.kill(signal.SIGKILL)
@@ -169,6 +173,11 @@ class Chain:
     def run(self, *command: str, timeout_s: float = 120.0) -> dict[str, Any]:
         """Runs the reading program to its end."""
         return self.result(self.client(*command), timeout_s)
+
+    def lanes(self) -> int | None:
+        """Lanes open through all bridges, or None when one of them does not tell."""
+        counts = [bridge.lanes() for bridge in self.bridges]
+        return None if None in counts else sum(count for count in counts if count is not None)
 
     def costs(self) -> dict[str, Cost]:
         """What each part has used until now; bridges together."""

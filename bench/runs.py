@@ -26,10 +26,18 @@ class Result:
     """Cores that other programs kept busy in the second before each run."""
     failures: list[str] = field(default_factory=list)
 
-    def best_ceiling(self, direction: str) -> float | None:
-        """The highest median among the bare relays of this direction."""
+    def ceiling_of(self, direction: str) -> tuple[str, float] | None:
+        """The bare relay that a direction is compared with, and its median. Over a link throughput grows with lanes, so
+        only one with about as many of them says anything; None without one within a factor of 1.5."""
         chosen = [c for c in self.case.ceilings if c.direction == direction and self.ceilings.get(c.name)]
-        return max((median(self.ceilings[c.name]) for c in chosen), default=None)
+        if self.case.needs_namespaces:
+            lanes = self.figures.get(f"{direction}, lanes at its end")
+            if not lanes:
+                return None
+            count = median(lanes)
+            chosen = [c for c in chosen if count / 1.5 <= c.lanes <= count * 1.5]
+        best = max(chosen, key=lambda c: median(self.ceilings[c.name]), default=None)
+        return None if best is None else (best.name, median(self.ceilings[best.name]))
 
     def to_dict(self) -> dict[str, object]:
         """For the results file."""
@@ -85,10 +93,10 @@ def run_case(case: Case, runs: int, *, namespaces: bool, quick: bool, long: bool
 
 
 def _share(result: Result, direction: str) -> None:
-    ceiling = result.best_ceiling(direction)
+    ceiling = result.ceiling_of(direction)
     values = result.figures.get(f"{direction}, Mbit/s")
-    if ceiling and values:
-        result.figures[f"{direction}, share of the ceiling"] = [value / ceiling for value in values]
+    if ceiling is not None and values:
+        result.figures[f"{direction}, share of the ceiling"] = [round(value / ceiling[1], 4) for value in values]
 
 
 def _add(values: dict[str, list[float]], figures: Figures) -> None:

@@ -6,6 +6,8 @@ from statistics import median
 
 from bench.runs import Result
 
+_QUIET_CORES = 0.2
+
 
 def as_markdown(result: Result) -> str:
     """One case: medians, ranges, and what was to be reached."""
@@ -24,6 +26,8 @@ def as_markdown(result: Result) -> str:
         lines.append(_row(name, values, wanted))
     for name, values in result.ceilings.items():
         lines.append(_row(f"ceiling: {name}, Mbit/s", values, ""))
+    if max(result.others, default=0) > _QUIET_CORES:
+        lines.append("\nNot on a quiet machine: these figures are no measurement of the program.")
     lines += [f"\nfailed: {failure.splitlines()[0]}" for failure in result.failures]
     return "\n".join(lines)
 
