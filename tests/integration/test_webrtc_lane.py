@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import traceback
 from collections.abc import Awaitable, Callable
 
 import pytest
+import reactor_webrtc
 
 from tests.support.bridge_world import Recorder, pump
 from unwalled.errors import DescriptionError, LaneClosed
 from unwalled.lanes.base import Lane
-from unwalled.lanes.webrtc import ReactorStack
+from unwalled.lanes.webrtc import ReactorStack, _Connection
 from unwalled.wire.description import LaneDescription
 
 SIZE = 20 << 20
@@ -182,3 +184,45 @@ def test_nothing_can_be_made_by_a_closed_stack() -> None:
             await offered.accept(LaneDescription.from_dict({**offered.description.to_dict(), "setup": "active"}))
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("when", ["offering", "answering", "accepting", "opening"])
+def test_who_is_cancelled_keeps_no_connection_alive(when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Callbacks of such a connection would abort the process when the interpreter ends.
+    async def scenario(stack: ReactorStack) -> None:
+        reached = asyncio.Event()
+
+        async def for_ever(*_: object) -> None:
+            reached.set()
+            await asyncio.Event().wait()
+
+        offered = await stack.offer()
+        if when in ("accepting", "opening"):
+            answered = await stack.answer(offered.description)
+        if when in ("offering", "answering"):
+            monkeypatch.setattr(_Connection, "gather", for_ever)
+        else:
+            monkeypatch.setattr(_Connection, "wait_open", for_ever)
+
+        async def attempt() -> None:
+            match when:
+                case "offering":
+                    await stack.offer()
+                case "answering":
+                    await stack.answer(offered.description)
+                case "accepting":
+                    await offered.accept(answered.description)
+                case _:
+                    await answered.opened()
+
+        task = asyncio.create_task(attempt())
+        await reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as cancelled:
+            await task
+        frames = [frame for frame, _ in traceback.walk_tb(cancelled.value.__traceback__)]
+        assert any(frame.f_code is for_ever.__code__ for frame in frames)
+        held = [value for frame in frames for value in frame.f_locals.values()]
+        assert not any(isinstance(value, reactor_webrtc.PeerConnection) for value in held)
+
+    with_stack(scenario)

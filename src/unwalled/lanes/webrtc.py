@@ -263,6 +263,16 @@ class _Connection:
 
     # Called in the event loop. -------------------------------------------------------------------------------------
 
+    def held_peer(self) -> reactor_webrtc.PeerConnection:
+        """The library's connection. Raises LaneClosed when it was given up.
+
+        Delete the reference before any exception leaves the function that took it: the frames of a cancelled task live
+        until the next collection, perhaps until the interpreter's end, and callbacks that come then abort the process.
+        """
+        if self.peer is None:
+            raise LaneClosed("The connection was given up.")
+        return self.peer
+
     async def gather(self, sdp: str) -> LaneDescription:
         """The description of this end, once its addresses are known or the time is over."""
         try:
@@ -365,19 +375,18 @@ class _Described:
 class _Offered(_Described):
     @classmethod
     async def make(cls, connection: _Connection) -> _Offered:
-        peer = connection.peer
-        assert peer is not None
-        connection.attach(peer.create_data_channel(CHANNEL_LABEL))
-        offer = await peer.create_offer()
-        await peer.set_local_description(offer)
+        peer = connection.held_peer()
+        try:
+            connection.attach(peer.create_data_channel(CHANNEL_LABEL))
+            offer = await peer.create_offer()
+            await peer.set_local_description(offer)
+        finally:
+            del peer
         return cls(connection, await connection.gather(offer.sdp))
 
     async def accept(self, answer: LaneDescription) -> Lane:
         try:
-            peer = self._connection.peer
-            if peer is None:
-                raise LaneClosed("The offer was given up.")
-            await _set_remote(peer, build_sdp(answer, "answer"), "answer")
+            await _set_remote(self._connection, build_sdp(answer, "answer"), "answer")
         except BaseException:
             self._connection.close("unopened")
             raise
@@ -389,11 +398,13 @@ class _Offered(_Described):
 class _Answered(_Described):
     @classmethod
     async def make(cls, connection: _Connection, sdp: str) -> _Answered:
-        peer = connection.peer
-        assert peer is not None
-        await _set_remote(peer, sdp, "offer")
-        answer = await peer.create_answer()
-        await peer.set_local_description(answer)
+        await _set_remote(connection, sdp, "offer")
+        peer = connection.held_peer()
+        try:
+            answer = await peer.create_answer()
+            await peer.set_local_description(answer)
+        finally:
+            del peer
         return cls(connection, await connection.gather(answer.sdp))
 
     async def opened(self) -> Lane:
@@ -402,12 +413,15 @@ class _Answered(_Described):
         return lane
 
 
-async def _set_remote(peer: reactor_webrtc.PeerConnection, sdp: str, role: Role) -> None:
+async def _set_remote(connection: _Connection, sdp: str, role: Role) -> None:
+    peer = connection.held_peer()
     try:
         await peer.set_remote_description(reactor_webrtc.SessionDescription(role, sdp))
     except (RuntimeError, ValueError):
         # The library's own text may quote the SDP, which has addresses.
         raise DescriptionError(f"WebRTC did not take the {role}.") from None
+    finally:
+        del peer
 
 
 class WebRtcLane:
