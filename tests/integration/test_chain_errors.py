@@ -98,10 +98,10 @@ def test_each_failure_of_a_site_has_an_answer_of_its_own(tmp_path: Path, monkeyp
                     ("six.test", 80),
                     ("site.test", 25),
                 ):
-                    codes = await asyncio.gather(
+                    socks5, socks4a, http = await asyncio.gather(
                         socks5_code(c, name, port), socks4a_code(c, name, port), http_answers(c, name, port)
                     )
-                    heard[f"{name} {port}" if port == 25 else name] = codes
+                    heard[f"{name} {port}" if port == 25 else name] = (socks5, socks4a, http)
             assert heard == {
                 "down.test": (0x06, 0x5B, ("504", "connection_timeout")),
                 "unknown.test": (0x04, 0x5B, ("502", 'dns_error; rcode="NXDOMAIN"')),
