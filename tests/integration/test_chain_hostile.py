@@ -1,0 +1,141 @@
+"""Bridges that tamper, and bridges that die: beside an honest one the bytes stay right, and the broker hears of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.support.chain import Chain, RunningBridge, became, chain
+from tests.support.gateway_sites import run
+from tests.support.hostile import (
+    HostileStack,
+    Tamper,
+    delays,
+    drops,
+    flips,
+    honestly,
+    reorders,
+    repeats,
+    replaces,
+    truncates,
+)
+from tests.support.programs import Command
+from tests.support.proxy_bench import BLOCK, MIB, Reader, Writer, raw_site
+
+SIZE = 10 * MIB
+DIGEST = hashlib.sha256(BLOCK * (SIZE // MIB)).hexdigest()
+
+
+async def pours(reader: Reader, writer: Writer) -> None:
+    """A site that sends its bytes, and then says which ones it got."""
+    for _ in range(SIZE // MIB):
+        writer.write(BLOCK)
+        await writer.drain()
+    digest = hashlib.sha256()
+    while data := await reader.read(65536):
+        digest.update(data)
+    writer.write(digest.digest())
+
+
+async def exchanged(c: Chain, port: int) -> None:
+    """10 MB each way at once, unchanged."""
+    reader, writer = await c.socks5(port)
+
+    async def send() -> None:
+        for _ in range(SIZE // MIB):
+            writer.write(BLOCK)
+            await writer.drain()
+        writer.write_eof()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(send())
+        got = await reader.read()
+    assert len(got) == SIZE + 32
+    assert hashlib.sha256(got[:SIZE]).hexdigest() == DIGEST
+    assert got[SIZE:].hex() == DIGEST
+    writer.close()
+
+
+async def with_hostile(
+    c: Chain, make_tamper: Callable[[], Tamper], *, says_text: bool
+) -> tuple[RunningBridge, HostileStack]:
+    """A bridge that carries lanes and is about to turn."""
+    stacks: list[HostileStack] = []
+
+    def make(stun: tuple[str, ...]) -> HostileStack:
+        stacks.append(HostileStack(stun, make_tamper, says_text=says_text))
+        return stacks[-1]
+
+    bad = await c.add_bridge(make)
+    await became(lambda: c.reader.client.status.bridges == 2, "lanes over both bridges")
+    return bad, stacks[0]
+
+
+def doubts(c: Chain, bridge: RunningBridge) -> bool:
+    """Whether the broker puts the bridge aside, or sees it with doubt."""
+    known = c.operator._broker._store._matching._bridges[bridge.name]  # type: ignore[attr-defined]
+    return bool(known.failures or known.doubters)
+
+
+@pytest.mark.parametrize("make_tamper", [flips, drops, repeats, reorders, truncates, replaces])
+def test_a_bridge_that_tampers_is_left_and_reported(tmp_path: Path, make_tamper: Callable[[], Tamper]) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), chain(tmp_path / "data") as c, raw_site(pours) as port:
+            bad, stack = await with_hostile(c, make_tamper, says_text=False)
+            stack.turn()
+            await exchanged(c, port)
+            await became(lambda: bad.bridge.stats.lanes == 0, "no lane over the bad bridge")
+            await became(lambda: doubts(c, bad), "the broker heard of the bad bridge")
+            assert c.reader.client.status.bridges == 1
+            assert c.operator._hub.counters.lanes_misbehaved > 0
+            assert not doubts(c, c.bridges[0])
+            async with aiohttp.ClientSession() as session, session.get(c.operator.url.text + "/metrics") as response:
+                assert "unwalled_gateway_lanes_misbehaved_total 0.0" not in await response.text()
+
+    run(main, fast=True)
+
+
+def test_a_bridge_that_says_text_is_left(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), chain(tmp_path / "data") as c, raw_site(pours) as port:
+            bad, stack = await with_hostile(c, lambda: honestly, says_text=True)
+            stack.turn()
+            await exchanged(c, port)
+            await became(lambda: bad.bridge.stats.lanes == 0, "no lane over the bad bridge")
+
+    run(main, fast=True)
+
+
+def test_a_bridge_that_delays_does_not_stop_the_session(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), chain(tmp_path / "data") as c, raw_site(pours) as port:
+            _, stack = await with_hostile(c, delays, says_text=False)
+            stack.turn()
+            await exchanged(c, port)
+
+    run(main, fast=True)
+
+
+def test_a_bridge_that_is_killed_in_mid_download_is_not_noticed(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), chain(tmp_path / "data", bridges=0) as c, raw_site(pours) as port:
+            with Command("bridge", c.operator.url.text) as doomed:
+                await asyncio.to_thread(doomed.line, "ready ")
+                await asyncio.wait_for(c.reader.client.connected(), 20)
+                await c.add_bridge()
+                await became(lambda: c.reader.client.status.bridges == 2, "lanes over both bridges")
+                reader, writer = await c.socks5(port)
+                got = bytearray(await reader.readexactly(SIZE // 4))
+                doomed.process.kill()
+                writer.write_eof()
+                got += await reader.read()
+                assert hashlib.sha256(got[:SIZE]).hexdigest() == DIGEST
+                assert got[SIZE:] == hashlib.sha256().digest()
+                await became(lambda: c.reader.client.status.bridges == 1, "lanes over the living bridge only")
+
+    run(main, fast=True)
