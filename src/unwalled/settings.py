@@ -314,8 +314,12 @@ class GatewayLimits:
     """For a site to accept the connection, all its addresses together."""
     max_sessions: int = 10_000
     """Sessions at once; a further hello gets "full"."""
+    sessions_per_invite: int = 2_500
+    """The same for the holders of one invite, so that one that leaked does not keep out the others."""
     max_lanes: int = 40_000
     """Lanes of all sessions together, each with a WebSocket of its own."""
+    lanes_per_ticket: int = 16
+    """Lanes at once with one ticket: a match has as many offers at most, and its ticket is for them."""
     max_waiting_lanes: int = 4096
     """Lanes that have not said yet to which session they belong."""
     remembered_hellos: int = 65_536

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from dataclasses import replace
 
 import pytest
 
 from tests.support.memory_lane import MemoryLane, lane_pair
 from tests.support.proxy_bench import until
+from unwalled.crypto.handshake import Status
 from unwalled.crypto.hpke import PostQuantumPrivateKey
 from unwalled.errors import OpenFailed, StreamReset
+from unwalled.gateway import sessions
 from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
 from unwalled.session.events import LeaveReason
 from unwalled.session.reader import ReaderSession
+from unwalled.settings import GATEWAY
 from unwalled.tunnel.api import DatagramFlow, IncomingStream
 from unwalled.tunnel.pump import Pump
 from unwalled.tunnel.streams import TunnelFlow, TunnelStream
@@ -191,6 +195,30 @@ def test_an_invite_that_is_not_good_gets_an_authentic_no(verdict: TokenVerdict) 
         assert await reader.closed is Code.NOT_ALLOWED
         assert reader.session.refused is not None
         assert world.hub.session_count == 0
+
+    asyncio.run(main())
+
+
+def test_one_invite_cannot_take_all_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "GATEWAY", replace(GATEWAY, sessions_per_invite=2))
+
+    async def main() -> None:
+        world = World()
+        readers = [Reader(world.key.public) for _ in range(3)]
+        for reader in readers:
+            reader.add_lane(world.hub)
+        assert await readers[2].closed is Code.NOT_ALLOWED
+        assert readers[2].session.refused is Status.FULL
+        other = Reader(world.key.public, b"another invite's token here.")
+        other.add_lane(world.hub)
+        await until(lambda: world.hub.session_count == 3)
+        readers[0].pump.close(Code.GENERAL)
+        await until(lambda: world.hub.session_count == 2)
+        again = Reader(world.key.public)
+        again.add_lane(world.hub)
+        await until(lambda: world.hub.session_count == 3)
+        await world.hub.close()
+        await until(lambda: not world.hub._of_invite)
 
     asyncio.run(main())
 

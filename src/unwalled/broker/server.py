@@ -122,6 +122,10 @@ class Broker:
         if not self._closing and len(self._tasks) < self._limits.max_reports_under_way:
             self._tasks.start(self._pass_on(ticket, word), "report a lane")
 
+    async def knows_ticket(self, ticket: str) -> bool:
+        """Whether a match of the last day was given this ticket. Its bridge may have left since."""
+        return await self._store.bridge_of_ticket(ticket, self._clock.monotonic()) is not None
+
     async def close(self) -> None:
         """Turns new requests away and closes the bridges' sockets."""
         self._closing = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -14,10 +16,16 @@ _TICKET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class LaneEndpoint:
-    """The route, to be mounted into an application. Holds nothing but the number of open sockets."""
+    """The route, to be mounted into an application. Holds nothing but the open sockets and how many each ticket has.
 
-    def __init__(self, hub: SessionHub) -> None:
+    ``knows_ticket`` says whether a ticket was given out for a match. Who has none gets what any unknown path gets, and
+    costs no WebSocket, no memory and no key exchange.
+    """
+
+    def __init__(self, hub: SessionHub, knows_ticket: Callable[[str], Awaitable[bool]]) -> None:
         self._hub = hub
+        self._knows_ticket = knows_ticket
+        self._of_ticket: Counter[str] = Counter()
         self._open: set[WebSocketLane] = set()
 
     @property
@@ -36,10 +44,20 @@ class LaneEndpoint:
 
     async def _lane(self, request: web.Request) -> web.StreamResponse:
         ticket = request.match_info["ticket"]
-        if _TICKET.fullmatch(ticket) is None:
+        if _TICKET.fullmatch(ticket) is None or not await self._knows_ticket(ticket):
             raise web.HTTPNotFound
-        if len(self._open) >= GATEWAY.max_lanes:
+        if len(self._open) >= GATEWAY.max_lanes or self._of_ticket[ticket] >= GATEWAY.lanes_per_ticket:
             raise web.HTTPServiceUnavailable(text="The gateway is full. Try again later.\n")
+        # Counted before the next await, or a burst of requests would pass the check together.
+        self._of_ticket[ticket] += 1
+        try:
+            return await self._serve(request, ticket)
+        finally:
+            self._of_ticket[ticket] -= 1
+            if not self._of_ticket[ticket]:
+                del self._of_ticket[ticket]
+
+    async def _serve(self, request: web.Request, ticket: str) -> web.StreamResponse:
         socket = server_websocket()
         await socket.prepare(request)
         lane = WebSocketLane(socket)

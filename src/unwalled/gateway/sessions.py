@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +11,7 @@ from typing import Protocol
 
 from unwalled.crypto.handshake import OpenedHello, Random, Status, Terms, open_hello, refuse_hello, welcome
 from unwalled.crypto.hpke import PostQuantumPrivateKey
+from unwalled.crypto.tokens import invite_of
 from unwalled.errors import CryptoError, FrameError, LaneClosed, MessageError, UnwalledError
 from unwalled.lanes.base import Lane, LaneReceiver
 from unwalled.session.core import Session
@@ -90,6 +91,7 @@ class SessionHub:
         self._report = report
         self._terms = Terms(SESSION.session_window_bytes, max_message_bytes, int(SESSION.orphan_lifetime_s))
         self._sessions: dict[bytes, _GatewaySession] = {}
+        self._of_invite: Counter[bytes] = Counter()
         self._greeters: set[_Greeter] = set()
         self._seen_hellos: OrderedDict[bytes, None] = OrderedDict()
         self._tasks = TaskOwner()
@@ -157,7 +159,11 @@ class SessionHub:
 
     def closed(self, session_id: bytes) -> None:
         """A session is over."""
-        self._sessions.pop(session_id, None)
+        session = self._sessions.pop(session_id, None)
+        if session is not None:
+            self._of_invite[session.invite] -= 1
+            if not self._of_invite[session.invite]:
+                del self._of_invite[session.invite]
 
     def start(self, session: _GatewaySession, stream: TunnelStream | None, flow: TunnelFlow | None) -> None:
         """Serves a stream or a flow."""
@@ -199,8 +205,9 @@ class SessionHub:
         core = Session(False, now)
         core.establish(secrets, now)
         core.receive_early(hello.early)
-        session = _GatewaySession(self, secrets.session_id, core, self._new_handler())
+        session = _GatewaySession(self, secrets.session_id, invite_of(hello.token), core, self._new_handler())
         self._sessions[secrets.session_id] = session
+        self._of_invite[session.invite] += 1
         self.counters.sessions_opened += 1
         greeter.lane.send(message)
         return session.add(core.add_first_lane(now), greeter)
@@ -212,7 +219,11 @@ class SessionHub:
             case TokenVerdict.REFUSED:
                 return Status.INVITE_REFUSED
             case TokenVerdict.GOOD:
-                return Status.FULL if len(self._sessions) >= GATEWAY.max_sessions else Status.OK
+                is_full = (
+                    len(self._sessions) >= GATEWAY.max_sessions
+                    or self._of_invite[invite_of(token)] >= GATEWAY.sessions_per_invite
+                )
+                return Status.FULL if is_full else Status.OK
 
     def _join(self, greeter: _Greeter, join: Join) -> LaneReceiver | None:
         session = self._sessions.get(join.session_id)
@@ -278,9 +289,12 @@ class _Greeter:
 class _GatewaySession:
     """One session with its pump; tells the hub what its lanes did."""
 
-    def __init__(self, hub: SessionHub, session_id: bytes, core: Session, handler: SessionHandler) -> None:
+    def __init__(
+        self, hub: SessionHub, session_id: bytes, invite: bytes, core: Session, handler: SessionHandler
+    ) -> None:
         self._hub = hub
         self._id = session_id
+        self.invite = invite
         self.handler = handler
         self.pump = Pump(core, core, self)
         self._tickets: dict[int, tuple[str, Callable[[], int]]] = {}

@@ -81,7 +81,7 @@ class Operator:
         self._hub = SessionHub(
             keys.gateway_key(), _in_gateways_words(check_token), self._gateway.new_handler, os.urandom, self._lane_ended
         )
-        self._lanes = LaneEndpoint(self._hub)
+        self._lanes = LaneEndpoint(self._hub, self._broker.knows_ticket)
         self._numbers = Numbers(self._broker.metrics, self._hub, self._gateway.counters)
         self._registry = new_registry(self._numbers)
         self._server = HttpServer(self._application())
