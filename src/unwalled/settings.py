@@ -52,6 +52,8 @@ class SessionLimits:
     """A reader does not agree to hold more than this, whatever the gateway names."""
     send_buffer_bytes: int = 1 * MIB
     """What a stream holds for an application beyond what is in flight; then ``write`` waits."""
+    send_buffers_bytes: int = 32 * MIB
+    """The same for all streams together; past it a stream that still holds something gets no more."""
     max_streams: int = 1024
     """Streams that may be open at once."""
     max_lanes: int = 64
@@ -335,6 +337,8 @@ class GatewayLimits:
     """Connections and datagram sockets to sites, over all sessions. Leaves descriptors for lanes."""
     copy_chunk_bytes: int = 256 * KIB
     """The most that is read from a site at once, and so held for a stream while its reader is slow."""
+    session_chunks_bytes: int = 32 * MIB
+    """What all streams of a session may read at once; with more than 128 of them each reads less."""
     attempt_delay_s: float = 0.25
     """Happy Eyeballs (RFC 8305 section 5): how long one address has before the next is tried beside it."""
     addresses_per_name: int = 8

@@ -225,7 +225,7 @@ class _Passage:
         try:
             while True:
                 await session.down.wait()
-                data = site.receive_now()
+                data = site.receive_now(session.chunk_bytes)
                 if data is None:
                     await site.readable()
                     continue

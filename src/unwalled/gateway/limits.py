@@ -41,6 +41,11 @@ class SessionBudget:
         """Both directions together."""
         return self._used_bytes
 
+    @property
+    def chunk_bytes(self) -> int:
+        """What may be read from a site at once: less while there are many streams, since each may hold it for long."""
+        return min(GATEWAY.copy_chunk_bytes, GATEWAY.session_chunks_bytes // max(1, self._open))
+
     def take_stream(self) -> Code | None:
         """Takes in one stream or flow: None, or LIMIT_REACHED and nothing was taken. Give it back when it ends."""
         limits = self.limits

@@ -51,10 +51,13 @@ class SiteSocket:
             if not self._closed:
                 self._loop.remove_reader(self._sock)
 
-    def receive_now(self) -> bytes | None:
-        """What is there, at most 256 KiB; b"" at the end, None when nothing is there yet. Raises OSError."""
+    def receive_now(self, most: int = GATEWAY.copy_chunk_bytes) -> bytes | None:
+        """What is there, at most ``most`` bytes (256 KiB); b"" at the end, None when nothing is there yet.
+
+        Raises OSError.
+        """
         try:
-            count = self._sock.recv_into(_scratch)
+            count = self._sock.recv_into(_scratch, most)
         except (BlockingIOError, InterruptedError):
             return None
         return bytes(_scratch[:count])

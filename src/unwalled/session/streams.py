@@ -264,12 +264,17 @@ class StreamTable:
             self._owe(stream, Item(Opened(sid, stream.receiving.limit)))
 
     def send_room(self, sid: int) -> int:
-        """How many bytes ``write`` takes before the send buffer is full; when 0, StreamWritable will follow."""
+        """How many bytes ``write`` takes before the send buffer is full; when 0, StreamWritable will follow.
+
+        While the streams of the session together hold ``SESSION.send_buffers_bytes``, only those that hold nothing get
+        room: a peer that opens many streams and reads none of them must not make us hold a full buffer for each.
+        """
         stream = self._streams.get(sid)
         if stream is None:
             return 0
         room = SESSION.send_buffer_bytes - stream.sending.pending_bytes
-        if room <= 0:
+        crowded = self._backlog >= SESSION.send_buffers_bytes and stream.sending.pending_bytes > 0
+        if room <= 0 or crowded:
             stream.sending.want_room = True
             return 0
         return room

@@ -8,6 +8,7 @@ from unwalled.gateway.buckets import TokenBucket
 from unwalled.gateway.counters import DIAL_BOUNDS_S, EgressCounters
 from unwalled.gateway.limits import SessionBudget
 from unwalled.gateway.policy import EgressLimits
+from unwalled.settings import GATEWAY
 from unwalled.wire.codes import Code
 
 
@@ -61,6 +62,17 @@ def test_a_budget_counts_streams() -> None:
 def test_a_budget_of_zero_streams_means_no_limit() -> None:
     budget = SessionBudget(EgressLimits(streams=0), FakeClock())
     assert {budget.take_stream() for _ in range(5000)} == {None}
+
+
+def test_streams_read_less_at_once_when_there_are_many() -> None:
+    budget = SessionBudget(EgressLimits(streams=0), FakeClock())
+    assert budget.chunk_bytes == GATEWAY.copy_chunk_bytes
+    taken = []
+    for _ in range(1024):
+        assert budget.take_stream() is None
+        taken.append(budget.chunk_bytes)
+    assert taken[127] == GATEWAY.copy_chunk_bytes
+    assert taken[1023] == GATEWAY.session_chunks_bytes // 1024
 
 
 def test_connects_come_back_over_a_minute() -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from tests.support.puppet import TARGET, WINDOW, Puppet, opened
+from unwalled.session import streams
 from unwalled.session.events import (
     StreamAccepted,
     StreamCut,
     StreamOpened,
     StreamReadable,
+    StreamWritable,
 )
 from unwalled.settings import SESSION
 from unwalled.wire.codes import Code
@@ -187,6 +193,34 @@ def test_a_full_buffer_tells_when_there_is_room() -> None:
         puppet.said()
         events += puppet.send(Ack(0, number, 0), Window(1, HUGE)) if number < 2 else puppet.ack_all()
     assert [type(event).__name__ for event in events] == ["StreamWritable"]
+
+
+def test_many_streams_that_nobody_reads_do_not_each_get_a_full_buffer() -> None:
+    puppet = Puppet(is_reader=False, window_bytes=WINDOW)
+    sids = range(1, 201)
+    for sid in sids:
+        puppet.send(Open(sid, TARGET, 0))
+    piece = memoryview(bytes(256 * 1024))
+    held = 0
+    for _ in range(8):
+        for sid in sids:
+            if puppet.session.send_room(sid):
+                puppet.session.write(sid, piece)
+                held += len(piece)
+    assert held <= SESSION.send_buffers_bytes + len(sids) * len(piece)
+    assert all(puppet.session.send_room(sid) == 0 for sid in sids)
+
+
+def test_a_stream_that_was_crowded_out_goes_on_when_it_holds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "SESSION", replace(SESSION, send_buffers_bytes=100))
+    puppet = Puppet(is_reader=False, window_bytes=WINDOW)
+    puppet.send(Open(1, TARGET, HUGE), Open(2, TARGET, HUGE))
+    puppet.session.write(1, bytes(60))
+    puppet.session.write(2, bytes(60))
+    assert puppet.session.send_room(2) == 0
+    puppet.said()
+    assert StreamWritable(2) in puppet.events()
+    assert puppet.session.send_room(2) == SESSION.send_buffer_bytes
 
 
 def test_finishing_after_data() -> None:
