@@ -137,6 +137,17 @@ def test_a_full_broker_says_503(tmp_path: Path) -> None:
     play(tmp_path, act, replace(QUICK, max_replays=0))
 
 
+def test_who_has_no_good_invite_cannot_fill_the_memory_of_requests(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        for _ in range(3):
+            assert (await scene.post(request_body(scene.running, token=bytes(28))))[0] == 200
+            assert (await scene.post(seal_request(b"nonsense", KEYS.broker_key().public)))[0] == 400
+        assert (await scene.post(request_body(scene.running)))[0] == 200
+        assert (await scene.post(request_body(scene.running)))[0] == 503
+
+    play(tmp_path, act, replace(QUICK, max_replays=1))
+
+
 def test_expired_foreign_and_revoked_invites_are_told_apart_under_seal(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         await scene.bridge()

@@ -170,14 +170,12 @@ class Broker:
             raise _Answered(429, "limited", wait_s)
         body = await self._read_body(request)
         try:
-            plaintext = open_request(body, self._key)
-            await self._refuse_replay(body)
-            asked = MatchRequest.decode(plaintext)
+            asked = MatchRequest.decode(open_request(body, self._key))
             # A reply key that is none must not cost a match first.
             seal_reply(b"", asked.reply_key, body)
         except (SignallingError, CryptoError):
             raise _Answered(400, "malformed") from None
-        reply = await self._answer(asked, lambda: _is_gone(request))
+        reply = await self._answer(asked, body, lambda: _is_gone(request))
         return seal_reply(reply.encode(), asked.reply_key, body)
 
     async def _read_body(self, request: web.Request) -> bytes:
@@ -203,7 +201,7 @@ class Broker:
         if not is_new:
             raise _Answered(409, "replayed")
 
-    async def _answer(self, asked: MatchRequest, is_gone: Callable[[], bool]) -> MatchReply:
+    async def _answer(self, asked: MatchRequest, body: bytes, is_gone: Callable[[], bool]) -> MatchReply:
         try:
             invite = self._check_token(asked.token)
         except TokenExpired:
@@ -212,6 +210,8 @@ class Broker:
         except TokenError:
             self.metrics.refused["foreign"] += 1
             return MatchReply(Status.REFUSED)
+        # Only now: a withdrawn invite still opens requests to this broker, and must not fill the memory of them.
+        await self._refuse_replay(body)
         now = self._clock.monotonic()
         wait_s = await self._store.take_for_invite(invite, now)
         if wait_s > 0.0:
