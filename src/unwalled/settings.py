@@ -66,7 +66,7 @@ class SessionLimits:
     """Control frames that may wait for a lane. A peer that asks for more answers without taking any is broken."""
     initial_lane_window_bytes: int = 64 * KIB
     """What a lane may owe acks for, before its rate is known."""
-    min_lane_window_bytes: int = 32 * KIB
+    min_lane_window_bytes: int = 8 * KIB
     """The window of a lane never shrinks below this, so that a slow lane still shows its rate."""
     max_lane_window_bytes: int = 8 * MIB
     """The window of a lane never grows beyond this, which is also what a bridge may have to hold for it."""
@@ -77,11 +77,13 @@ class SessionLimits:
     min_rtt_s: float = 30.0
     """How long a lane's least round trip is believed; a standing queue is drained when it is measured anew."""
     record_time_s: float = 0.01
-    """How much of its lane's time a record may take, between 16 and 64 KiB."""
+    """How much of its lane's time a record may take, between 4 and 64 KiB."""
     small_silence_floor_s: float = 0.1
     """The least silence of a lane that owes only a short record, which costs little to send twice."""
-    first_record_bytes: int = 4400
-    """The most that a lane without anything in flight is given at once, while there are other lanes."""
+    first_burst_bytes: int = 4600
+    """What a lane sends at once after a rest: four packets, in libwebrtc."""
+    twice_bytes: int = 1200
+    """Records up to this size, which is one packet, go over two lanes at once."""
     limited_s: float = 0.5
     """How long data must have found no lane with room before the reader hears that lanes hold the session up."""
     limited_every_s: float = 1.0

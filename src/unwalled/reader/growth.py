@@ -47,7 +47,7 @@ class LaneGrowth:
             self._judge(now)
         if self._judge_at is not None or now < self._hold_until:
             return 0
-        added = min(lanes, READER.max_lanes - lanes)
+        added = min(2 * lanes, READER.max_lanes - lanes)
         if added <= 0:
             return 0
         self._rate_before = self.rate_bytes_s

@@ -438,20 +438,23 @@ class Session:
                 self._say(window)
         limited = False
         while self._wants_to_send:
-            lane = pick_lane(self._lanes.values(), self._max_plaintext, self._streams.backlog_bytes)
+            lane = pick_lane(self._lanes.values(), SESSION.first_burst_bytes, self._streams.backlog_bytes)
             if lane is None:
                 limited = self._streams.sendable
                 break
-            message = self._build(lane, now, with_data=True)
-            if message is None:
+            sent = self._build(lane, now, with_data=True)
+            if sent is None:
                 break
+            message, items = sent
             out.append((lane.id, message))
+            if len(message) <= SESSION.twice_bytes:
+                self._say_twice(lane, items, now, out)
         self._note_limit(limited, now)
         while self._control and (urgent := pick_urgent(self._lanes.values())) is not None:
-            message = self._build(urgent, now, with_data=False)
-            if message is None:
+            sent = self._build(urgent, now, with_data=False)
+            if sent is None:
                 break
-            out.append((urgent.id, message))
+            out.append((urgent.id, sent[0]))
         for lane in self._lanes.values():
             if lane.must_speak(now):
                 out.append((lane.id, lane.seal(lane.own_frames(now), [], now)))
@@ -478,21 +481,30 @@ class Session:
     def _wants_to_send(self) -> bool:
         return bool(self._control) or self._streams.sendable or self._flows.sendable
 
-    def _build(self, lane: LaneState, now: float, with_data: bool) -> bytes | None:
+    def _say_twice(self, first: LaneState, items: list[Item], now: float, out: list[tuple[int, bytes]]) -> None:
+        """Sends a few bytes on a second lane as well: a lost packet may hold up one lane for half a second, not both."""
+        wanted = [item for item in items if not isinstance(item.frame, (Datagram, Window, Limited))]
+        others = [lane for lane in self._lanes.values() if lane is not first and lane.silent_since is None]
+        second = pick_urgent(others)
+        if wanted and second is not None:
+            parts = [item.encoded for item in wanted]
+            out.append((second.id, second.seal(second.own_frames(now) + parts, wanted, now)))
+
+    def _build(self, lane: LaneState, now: float, with_data: bool) -> tuple[bytes, list[Item]] | None:
         """One record for ``lane``, or None when there is nothing to say.
 
-        An idle lane gets a short one at first: the association below sends few packets at once after a rest (four,
-        in libwebrtc), and what is more than that arrives a round trip later. So a small page goes over several lanes.
+        A lane that had a rest gets what its association sends at once, so that a small page goes over several lanes.
         """
         fair = min(lane.estimator.record_bytes - _OVERHEAD_BYTES, self._max_plaintext)
+        burst = lane.estimator.burst_room_bytes - _OVERHEAD_BYTES
         items: list[Item] = []
-        if lane.estimator.in_flight_bytes == 0 and len(self._lanes) > 1:
-            items = self._fill(min(fair, SESSION.first_record_bytes), with_data)
+        if burst > 0 and len(self._lanes) > 1:
+            items = self._fill(min(fair, burst), with_data)
         # What was sent on a faster lane before may need a longer record than is fair on this one.
         items = items or self._fill(fair, with_data) or self._fill(self._max_plaintext, with_data)
         if not items:
             return None
-        return lane.seal(lane.own_frames(now) + [item.encoded for item in items], items, now)
+        return lane.seal(lane.own_frames(now) + [item.encoded for item in items], items, now), items
 
     def _fill(self, room: int, with_data: bool) -> list[Item]:
         """What goes into ``room`` bytes of a record: control, then datagrams, then data."""

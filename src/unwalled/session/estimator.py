@@ -74,8 +74,8 @@ class LaneEstimator:
     @property
     def record_bytes(self) -> int:
         """How long a record should be: on a fast lane long ones cost less, on a slow one they would hold up others."""
-        fair = int(self.rate_bytes_s * SESSION.record_time_s)
-        return min(max(fair, LANE.default_message_bytes), LANE.max_message_bytes)
+        fair = int(self.rate_bytes_s * SESSION.record_time_s) or LANE.default_message_bytes
+        return min(max(fair, LANE.least_message_bytes), LANE.max_message_bytes)
 
     def sent(self, size: int, now: float) -> Snapshot:
         """A record of ``size`` bytes that wants an ack was sent."""
@@ -150,20 +150,33 @@ class LaneEstimator:
         self.in_flight_bytes -= size
 
     def delivery_s(self, size: int) -> float:
-        """When ``size`` further bytes would arrive, in seconds from now, behind all that is in flight."""
+        """When ``size`` further bytes would arrive, in seconds from now, behind all that is in flight.
+
+        What does not fit into the first packets after a rest (see ``burst_room_bytes``) comes a round trip later.
+        """
         base_s = (self.min_rtt_s or SESSION.assumed_rtt_s) / 2
         rate = self.rate_bytes_s
         if rate == 0:
             rate = self.window_bytes / (self.srtt_s or SESSION.assumed_rtt_s)
+        if self.in_flight_bytes <= SESSION.first_burst_bytes < self.in_flight_bytes + size:
+            base_s *= 3
         return base_s + (self.in_flight_bytes + size) / rate
+
+    @property
+    def burst_room_bytes(self) -> int:
+        """What the association below still sends at once after a rest; 0 when it is busy anyway.
+
+        libwebrtc's sends four packets; the next ones wait for an ack of these.
+        """
+        return max(SESSION.first_burst_bytes - self.in_flight_bytes, 0)
 
     @property
     def silence_s(self) -> float:
         """How long this lane may owe an ack before it counts as silent. Little data may be sent again sooner."""
         if self.srtt_s is None:
             return SESSION.unmeasured_silence_s
-        if self.in_flight_bytes <= SESSION.first_record_bytes:
+        if self.in_flight_bytes <= SESSION.first_burst_bytes:
             silence_s = max(SESSION.small_silence_floor_s, 1.5 * self.srtt_s + 4 * self.rtt_variation_s)
         else:
-            silence_s = max(SESSION.silence_floor_s, 3 * self.srtt_s + 4 * self.rtt_variation_s)
+            silence_s = max(SESSION.silence_floor_s, 2 * self.srtt_s + 4 * self.rtt_variation_s)
         return silence_s + SESSION.ack_delay_s

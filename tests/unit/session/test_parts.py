@@ -89,6 +89,7 @@ def test_an_estimator_learns_round_trip_and_rate_and_keeps_the_queue_short() -> 
     assert queue < 2e6 * 3 * SESSION.queue_delay_target_s
     assert SESSION.silence_floor_s <= SESSION.unmeasured_silence_s
     assert LANE.default_message_bytes < estimator.record_bytes < LANE.max_message_bytes
+    assert LaneEstimator().record_bytes == LANE.default_message_bytes
 
 
 def test_a_lane_that_becomes_slower_gets_a_smaller_window() -> None:
@@ -97,7 +98,7 @@ def test_a_lane_that_becomes_slower_gets_a_smaller_window() -> None:
     before = estimator.window_bytes
     drive(estimator, 1e5, 0.05, now, 10.0)
     assert estimator.window_bytes == SESSION.min_lane_window_bytes < before
-    assert estimator.record_bytes == LANE.default_message_bytes
+    assert estimator.record_bytes == LANE.least_message_bytes
 
 
 def test_a_longer_route_is_believed_after_a_while() -> None:
