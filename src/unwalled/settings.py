@@ -34,6 +34,8 @@ class LaneLimits:
     """How long an offer or answer waits for the machine's own addresses as STUN servers see them."""
     gather_settle_s: float = 1.0
     """The same, once one such address is known: a dead second STUN server costs no more than this."""
+    gather_own_s: float = 0.01
+    """The same, where no STUN server is asked: this machine's own addresses come at once."""
     close_timeout_s: float = 0.5
     """How long a closing lane waits for the other end to agree before it is dropped."""
 

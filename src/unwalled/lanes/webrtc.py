@@ -107,7 +107,8 @@ class ReactorStack:
         """``stun``: URLs of STUN servers. ``failed_hint_s``: silence after which a lane counts as disconnected."""
         self.loop = asyncio.get_running_loop()
         self.gather_timeout_s = gather_timeout_s
-        self.gather_settle_s = gather_settle_s
+        self.asks_stun = bool(stun)
+        self.gather_settle_s = gather_settle_s if stun else LANE.gather_own_s
         self._factory = _factory(options)
         self._configuration = reactor_webrtc.RtcConfiguration(
             ice_servers=[reactor_webrtc.IceServer(urls=list(stun))] if stun else [],
@@ -247,7 +248,7 @@ class _Connection:
 
     def _candidate_found(self, candidate: reactor_webrtc.IceCandidate) -> None:
         self._candidates.append(candidate.candidate)
-        if " typ srflx" in candidate.candidate:
+        if " typ srflx" in candidate.candidate or not self.stack.asks_stun:
             self.stack.post(self._mapped)
 
     def _gathering_changed(self, state: reactor_webrtc.IceGatheringState) -> None:
@@ -285,6 +286,7 @@ class _Connection:
 
     def _mapped(self) -> None:
         # One address as the outside sees it is enough to be reached: dead STUN servers may only cost a little more.
+        # The machine's own addresses come all at once, but the library takes 0.1 s to say that these were all.
         if self._settling is None:
             self._settling = self.stack.loop.call_later(self.stack.gather_settle_s, self._gathered.set)
 

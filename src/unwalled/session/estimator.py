@@ -75,7 +75,7 @@ class LaneEstimator:
     def record_bytes(self) -> int:
         """How long a record should be: on a fast lane long ones cost less, on a slow one they would hold up others."""
         fair = int(self.rate_bytes_s * SESSION.record_time_s) or LANE.default_message_bytes
-        return min(max(fair, LANE.least_message_bytes), LANE.max_message_bytes)
+        return min(max(fair, SESSION.first_burst_bytes), LANE.max_message_bytes)
 
     def sent(self, size: int, now: float) -> Snapshot:
         """A record of ``size`` bytes that wants an ack was sent."""

@@ -98,7 +98,7 @@ def test_a_lane_that_becomes_slower_gets_a_smaller_window() -> None:
     before = estimator.window_bytes
     drive(estimator, 1e5, 0.05, now, 10.0)
     assert estimator.window_bytes == SESSION.min_lane_window_bytes < before
-    assert estimator.record_bytes == LANE.least_message_bytes
+    assert estimator.record_bytes == SESSION.first_burst_bytes
 
 
 def test_a_longer_route_is_believed_after_a_while() -> None:
