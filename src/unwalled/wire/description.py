@@ -36,6 +36,7 @@ _SETUPS = frozenset(("actpass", "active", "passive"))
 _MAX_PRIORITY = (1 << 32) - 1
 _MAX_MESSAGE = (1 << 31) - 1
 _MIN_MESSAGE = 16384
+_FIRST_PORT = 1024
 _MAX_SDP_LINES = 256
 
 _PRIVATE = tuple(
@@ -115,8 +116,13 @@ class LaneDescription(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
         return {**result, "candidates": list(self.candidates)}
 
     def without_private_addresses(self) -> LaneDescription:
-        """The same without candidates on addresses that are not of the open internet."""
-        kept = tuple(text for text in self.candidates if not is_private_address(text.split(" ")[4]))
+        """The same without candidates that no peer on the open internet has: private addresses, and ports of services.
+
+        WebRTC takes its ports from 1024 on, and a NAT keeps them there (RFC 4787 section 4.2.1). Checks that go to
+        another one (DNS, NTP, mail) would only serve who wants volunteers to send packets to somebody's server.
+        """
+        parts = ((text, text.split(" ")) for text in self.candidates)
+        kept = tuple(text for text, part in parts if int(part[5]) >= _FIRST_PORT and not is_private_address(part[4]))
         return msgspec.structs.replace(self, candidates=kept)
 
     def check_role(self, role: Role) -> None:

@@ -42,6 +42,21 @@ def test_a_peers_description_is_read_and_filtered(vector: dict[str, Any]) -> Non
     assert description.without_private_addresses().to_dict() == vector["public"]
 
 
+@pytest.mark.parametrize(("port", "is_kept"), [(1, False), (53, False), (443, False), (1023, False), (1024, True)])
+def test_no_volunteer_is_sent_to_the_ports_of_services(port: int, is_kept: bool) -> None:
+    description = LaneDescription.from_dict(
+        {
+            "ufrag": "abcd",
+            "pwd": "a" * 22,
+            "fingerprint": "0" * 64,
+            "setup": "actpass",
+            "candidates": [f"1 1 udp 1 198.51.100.7 {port} typ srflx"],
+            "max_message": 65536,
+        }
+    )
+    assert bool(description.without_private_addresses().candidates) is is_kept
+
+
 @pytest.mark.parametrize("vector", VECTORS["json"]["invalid"], ids=name_of)
 def test_a_peers_wrong_description_is_refused(vector: dict[str, Any]) -> None:
     with pytest.raises(DescriptionError):
