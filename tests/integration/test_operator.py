@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from unwalled.errors import ConfigurationError, OpenFailed
 from unwalled.gateway.dialler import dial
@@ -21,7 +22,7 @@ from unwalled.gateway.server import GatewayServer
 from unwalled.operator.invites import InviteBook
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.options import ListenAddress, OperatorOptions, PublicUrl
-from unwalled.operator.server import Operator
+from unwalled.operator.server import Operator, _asks_from_within
 from unwalled.operator.state import OperatorState
 from unwalled.settings import OPERATOR, OperatorLimits
 from unwalled.wire.address import Target
@@ -85,6 +86,34 @@ def test_numbers_hold_no_address_and_count_what_happens(tmp_path: Path) -> None:
         assert "127.0.0.1" not in text
 
     with_operator(options(tmp_path / "data"), use)
+
+
+def test_numbers_are_not_for_the_public(tmp_path: Path) -> None:
+    async def use(operator: Operator, invite: Invite, session: aiohttp.ClientSession) -> None:
+        for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+            async with session.get(operator.url.text + "/metrics", headers={name: "127.0.0.1"}) as response:
+                assert response.status == 404, name
+
+    with_operator(options(tmp_path / "data"), use)
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_within"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("10.1.2.3", True),
+        ("::ffff:127.0.0.1", True),
+        ("fe80::1%eth0", True),
+        ("8.8.8.8", False),
+        ("2a00::1", False),
+        ("::ffff:8.8.8.8", False),
+        ("", False),
+    ],
+)
+def test_who_is_within(peer: str, is_within: bool) -> None:
+    request = make_mocked_request("GET", "/metrics").clone(remote=peer)
+    assert _asks_from_within(request) is is_within
 
 
 def test_what_bridges_are_told_follows_the_public_url(tmp_path: Path) -> None:

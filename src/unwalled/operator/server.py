@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
+import ipaddress
 import os
 import socket
 from collections.abc import Callable
@@ -144,6 +145,8 @@ class Operator:
         return web.json_response({"ok": True, "roles": ["broker", "gateway", "site"]}, headers=_NO_STORE)
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        if not _asks_from_within(request):
+            raise web.HTTPNotFound
         self._numbers.bridges_with_room = await self._broker.waiting()
         return web.Response(body=exposition(self._registry), headers={"Content-Type": CONTENT_TYPE, **_NO_STORE})
 
@@ -152,6 +155,7 @@ class Operator:
 
 
 _NO_STORE = {"Cache-Control": "no-store"}
+_FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
 
 
 def _in_gateways_words(check_token: CheckToken) -> Callable[[bytes], TokenVerdict]:
@@ -165,6 +169,21 @@ def _in_gateways_words(check_token: CheckToken) -> Callable[[bytes], TokenVerdic
         return TokenVerdict.GOOD
 
     return judge
+
+
+def _asks_from_within(request: web.Request) -> bool:
+    """Whether a request comes from this machine or its own network, and not through a reverse proxy that says so.
+
+    Counts that anyone can watch would tell a censor, who sees a reader's packets, that a session began with them.
+    """
+    if any(name in request.headers for name in _FORWARDED):
+        return False
+    try:
+        peer = ipaddress.ip_address((request.remote or "").partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(peer, "ipv4_mapped", None)
+    return (mapped or peer).is_private
 
 
 def _check_source(source: IPAddress) -> None:
