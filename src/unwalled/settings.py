@@ -339,6 +339,8 @@ class GatewayLimits:
     for a page of hundreds of parts many times a minute, low enough that nobody scans networks from here."""
     max_sockets: int = 30_000
     """Connections and datagram sockets to sites, over all sessions. Leaves descriptors for lanes."""
+    sockets_per_invite: int = 10_000
+    """The same for all sessions of one invite."""
     copy_chunk_bytes: int = 256 * KIB
     """The most that is read from a site at once, and so held for a stream while its reader is slow."""
     session_chunks_bytes: int = 32 * MIB
@@ -349,12 +351,14 @@ class GatewayLimits:
     """How many addresses of a name are tried."""
     resolve_timeout_s: float = 10.0
     """Less than ``connect_timeout_s``, which covers look-up and connection together."""
-    resolver_threads: int = 32
+    resolver_threads: int = 128
     """Names that are looked up at once; further ones wait."""
     resolver_waiting: int = 4096
     """Look-ups of different names that may be under way or wait for a thread; past it they fail at once."""
     lookups_per_session: int = 8
     """Look-ups of one session at the same time; more wait, so that slow names of one reader do not hold up others."""
+    lookups_per_invite: int = 32
+    """The same for all sessions of one invite: a quarter of the threads."""
     resolver_cache_names: int = 10_000
     """Names whose answers are kept."""
     resolver_cache_s: float = 30.0

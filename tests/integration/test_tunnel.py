@@ -83,7 +83,11 @@ class World:
         self.key = PostQuantumPrivateKey(os.urandom(96))
         self.reports: list[tuple[str, LaneVerdict, int]] = []
         self.hub = SessionHub(
-            self.key, lambda token: verdict, EchoHandler, os.urandom, lambda *report: self.reports.append(report)
+            self.key,
+            lambda token: verdict,
+            lambda invite: EchoHandler(),
+            os.urandom,
+            lambda *report: self.reports.append(report),
         )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Container, Iterable, Sequence
+from weakref import WeakValueDictionary
 
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import OpenFailed, StreamReset
@@ -15,7 +16,7 @@ from unwalled.gateway.counters import EgressCounters
 from unwalled.gateway.datagrams import DatagramRelay
 from unwalled.gateway.dialler import code_of, dial
 from unwalled.gateway.idle import IdleWatch
-from unwalled.gateway.limits import SessionBudget
+from unwalled.gateway.limits import InviteShare, SessionBudget
 from unwalled.gateway.own_addresses import OwnAddresses
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.resolver import Resolver, SystemResolver
@@ -47,10 +48,15 @@ class Egress:
         self._resolver: Resolver = resolver if resolver is not None else SystemResolver(self.clock)
         self._own = own_addresses if own_addresses is not None else OwnAddresses(self.clock)
         self._sockets = 0
+        # An invite's share lives as long as one of its sessions does.
+        self._shares: WeakValueDictionary[bytes, InviteShare] = WeakValueDictionary()
 
-    def new_budget(self) -> SessionBudget:
-        """The account of a new session."""
-        return SessionBudget(self.policy.limits, self.clock)
+    def new_budget(self, invite: bytes = b"") -> SessionBudget:
+        """The account of a new session that came with ``invite`` (its id)."""
+        share = self._shares.get(invite)
+        if share is None:
+            share = self._shares[invite] = InviteShare()
+        return SessionBudget(self.policy.limits, self.clock, share)
 
     async def addresses_of(self, target: Target, session: SessionBudget) -> list[IPAddress]:
         """The addresses of ``target`` that may be connected to, at least one.
@@ -65,7 +71,7 @@ class Egress:
         if literal is not None:
             found = (literal,)
         else:
-            async with session.lookups:
+            async with session.lookups, session.share.lookups:
                 found = await self._resolver.resolve(target.host)
         allowed = [unmapped(address) for address in found if self.policy.check_address(address, self._own) is None]
         if not allowed:

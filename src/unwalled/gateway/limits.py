@@ -11,18 +11,31 @@ from unwalled.settings import GATEWAY
 from unwalled.wire.codes import Code
 
 
+class InviteShare:
+    """What the sessions of one invite have together, so that one that leaked cannot use up what all need."""
+
+    __slots__ = ("__weakref__", "lookups", "sockets")
+
+    def __init__(self) -> None:
+        self.sockets = 0
+        """Connections and datagram flows of all its sessions."""
+        self.lookups = asyncio.Semaphore(GATEWAY.lookups_per_invite)
+
+
 class SessionBudget:
     """The account of one session: make one when the session begins, drop it when the session ends.
 
     Holds numbers only, no address. Belongs to the event loop's thread.
     """
 
-    __slots__ = ("_clock", "_connects", "_open", "_used_bytes", "down", "limits", "lookups", "up")
+    __slots__ = ("_clock", "_connects", "_open", "_used_bytes", "down", "limits", "lookups", "share", "up")
 
-    def __init__(self, limits: EgressLimits, clock: Clock) -> None:
+    def __init__(self, limits: EgressLimits, clock: Clock, share: InviteShare | None = None) -> None:
+        """``share`` is that of the session's invite; without one the session has its own."""
         now = clock.monotonic()
         self.limits = limits
         self._clock = clock
+        self.share = share if share is not None else InviteShare()
         self._open = 0
         self._used_bytes = 0
         self._connects = TokenBucket(limits.connects_per_minute / 60, limits.connects_per_minute, now)
@@ -51,12 +64,16 @@ class SessionBudget:
         limits = self.limits
         if (limits.streams and self._open >= limits.streams) or self.spent:
             return Code.LIMIT_REACHED
+        if self.share.sockets >= GATEWAY.sockets_per_invite:
+            return Code.LIMIT_REACHED
+        self.share.sockets += 1
         self._open += 1
         return None
 
     def give_back_stream(self) -> None:
         """The stream or flow has ended."""
         self._open -= 1
+        self.share.sockets -= 1
 
     def take_connect(self) -> Code | None:
         """Counts a connection (or a datagram's new destination): None, or LIMIT_REACHED."""

@@ -58,9 +58,9 @@ class GatewayServer:
         """What to print for the operator at start, each a whole sentence."""
         return self.egress.policy.warnings()
 
-    def new_handler(self) -> SessionEgress:
-        """What serves a new session."""
-        return SessionEgress(self.egress, self.egress.new_budget())
+    def new_handler(self, invite: bytes = b"") -> SessionEgress:
+        """What serves a new session that came with ``invite`` (its id)."""
+        return SessionEgress(self.egress, self.egress.new_budget(invite))
 
     def close(self) -> None:
         """Ends the look-ups. Streams end with the sessions that they belong to."""

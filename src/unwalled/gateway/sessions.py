@@ -72,14 +72,15 @@ class SessionCounters:
 class SessionHub:
     """All sessions of one gateway process.
 
-    ``check_token`` judges an invite's token; ``new_handler`` makes what serves one session; ``report`` hears of lanes.
+    ``check_token`` judges an invite's token; ``new_handler`` makes what serves one session, and is
+    given its invite's id; ``report`` hears of lanes.
     """
 
     def __init__(
         self,
         key: PostQuantumPrivateKey,
         check_token: Callable[[bytes], TokenVerdict],
-        new_handler: Callable[[], SessionHandler],
+        new_handler: Callable[[bytes], SessionHandler],
         random: Random,
         report: Report,
         max_message_bytes: int = LANE.max_message_bytes,
@@ -205,7 +206,8 @@ class SessionHub:
         core = Session(False, now)
         core.establish(secrets, now)
         core.receive_early(hello.early)
-        session = _GatewaySession(self, secrets.session_id, invite_of(hello.token), core, self._new_handler())
+        invite = invite_of(hello.token)
+        session = _GatewaySession(self, secrets.session_id, invite, core, self._new_handler(invite))
         self._sessions[secrets.session_id] = session
         self._of_invite[session.invite] += 1
         self.counters.sessions_opened += 1

@@ -16,7 +16,7 @@ from unwalled.gateway.sessions import SessionHandler, SessionHub, TokenVerdict
 from unwalled.settings import GATEWAY
 
 
-def _no_handler() -> SessionHandler:
+def _no_handler(invite: bytes) -> SessionHandler:
     raise AssertionError("No session opens here.")
 
 

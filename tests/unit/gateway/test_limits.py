@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Sequence
+from dataclasses import replace
 
+import pytest
+
+from tests.support.proxy_bench import until
+from unwalled.gateway import limits
+from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.buckets import TokenBucket
 from unwalled.gateway.counters import DIAL_BOUNDS_S, EgressCounters
+from unwalled.gateway.egress import Egress
 from unwalled.gateway.limits import SessionBudget
-from unwalled.gateway.policy import EgressLimits
+from unwalled.gateway.policy import EgressLimits, EgressPolicy
 from unwalled.settings import GATEWAY
+from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 
 
@@ -73,6 +83,55 @@ def test_streams_read_less_at_once_when_there_are_many() -> None:
         taken.append(budget.chunk_bytes)
     assert taken[127] == GATEWAY.copy_chunk_bytes
     assert taken[1023] == GATEWAY.session_chunks_bytes // 1024
+
+
+def test_sessions_of_one_invite_share_its_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GATEWAY", replace(GATEWAY, sockets_per_invite=2))
+    egress = Egress(EgressPolicy(), clock=FakeClock())
+    first, second, other = egress.new_budget(b"a"), egress.new_budget(b"a"), egress.new_budget(b"b")
+    assert [budget.take_stream() for budget in (first, second, first)] == [None, None, Code.LIMIT_REACHED]
+    assert other.take_stream() is None
+    second.give_back_stream()
+    assert first.take_stream() is None
+
+
+def test_the_share_of_an_invite_ends_with_its_last_session() -> None:
+    egress = Egress(EgressPolicy(), clock=FakeClock())
+    first, second = egress.new_budget(b"a"), egress.new_budget(b"a")
+    assert first.share is second.share
+    del first
+    gc.collect()
+    assert list(egress._shares) == [b"a"]
+    del second
+    gc.collect()
+    assert list(egress._shares) == []
+
+
+def test_slow_names_of_one_invite_do_not_hold_up_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "GATEWAY", replace(GATEWAY, lookups_per_invite=2))
+    asked: list[str] = []
+
+    class NeverResolver:
+        async def resolve(self, name: str) -> Sequence[IPAddress]:
+            asked.append(name)
+            await asyncio.get_running_loop().create_future()
+            return []
+
+    async def main() -> None:
+        egress = Egress(EgressPolicy(), NeverResolver(), FakeClock())
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(egress.addresses_of(Target.parse(f"{name}.example", 80), egress.new_budget(invite)))
+                for name, invite in (("a1", b"a"), ("a2", b"a"), ("a3", b"a"), ("b1", b"b"))
+            ]
+            await until(lambda: len(asked) >= 3)
+            assert sorted(asked) == ["a1.example", "a2.example", "b1.example"]
+            tasks[0].cancel()
+            await until(lambda: "a3.example" in asked)
+            for task in tasks:
+                task.cancel()
+
+    asyncio.run(main())
 
 
 def test_connects_come_back_over_a_minute() -> None:
