@@ -108,6 +108,21 @@ def test_capacity_that_comes_free_is_taken_by_who_waits(tmp_path: Path) -> None:
     play(tmp_path, act, replace(QUICK, match_wait_s=PATIENCE_S))
 
 
+def test_room_that_is_told_right_after_the_answers_counts_their_lanes_once(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        bridge = await scene.bridge(say_nothing, capacity=8)
+        asking = scene.group.create_task(scene.reader().match(offers(4)))
+        match = await bridge.hears(Match)
+        # Both are read by the broker at once, before whoever waits for the answers has had a turn.
+        await bridge.socket.send_str(answer_all(match))
+        await bridge.socket.send_str(Capacity(4, 4).encode())
+        assert len((await asking).lanes) == 4
+        bridge.script = answer_all
+        assert len((await scene.reader().match(offers(4))).lanes) == 4
+
+    play(tmp_path, act, QUICK)
+
+
 def test_two_restricted_ends_are_not_brought_together(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         await scene.bridge(nat=Nat.RESTRICTED)

@@ -7,6 +7,7 @@ the matches it owed, and nothing else.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientError, WSCloseCode, WSMessage, WSMsgType, web
@@ -62,11 +63,13 @@ class BridgeLink:
         self._limits = limits
         self._writing = asyncio.Lock()
         self._asked: dict[str, asyncio.Future[Answers | None]] = {}
+        self._settling: dict[str, asyncio.Event] = {}
         self._is_over = False
 
     async def ask(self, match: Match) -> Answers:
         """Sends a match and waits for its answers; the caller bounds the time. Raises BridgeGone.
 
+        Call ``settled`` once the match is settled: what the bridge says after its answers is not heard before.
         When cancelled, later answers to this match are dropped; tell the bridge with ``cancel``.
         """
         if self._is_over:
@@ -99,13 +102,27 @@ class BridgeLink:
         """Answers a WebSocket ping. Raises BridgeGone."""
         await self._written(lambda: self._socket.pong(payload))
 
-    def take(self, answers: Answers) -> bool:
-        """Gives answers to who asked; False when nobody did, or not any more."""
+    async def take(self, answers: Answers) -> bool:
+        """Gives answers to who asked, and waits until the match is settled; False when nobody asks, or not any more.
+
+        A bridge tells its room after its answers, with their lanes taken off. Heard before the match is settled, they
+        would be taken off once more.
+        """
         future = self._asked.get(answers.match)
         if future is None or future.done():
             return False
+        settled = self._settling[answers.match] = asyncio.Event()
         future.set_result(answers)
+        try:
+            await settled.wait()
+        finally:
+            del self._settling[answers.match]
         return True
+
+    def settled(self, match: str) -> None:
+        """The answers to a match have been counted."""
+        if (settling := self._settling.get(match)) is not None:
+            settling.set()
 
     def ended(self) -> None:
         """Ends the wait of everyone who asked."""
@@ -153,6 +170,8 @@ class BridgeHub:
         self._limits = limits
         self._links: dict[str, BridgeLink] = {}
         self._open: set[BridgeLink] = set()
+        self._of_narrow: Counter[bytes] = Counter()
+        self._of_wide: Counter[bytes] = Counter()
         self._supply = asyncio.Event()
         self._tasks = TaskOwner()
 
@@ -202,6 +221,21 @@ class BridgeHub:
         now = self._clock.monotonic()
         if await self._store.take_for_prefixes(Action.JOIN, prefixes, now) > 0.0:
             raise _Dropped(ErrorCode.LIMITED)
+        narrow, wide = prefixes.narrow, prefixes.wide
+        limits = self._limits
+        if self._of_narrow[narrow] >= limits.bridges_per_prefix or self._of_wide[wide] >= limits.wide_bridges:
+            raise _Dropped(ErrorCode.LIMITED)
+        self._of_narrow[narrow] += 1
+        self._of_wide[wide] += 1
+        try:
+            await self._serve_counted(socket, link, prefixes)
+        finally:
+            for counter, key in ((self._of_narrow, narrow), (self._of_wide, wide)):
+                counter[key] -= 1
+                if not counter[key]:
+                    del counter[key]
+
+    async def _serve_counted(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
         hello = await self._hello(socket)
         about = WaitingBridge(
             b64.encode(self._random_bytes(_NAME_BYTES)),
@@ -260,7 +294,7 @@ class BridgeHub:
     async def _handle(self, message: Hello | Answers | Capacity, link: BridgeLink, name: str) -> None:
         match message:
             case Answers():
-                if not link.take(message):
+                if not await link.take(message):
                     self._metrics.stray_answers += 1
             case Capacity():
                 free = min(message.free, self._limits.max_claimed_lanes)

@@ -158,7 +158,11 @@ class Matchmaker:
             course.failed.add(reservation.bridge)
             return reservation.offers
         finally:
-            await self._store.settle(reservation.match, outcome, self._clock.monotonic())
+            try:
+                await self._store.settle(reservation.match, outcome, self._clock.monotonic())
+            finally:
+                if link is not None:
+                    link.settled(reservation.match)
 
     async def _answers(self, link: BridgeLink, reservation: Reservation, offers: Sequence[LaneDescription]) -> Answers:
         ticket = b64.encode(self._random_bytes(_TICKET_BYTES))
