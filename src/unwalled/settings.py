@@ -304,6 +304,10 @@ class BrokerLimits:
     """Bridges' connections for each /16 or /32."""
     wide_join_burst: float = 2000.0
     """The same at once."""
+    bridges_per_prefix: int = 1_000
+    """Bridges that are connected for each /24 or /48, however slowly they came."""
+    wide_bridges: int = 5_000
+    """The same for each /16 or /32: a quarter of ``max_bridges``, so that one provider's addresses do not fill it."""
     retry_no_bridge_s: float = 5.0
     """When a reader is told to ask again after ``no_bridge``."""
     max_invites: int = 10_000

@@ -178,6 +178,19 @@ def test_bridges_are_limited_in_all_and_for_each_prefix(tmp_path: Path) -> None:
 
     play(tmp_path, full, replace(QUICK, max_bridges=1))
     play(tmp_path, limited, replace(QUICK, join_burst=1.0, joins_per_s=0.01), trusted="127.0.0.1/32")
+    play(tmp_path, limited, replace(QUICK, bridges_per_prefix=1), trusted="127.0.0.1/32")
+    play(tmp_path, limited, replace(QUICK, wide_bridges=1), trusted="127.0.0.1/32")
+
+
+def test_a_bridge_that_left_makes_room_for_another_of_its_prefix(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        first = await scene.bridge()
+        await first.socket.close()
+        hub = scene.running.broker._hub
+        await eventually(lambda: not hub._of_narrow and not hub._of_wide)
+        await scene.bridge()
+
+    play(tmp_path, act, replace(QUICK, bridges_per_prefix=1))
 
 
 def test_claims_of_huge_capacity_do_not_count(tmp_path: Path) -> None:
