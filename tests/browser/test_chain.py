@@ -1,0 +1,166 @@
+"""A real Chromium page is the only bridge of a real chain; curl, many readers and a second Chromium read through it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from playwright.async_api import Page, async_playwright, expect
+
+from tests.support.chain import PATIENCE_S, Chain, chain, running_reader
+from tests.support.curl import curl, needs_curl, ways
+from tests.support.gateway_sites import run
+from tests.support.proxy_bench import BIG, BLOCK, MIB
+
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--headless=new",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+BIG_DIGEST = hashlib.sha256(BLOCK * (BIG // MIB)).hexdigest()
+IMAGES = 60
+
+
+def through_page(data: Path, chromium_path: str, use: Callable[[Chain, Page], Awaitable[None]]) -> None:
+    """Runs ``use`` with a chain whose only bridge is a page with the switch on."""
+
+    async def main() -> None:
+        async with (
+            asyncio.timeout(100),
+            async_playwright() as playwright,
+            chain(data, bridges=0, names={"gallery.test": [["127.0.0.1"]]}) as c,
+        ):
+            browser = await playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
+            try:
+                page = await browser.new_page()
+                await page.goto(c.operator.url.text + "/")
+                await page.get_by_role("switch").click()
+                await asyncio.wait_for(c.reader.client.connected(), PATIENCE_S)
+                await expect(page.locator("unwalled-bridge")).to_have_attribute(
+                    "state", "helping", timeout=PATIENCE_S * 1000
+                )
+                await use(c, page)
+                await c.is_idle()
+            finally:
+                await browser.close()
+
+    run(main)
+
+
+async def stats(page: Page) -> dict[str, int]:
+    found: dict[str, int] = await page.locator("unwalled-bridge").evaluate("(element) => element.stats")
+    return found
+
+
+@needs_curl
+def test_curl_fetches_fifty_megabytes_up_and_down_through_the_page(tmp_path: Path, chromium_path: str) -> None:
+    file = tmp_path / "up"
+    file.write_bytes(os.urandom(MIB) * (BIG // MIB))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest().encode()
+    arrived = tmp_path / "down"
+
+    async def use(c: Chain, page: Page) -> None:
+        assert await curl(*ways(c.at)["socks5"], "-H", "Expect:", "-T", str(file), f"{c.site}/up") == (0, digest)
+        assert (await curl(*ways(c.at)["connect"], "-o", str(arrived), f"{c.site}/down?length"))[0] == 0
+        with arrived.open("rb") as got:
+            assert hashlib.file_digest(got, "sha256").hexdigest() == BIG_DIGEST
+        carried = await stats(page)
+        assert carried["bytesUp"] > BIG
+        assert carried["bytesDown"] > BIG
+
+    through_page(tmp_path / "data", chromium_path, use)
+
+
+@needs_curl
+def test_eight_readers_at_once_read_through_one_page(tmp_path: Path, chromium_path: str) -> None:
+    content = os.urandom(2 * MIB)
+    file = tmp_path / "up"
+    file.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest().encode()
+
+    async def use(c: Chain, page: Page) -> None:
+        async with AsyncExitStack() as undo:
+            addresses = [c.at]
+            for _ in range(7):
+                other, at = await undo.enter_async_context(running_reader(c.invite))
+                await asyncio.wait_for(other.client.connected(), PATIENCE_S)
+                addresses.append(at)
+            assert (await stats(page))["readers"] == 8
+            uploads = (curl(*ways(at)["socks5"], "-H", "Expect:", "-T", str(file), f"{c.site}/up") for at in addresses)
+            assert list(await asyncio.gather(*uploads)) == [(0, digest)] * 8
+
+    through_page(tmp_path / "data", chromium_path, use)
+
+
+def picture(number: int) -> bytes:
+    """A PNG of ``number`` + 1 by 2 pixels in a colour of its own, with some noise to give it size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    row = b"\0" + bytes((number, 255 - number, 128)) * (number + 1)
+    header = struct.pack(">IIBBBBB", number + 1, 2, 8, 2, 0, 0, 0)
+    noise = chunk(b"noIs", os.urandom(20_000))
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + noise
+        + chunk(b"IDAT", zlib.compress(row * 2))
+        + chunk(b"IEND", b"")
+    )
+
+
+@asynccontextmanager
+async def gallery() -> AsyncIterator[int]:
+    """A page with sixty images, at a name that only the gateway knows."""
+
+    async def index(request: web.Request) -> web.Response:
+        images = "".join(f"<img src=/{number}.png>" for number in range(IMAGES))
+        return web.Response(text=f"<!doctype html><title>Gallery</title>{images}", content_type="text/html")
+
+    async def image(request: web.Request) -> web.Response:
+        return web.Response(body=picture(int(request.match_info["number"])), content_type="image/png")
+
+    app = web.Application()
+    app.add_routes([web.get("/", index), web.get("/{number}.png", image)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("scheme", ["socks5", "http"])
+def test_a_readers_browser_opens_a_site_with_sixty_images(tmp_path: Path, chromium_path: str, scheme: str) -> None:
+    async def use(c: Chain, page: Page) -> None:
+        arguments = [
+            *CHROMIUM_ARGS,
+            f"--proxy-server={scheme}://{c.at}",
+            # A look-up of its own would fail; the proxy's address needs none.
+            "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+        ]
+        async with gallery() as port, async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=chromium_path, args=arguments)
+            try:
+                reading = await browser.new_page()
+                await reading.goto(f"http://gallery.test:{port}/", wait_until="load", timeout=PATIENCE_S * 1000)
+                widths = await reading.evaluate("[...document.images].map((image) => image.naturalWidth)")
+                assert widths == list(range(1, IMAGES + 1))
+                assert "gallery.test" in c.resolver.asked
+            finally:
+                await browser.close()
+
+    through_page(tmp_path / "data", chromium_path, use)
