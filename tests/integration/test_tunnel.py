@@ -190,6 +190,25 @@ def test_a_lane_that_changes_a_byte_is_left_and_reported_and_the_bytes_are_right
     asyncio.run(main())
 
 
+def test_the_other_lanes_of_a_bridge_that_tampered_are_no_good_word_for_it() -> None:
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        reader.add_lane(world.hub, "good")
+        bad, _ = reader.add_lane(world.hub, "bad")
+        also, _ = reader.add_lane(world.hub, "bad")
+        stream = reader.pump.open_stream(ECHO)
+        await stream.opened()
+        await until(lambda: world.hub.lane_count == 3)
+        bad.tamper = lambda message: [message[:-1] + bytes((message[-1] ^ 1,))]
+        await _echo(stream, 2_000_000)
+        also.close()
+        await until(lambda: world.hub.lane_count == 1)
+        assert [(ticket, verdict) for ticket, verdict, _ in world.reports] == [("bad", LaneVerdict.BAD)]
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("verdict", [TokenVerdict.EXPIRED, TokenVerdict.REFUSED])
 def test_an_invite_that_is_not_good_gets_an_authentic_no(verdict: TokenVerdict) -> None:
     async def main() -> None:
@@ -223,6 +242,29 @@ def test_one_invite_cannot_take_all_sessions(monkeypatch: pytest.MonkeyPatch) ->
         await until(lambda: world.hub.session_count == 3)
         await world.hub.close()
         await until(lambda: not world.hub._of_invite)
+
+    asyncio.run(main())
+
+
+def test_one_invite_cannot_take_all_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "GATEWAY", replace(GATEWAY, lanes_per_invite=2))
+
+    async def main() -> None:
+        world = World()
+        reader, other = Reader(world.key.public), Reader(world.key.public, b"another invite's token here.")
+        for _ in range(3):
+            reader.add_lane(world.hub)
+        for _ in range(2):
+            other.add_lane(world.hub)
+        await until(lambda: world.hub.lane_count == 4 and bool(reader.left))
+        assert reader.left == [LeaveReason.REFUSED]
+        assert other.left == []
+        # The session that has its lanes is not disturbed.
+        stream = reader.pump.open_stream(ECHO)
+        await stream.opened()
+        await _echo(stream, 10_000)
+        await world.hub.close()
+        await until(lambda: not world.hub.lanes_of_invite)
 
     asyncio.run(main())
 

@@ -93,6 +93,7 @@ class SessionHub:
         self._terms = Terms(SESSION.session_window_bytes, max_message_bytes, int(SESSION.orphan_lifetime_s))
         self._sessions: dict[bytes, _GatewaySession] = {}
         self._of_invite: Counter[bytes] = Counter()
+        self.lanes_of_invite: Counter[bytes] = Counter()
         self._greeters: set[_Greeter] = set()
         self._seen_hellos: OrderedDict[bytes, None] = OrderedDict()
         self._tasks = TaskOwner()
@@ -232,6 +233,9 @@ class SessionHub:
         if session is None:
             greeter.refuse(Refusal.UNKNOWN_SESSION)
             return None
+        if self.lanes_of_invite[session.invite] >= GATEWAY.lanes_per_invite:
+            greeter.refuse(Refusal.FULL)
+            return None
         key = session.pump.core.join(join, asyncio.get_running_loop().time())
         self.counters.lanes_joined += 1
         return session.add(key, greeter)
@@ -300,10 +304,13 @@ class _GatewaySession:
         self.handler = handler
         self.pump = Pump(core, core, self)
         self._tickets: dict[int, tuple[str, Callable[[], int]]] = {}
+        self._spoiled: set[int] = set()
+        """Lanes of bridges that tampered on another one: their quiet end is no good word for the bridge."""
 
     def add(self, key: int, greeter: _Greeter) -> LaneReceiver:
         """A lane belongs to this session."""
         state = self.pump.core.lanes[key]
+        self._hub.lanes_of_invite[self.invite] += 1
         self._tickets[key] = (greeter.ticket, lambda: state.sent_bytes + state.received_bytes)
         return self.pump.attach(key, greeter.lane)
 
@@ -324,13 +331,20 @@ class _GatewaySession:
     def lane_left(self, lane: int, reason: LeaveReason) -> None:
         """See PumpUser."""
         ticket, carried = self._tickets.pop(lane)
+        lanes = self._hub.lanes_of_invite
+        lanes[self.invite] -= 1
+        if not lanes[self.invite]:
+            del lanes[self.invite]
         verdict = LaneVerdict.GOOD
         if reason is LeaveReason.MISBEHAVED:
             verdict = LaneVerdict.BAD
             self._hub.counters.lanes_misbehaved += 1
+            self._spoiled |= {key for key, (other, _) in self._tickets.items() if other == ticket}
         elif reason is LeaveReason.SILENT:
             verdict = LaneVerdict.DEAD
-        self._hub.report(ticket, verdict, carried())
+        if verdict is not LaneVerdict.GOOD or lane not in self._spoiled:
+            self._hub.report(ticket, verdict, carried())
+        self._spoiled.discard(lane)
 
     def session_closed(self, code: Code) -> None:
         """See PumpUser."""
