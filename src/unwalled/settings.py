@@ -328,6 +328,8 @@ class GatewayLimits:
     """The same for the holders of one invite, so that one that leaked does not keep out the others."""
     max_lanes: int = 40_000
     """Lanes of all sessions together, each with a WebSocket of its own."""
+    lanes_per_invite: int = 10_000
+    """The same for all sessions of one invite; a further one does not join."""
     lanes_per_ticket: int = 16
     """Lanes at once with one ticket: a match has as many offers at most, and its ticket is for them."""
     max_waiting_lanes: int = 4096

@@ -27,7 +27,7 @@ from tests.support.gateway_sites import (
     run,
     site,
 )
-from unwalled.errors import StreamReset
+from unwalled.errors import OpenFailed, StreamReset
 from unwalled.gateway import dialler, egress
 from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.limits import SessionBudget
@@ -180,6 +180,17 @@ def test_what_a_site_said_before_it_cut_an_upload_is_read(fast: bool) -> None:
         assert raised.value.code is Code.CONNECTION_RESET
 
     run(main, fast=fast)
+
+
+@pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "0x7f.1", "017700000001", "127.1", "0", "localhost."])
+def test_odd_ways_to_name_this_machine_are_refused_by_what_the_system_makes_of_them(host: str) -> None:
+    async def main() -> None:
+        async with GatewayServer(EgressPolicy()) as server:
+            with pytest.raises(OpenFailed) as refused:
+                await server.egress.addresses_of(Target.parse(host, 80), server.egress.new_budget())
+            assert refused.value.code is Code.NOT_ALLOWED
+
+    run(main)
 
 
 def test_each_failure_has_its_own_code() -> None:
