@@ -332,8 +332,9 @@ class GatewayLimits:
     """The same for all sessions of one invite; a further one does not join."""
     lanes_per_ticket: int = 16
     """Lanes at once with one ticket: a match has as many offers at most, and its ticket is for them."""
-    max_waiting_lanes: int = 4096
-    """Lanes that have not said yet to which session they belong."""
+    max_waiting_lanes: int = 8192
+    """Lanes that have not said yet to which session they belong. More than one invite's matches can open in the time
+    that a lane has (``invite_match_burst`` and 20 s of ``invite_matches_per_s``, 16 lanes each: 6,400)."""
     remembered_hellos: int = 65_536
     """Hashes of hellos that are kept to drop repeated ones."""
     streams_per_session: int = 1024
