@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from unwalled.settings import READER, SIGNALLING
+from unwalled.settings import READER, SIGNALLING, ReaderLimits
 from unwalled.wire.signalling import Report, Verdict
 
 
@@ -21,7 +22,8 @@ class BridgeBook:
     Times are seconds of one monotonic clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ReaderLimits = READER) -> None:
+        self._limits = limits
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._reports: OrderedDict[str, Verdict] = OrderedDict()
 
@@ -38,7 +40,8 @@ class BridgeBook:
 
     def failed(self, bridge: str, verdict: Verdict, now: float) -> None:
         """A bridge did not open a lane, fell silent (dead) or tampered (bad): others are tried first for a while."""
-        rest_s = READER.bad_bridge_rest_s if verdict is Verdict.BAD else READER.dead_bridge_rest_s
+        limits = self._limits
+        rest_s = limits.bad_bridge_rest_s if verdict is Verdict.BAD else limits.dead_bridge_rest_s
         entry = self._entry(bridge)
         entry.avoid_until = max(entry.avoid_until, now + rest_s)
         self._report(bridge, verdict)
@@ -52,6 +55,10 @@ class BridgeBook:
         """Bridges not wanted for new lanes: those that failed lately, and those that carry lanes already."""
         return [name for name, entry in self._known.items() if entry.lanes or entry.avoid_until > now]
 
+    def resting(self, now: float) -> list[str]:
+        """Bridges not wanted at all just now: those that failed lately."""
+        return [name for name, entry in self._known.items() if entry.avoid_until > now]
+
     def forgive(self) -> None:
         """Nobody else is there: what failed may be tried again."""
         for entry in self._known.values():
@@ -63,12 +70,19 @@ class BridgeBook:
         self._reports.clear()
         return reports
 
+    def keep_reports(self, reports: Iterable[Report]) -> None:
+        """The broker may not have heard these; later verdicts stand."""
+        for report in reports:
+            if self._reports.get(report.bridge, Verdict.GOOD) is Verdict.GOOD:
+                self._report(report.bridge, report.verdict)
+
     def _entry(self, bridge: str) -> _Known:
         entry = self._known.setdefault(bridge, _Known())
         self._known.move_to_end(bridge)
         if len(self._known) > SIGNALLING.max_avoid:
-            idle = next((name for name, known in self._known.items() if not known.lanes), None)
-            del self._known[idle if idle is not None else next(iter(self._known))]
+            # The newest is the one asked for, which stays.
+            older = list(self._known)[:-1]
+            del self._known[next((name for name in older if not self._known[name].lanes), older[0])]
         return entry
 
     def _report(self, bridge: str, verdict: Verdict) -> None:

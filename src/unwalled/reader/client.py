@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from unwalled.reader.bridges import BridgeBook
 from unwalled.reader.growth import LaneGrowth
 from unwalled.session.events import LeaveReason
 from unwalled.session.reader import ReaderSession
-from unwalled.settings import READER, SIGNALLING
+from unwalled.settings import READER, SIGNALLING, ReaderLimits
 from unwalled.signaling.client import MatchedLane, MatchResult
 from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver
 from unwalled.tasks import TaskOwner
@@ -86,17 +87,20 @@ _REFUSED_WORDS = {
 }
 
 
-@dataclass(slots=True)
-class _OpenLane:
-    lane: Lane
-    bridge: str
+class OffersFailed(SignalingFailed):
+    """This machine's WebRTC made no offers, so the broker was not asked."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This computer could not prepare a WebRTC connection.", "If it stays so, start the program anew."
+        )
 
 
 class ReaderClient:
     """Keeps a session alive over bridges; opens streams and flows through it.
 
     ``random_bytes`` makes keys; ``rng`` spreads retries. ``status_changed`` is called, without arguments, whenever
-    ``status`` may have changed in more than its numbers.
+    ``status`` may have changed in more than its numbers. ``limits`` None = ``READER``.
     """
 
     def __init__(
@@ -108,7 +112,10 @@ class ReaderClient:
         random_bytes: Random,
         rng: random.Random,
         status_changed: Callable[[], None] = lambda: None,
+        *,
+        limits: ReaderLimits | None = None,
     ) -> None:
+        self._limits = limits if limits is not None else READER
         self._invite = invite
         self._matchmaker = matchmaker
         self._stack = stack
@@ -117,13 +124,14 @@ class ReaderClient:
         self._rng = rng
         self._status_changed = status_changed
         self._bundle: KeyBundle | None = None
-        self._book = BridgeBook()
+        self._book = BridgeBook(self._limits)
         self._tasks = TaskOwner()
         self._live: _LiveSession | None = None
         self._opening = 0
+        self._rest_until = float("-inf")
         self._changed = asyncio.Event()
         self._limited = asyncio.Event()
-        self._growth = LaneGrowth()
+        self._growth = LaneGrowth(self._limits)
         self._news = _News()
         self._phase = Phase.SEARCHING
         self._detail = ""
@@ -134,32 +142,33 @@ class ReaderClient:
 
     async def open(self, target: Target) -> TunnelStream:
         """See Tunnel."""
-        deadline = self._clock.monotonic() + READER.open_wait_s
+        deadline = self._clock.monotonic() + self._limits.open_wait_s
         while True:
             live = await self._session_before(deadline)
             stream = live.pump.open_stream(target)
             try:
                 await self._answered(stream, live, deadline)
-            except OpenFailed as failed:
-                if failed.code is not Code.SESSION_LOST:
-                    raise
-            except BaseException:
+            except BaseException as failed:
                 stream.reset(Code.CANCELLED)
-                raise
+                if not _is_session_lost(failed):
+                    raise
             else:
                 return stream
 
     async def open_datagrams(self) -> TunnelFlow:
         """See Tunnel."""
-        deadline = self._clock.monotonic() + READER.open_wait_s
-        live = await self._session_before(deadline)
-        flow = live.pump.open_flow()
-        try:
-            await self._answered(flow, live, deadline)
-        except BaseException:
-            flow.close()
-            raise
-        return flow
+        deadline = self._clock.monotonic() + self._limits.open_wait_s
+        while True:
+            live = await self._session_before(deadline)
+            flow = live.pump.open_flow()
+            try:
+                await self._answered(flow, live, deadline)
+            except BaseException as failed:
+                flow.close()
+                if not _is_session_lost(failed):
+                    raise
+            else:
+                return flow
 
     async def _session_before(self, deadline: float) -> _LiveSession:
         try:
@@ -182,7 +191,7 @@ class ReaderClient:
             if not live.is_connected:
                 raise OpenFailed(Code.NO_BRIDGE) from None
         try:
-            async with asyncio.timeout(READER.answer_wait_s - READER.open_wait_s):
+            async with asyncio.timeout(self._limits.answer_wait_s - self._limits.open_wait_s):
                 await asked.opened()
         except TimeoutError:
             raise OpenFailed(Code.TIMED_OUT) from None
@@ -221,22 +230,27 @@ class ReaderClient:
                 group.create_task(self._keep_bridges(), name="keep bridges")
                 group.create_task(self._keep_lanes(), name="keep lanes")
         finally:
-            if self._live is not None:
-                self._live.pump.close(Code.CANCELLED)
-            await self._tasks.close()
+            try:
+                await self._tasks.close()
+            finally:
+                if self._live is not None:
+                    self._live.pump.close(Code.CANCELLED)
 
     async def _keep_bridges(self) -> None:
         """Asks for bridges while fewer than wanted carry lanes."""
         failures = 0
         while True:
             self._changed.clear()
-            wait_s = READER.spread_retry_s
-            missing = READER.bridges - self._book.in_use
-            if missing > 0 and not self._opening:
+            wait_s = self._limits.spread_retry_s
+            missing = self._limits.bridges - self._book.in_use
+            rest_s = self._rest_until - self._clock.monotonic()
+            if rest_s > 0:
+                wait_s = rest_s
+            elif missing > 0 and not self._opening:
                 wait_s = await self._ask_bridges(missing, failures)
                 failures = 0 if self._opening or self._live_lanes else failures + 1
             elif self._opening:
-                wait_s = READER.retry_max_s
+                wait_s = self._limits.retry_max_s
             try:
                 async with asyncio.timeout(wait_s):
                     await self._changed.wait()
@@ -247,19 +261,19 @@ class ReaderClient:
         """Adds lanes while they hold the session up and more of them help; gives unneeded ones back."""
         while True:
             try:
-                async with asyncio.timeout(READER.growth_judge_s):
+                async with asyncio.timeout(self._limits.growth_judge_s):
                     await self._limited.wait()
             except TimeoutError:
                 pass
             live, lanes, now = self._live, self._live_lanes, self._clock.monotonic()
             if live is not None:
-                self._growth.sample(sum(live.pump.core.carried_bytes), now)
+                self._growth.sample(self.status.bytes_up + self.status.bytes_down, now)
                 live.drop_newest(self._growth.fewer(lanes, now))
-                is_far = live.pump.core.round_trip_s >= READER.growth_least_rtt_s
+                is_far = live.pump.core.round_trip_s >= self._limits.growth_least_rtt_s
                 wanted = self._growth.more(lanes, now) if self._limited.is_set() and is_far else 0
                 if wanted:
                     try:
-                        await self._ask(wanted, READER.bridges, [])
+                        await self._ask(wanted, self._limits.bridges, self._book.resting(now))
                     except SignalingFailed:
                         pass
             self._limited.clear()
@@ -271,52 +285,80 @@ class ReaderClient:
     async def _ask_bridges(self, missing: int, failures: int) -> float:
         """Asks the broker for lanes through the bridges that are missing; gives how long to wait then."""
         if not self._live_lanes and self._phase not in (Phase.NO_BRIDGE, Phase.NO_BROKER):
-            self._say(Phase.SEARCHING)
+            self._say_hopeful(Phase.SEARCHING)
         try:
-            await self._ask(missing * READER.lanes_per_bridge, missing, self._book.avoid(self._clock.monotonic()))
+            await self._ask(missing * self._limits.lanes_per_bridge, missing, self._book.avoid(self._clock.monotonic()))
         except SignalingFailed as failed:
             return self._failed(failed, failures)
         if not self._live_lanes:
-            self._say(Phase.CONNECTING)
-        return READER.spread_retry_s
+            self._say_hopeful(Phase.CONNECTING)
+        return self._limits.spread_retry_s
 
     async def _ask(self, lanes: int, spread: int, avoid: list[str]) -> None:
         """Asks for lanes over at most ``spread`` bridges; they open by themselves. Raises SignalingFailed."""
         offers = await self._make_offers(min(lanes, SIGNALLING.max_offers))
         used: set[int] = set()
+        reports = self._book.take_reports()
         try:
             result = await self._matchmaker.match(
                 [offer.description for offer in offers],
                 nat=Nat.UNKNOWN,
                 spread=spread,
                 avoid=avoid,
-                reports=self._book.take_reports(),
+                reports=reports,
                 held_bundle=self._bundle,
             )
             self._bundle = result.bundle
             for matched in result.lanes:
+                if matched.offer in used or not 0 <= matched.offer < len(offers):
+                    continue
                 used.add(matched.offer)
                 self._opening += 1
-                self._tasks.start(self._open_lane(offers[matched.offer], matched), "reader lane")
+                offer = offers[matched.offer]
+                task = self._tasks.start(self._open_lane(offer, matched), "reader lane")
+                # Not in the task itself: one that is cancelled before its first step runs none of its lines.
+                task.add_done_callback(functools.partial(self._opening_over, offer))
+        except BaseException:
+            self._book.keep_reports(reports)
+            raise
         finally:
             for index, offer in enumerate(offers):
                 if index not in used:
                     offer.close()
 
     async def _make_offers(self, count: int) -> list[OfferedLane]:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._stack.offer(), name="offer a lane") for _ in range(count)]
-        return [task.result() for task in tasks]
+        """All or none. Raises OffersFailed."""
+        made: list[OfferedLane] = []
+
+        async def make() -> None:
+            made.append(await self._stack.offer())
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(count):
+                    group.create_task(make(), name="offer a lane")
+        except BaseException as failed:
+            for offer in made:
+                offer.close()
+            if isinstance(failed, ExceptionGroup) and failed.split((LaneClosed, DescriptionError))[1] is None:
+                raise OffersFailed from None
+            raise
+        return made
 
     def _failed(self, failed: SignalingFailed, failures: int) -> float:
         if self._live_lanes:
-            return READER.spread_retry_s * self._rng.uniform(0.8, 1.6)
+            return self._limits.spread_retry_s * self._rng.uniform(0.8, 1.6)
         self._book.forgive()
         self._say(_phase_of(failed), str(failed))
-        if failed.retry_after_s is not None:
-            return min(failed.retry_after_s, READER.retry_max_s) * self._rng.uniform(1.0, 1.3)
-        ceiling_s = min(READER.retry_max_s, READER.retry_min_s * 2 ** min(failures, 8))
-        return self._rng.uniform(READER.retry_min_s / 2, ceiling_s)
+        if self._is_refused:
+            wait_s = self._limits.retry_max_s
+        elif failed.retry_after_s is not None:
+            wait_s = min(failed.retry_after_s, self._limits.retry_max_s) * self._rng.uniform(1.0, 1.3)
+        else:
+            ceiling_s = min(self._limits.retry_max_s, self._limits.retry_min_s * 2 ** min(failures, 8))
+            wait_s = self._rng.uniform(self._limits.retry_min_s / 2, ceiling_s)
+        self._rest_until = self._clock.monotonic() + wait_s
+        return wait_s
 
     async def _open_lane(self, offer: OfferedLane, matched: MatchedLane) -> None:
         try:
@@ -324,15 +366,17 @@ class ReaderClient:
         except (LaneClosed, DescriptionError):
             self._book.failed(matched.bridge, Verdict.DEAD, self._clock.monotonic())
             return
-        finally:
-            self._opening -= 1
-            self._changed.set()
         if self._live is None:
             assert self._bundle is not None
             self._live = _LiveSession(self, self._bundle.gateway_key, self._invite.token, self._random_bytes)
             self._news.tell()
         self._book.lane_opened(matched.bridge)
         self._live.add(lane, matched.bridge)
+
+    def _opening_over(self, offer: OfferedLane, _: asyncio.Task[None]) -> None:
+        offer.close()
+        self._opening -= 1
+        self._changed.set()
 
     # What the live session tells.
 
@@ -353,7 +397,7 @@ class ReaderClient:
         elif reason in (LeaveReason.SILENT, LeaveReason.REFUSED):
             self._book.failed(bridge, Verdict.DEAD, now)
         if not self._live_lanes:
-            self._say(Phase.SEARCHING)
+            self._say_hopeful(Phase.SEARCHING)
         self._changed.set()
 
     def session_closed(self, live: _LiveSession) -> None:
@@ -365,11 +409,18 @@ class ReaderClient:
             self._live = None
         refused = live.refused
         if refused is None:
-            self._say(Phase.SEARCHING)
+            self._say_hopeful(Phase.SEARCHING)
         else:
+            # Asking again at once would bring lanes to the same answer.
+            self._rest_until = self._clock.monotonic() + self._limits.retry_max_s
             final = refused is not Status.FULL
             self._say(Phase.REFUSED if final else Phase.NO_BRIDGE, _REFUSED_WORDS[refused])
         self._changed.set()
+
+    def _say_hopeful(self, phase: Phase) -> None:
+        """Says what is being tried; a refusal stands until a session does, so that applications need not wait."""
+        if not self._is_refused:
+            self._say(phase)
 
     def _say(self, phase: Phase, detail: str = "") -> None:
         if (phase, detail) != (self._phase, self._detail):
@@ -390,6 +441,10 @@ class _News:
     def tell(self) -> None:
         event, self._event = self._event, asyncio.Event()
         event.set()
+
+
+def _is_session_lost(failed: BaseException) -> bool:
+    return isinstance(failed, OpenFailed) and failed.code is Code.SESSION_LOST
 
 
 def _phase_of(failed: SignalingFailed) -> Phase:

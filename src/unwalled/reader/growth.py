@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from unwalled.settings import READER
+from unwalled.settings import READER, ReaderLimits
 
 
 class LaneGrowth:
@@ -18,18 +18,19 @@ class LaneGrowth:
     Times are seconds of one monotonic clock, counts of bytes only grow.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, limits: ReaderLimits = READER) -> None:
+        self._limits = limits
         self._samples: deque[tuple[float, int]] = deque()
         self._judge_at: float | None = None
         self._rate_before = 0.0
-        self._lanes_before = READER.base_lanes
+        self._lanes_before = self._limits.base_lanes
         self._hold_until = float("-inf")
         self._last_limited = float("-inf")
 
     def sample(self, carried_bytes: int, now: float) -> None:
         """The session has carried so many bytes in all."""
         self._samples.append((now, carried_bytes))
-        while len(self._samples) > 2 and self._samples[1][0] <= now - READER.growth_rate_s:
+        while len(self._samples) > 2 and self._samples[1][0] <= now - self._limits.growth_rate_s:
             self._samples.popleft()
 
     @property
@@ -47,24 +48,24 @@ class LaneGrowth:
             self._judge(now)
         if self._judge_at is not None or now < self._hold_until:
             return 0
-        added = min(2 * lanes, READER.max_lanes - lanes)
+        added = min(2 * lanes, self._limits.max_lanes - lanes)
         if added <= 0:
             return 0
         self._rate_before = self.rate_bytes_s
         self._lanes_before = lanes
-        self._judge_at = now + READER.growth_judge_s
+        self._judge_at = now + self._limits.growth_judge_s
         return added
 
     def _judge(self, now: float) -> None:
         self._judge_at = None
-        if self.rate_bytes_s < self._rate_before * READER.growth_gain:
-            self._hold_until = now + READER.growth_hold_s
+        if self.rate_bytes_s < self._rate_before * self._limits.growth_gain:
+            self._hold_until = now + self._limits.growth_hold_s
 
     def fewer(self, lanes: int, now: float) -> int:
         """How many lanes to give back: those that did not help, and after a quiet time all above the base number."""
-        if now < self._last_limited + READER.growth_hold_s:
+        if now < self._last_limited + self._limits.growth_hold_s:
             if self._judge_at is not None or now >= self._hold_until:
                 return 0
-            return max(lanes - max(self._lanes_before, READER.base_lanes), 0)
+            return max(lanes - max(self._lanes_before, self._limits.base_lanes), 0)
         self._judge_at = None
-        return max(lanes - READER.base_lanes, 0)
+        return max(lanes - self._limits.base_lanes, 0)

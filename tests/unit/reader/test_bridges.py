@@ -1,0 +1,78 @@
+"""What a reader remembers of bridges."""
+
+from __future__ import annotations
+
+from unwalled.reader.bridges import BridgeBook
+from unwalled.settings import READER, SIGNALLING
+from unwalled.wire.signalling import Report, Verdict
+
+
+def test_bridges_that_carry_lanes_are_in_use_until_the_last_lane_closes() -> None:
+    book = BridgeBook()
+    for bridge in ("a", "a", "b"):
+        book.lane_opened(bridge)
+    assert (book.in_use, book.avoid(0.0)) == (2, ["a", "b"])
+    book.lane_closed("a")
+    assert book.in_use == 2
+    for bridge in ("a", "a", "b", "never seen"):
+        book.lane_closed(bridge)
+    assert (book.in_use, book.avoid(0.0)) == (0, [])
+
+
+def test_a_bridge_that_failed_rests_and_one_that_tampered_rests_longer() -> None:
+    book = BridgeBook()
+    book.failed("dead", Verdict.DEAD, 10.0)
+    book.failed("bad", Verdict.BAD, 10.0)
+    book.failed("bad", Verdict.DEAD, 10.0)
+    book.lane_opened("good")
+    assert book.avoid(10.0) == ["dead", "bad", "good"]
+    assert book.resting(10.0) == ["dead", "bad"]
+    assert book.resting(10.0 + READER.dead_bridge_rest_s) == ["bad"]
+    assert book.resting(10.0 + READER.bad_bridge_rest_s) == []
+
+
+def test_when_nobody_else_is_there_what_failed_may_be_tried_again() -> None:
+    book = BridgeBook()
+    book.failed("dead", Verdict.DEAD, 10.0)
+    book.forgive()
+    assert book.avoid(10.0) == []
+
+
+def test_each_verdict_is_told_once_and_good_does_not_cover_what_is_worse() -> None:
+    book = BridgeBook()
+    book.lane_opened("good")
+    book.lane_opened("bad")
+    book.failed("bad", Verdict.BAD, 0.0)
+    book.lane_opened("bad")
+    assert book.take_reports() == [Report("good", Verdict.GOOD), Report("bad", Verdict.BAD)]
+    assert book.take_reports() == []
+
+
+def test_verdicts_that_were_not_heard_are_told_again_but_do_not_cover_newer_ones() -> None:
+    book = BridgeBook()
+    book.lane_opened("a")
+    book.lane_opened("b")
+    lost = book.take_reports()
+    book.failed("a", Verdict.BAD, 0.0)
+    book.keep_reports(lost)
+    assert book.take_reports() == [Report("a", Verdict.BAD), Report("b", Verdict.GOOD)]
+
+
+def test_its_memory_is_bounded_and_the_idle_ones_are_forgotten_first() -> None:
+    book = BridgeBook()
+    book.lane_opened("busy")
+    for number in range(SIGNALLING.max_avoid):
+        book.failed(f"idle-{number}", Verdict.DEAD, 0.0)
+    assert len(book.avoid(0.0)) == SIGNALLING.max_avoid
+    assert "busy" in book.avoid(0.0)
+    assert "idle-0" not in book.avoid(0.0)
+    assert len(book.take_reports()) == SIGNALLING.max_reports
+
+
+def test_when_all_are_busy_the_oldest_gives_way_to_the_new_one() -> None:
+    book = BridgeBook()
+    for number in range(SIGNALLING.max_avoid + 1):
+        book.lane_opened(f"busy-{number}")
+    assert book.in_use == SIGNALLING.max_avoid
+    assert "busy-0" not in book.avoid(0.0)
+    assert f"busy-{SIGNALLING.max_avoid}" in book.avoid(0.0)
