@@ -111,8 +111,9 @@ def _common(
     ] = False,
 ) -> None:
     _Debug.on = debug
-    level = logging.DEBUG if debug else logging.WARNING
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # Ours only: what libraries say when asked for more names addresses and hosts, and people post such output.
+    logging.getLogger("unwalled").setLevel(logging.DEBUG if debug else logging.NOTSET)
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from unwalled.cli import app
@@ -46,6 +48,18 @@ def test_an_unexpected_error_is_named_without_its_message(
     assert "Something unexpected happened (ValueError)." in text
     assert "secret" not in text
     assert "Traceback" not in text
+
+
+def test_debug_does_not_make_libraries_talk_of_addresses() -> None:
+    ours, theirs = logging.getLogger("unwalled.reader"), logging.getLogger("aiohttp.client")
+    before = theirs.getEffectiveLevel()
+    try:
+        assert app.run_command(["--debug", "bridge", "nowhere"]) == 2
+        assert ours.isEnabledFor(logging.DEBUG)
+        assert theirs.getEffectiveLevel() == before >= logging.WARNING
+    finally:
+        assert app.run_command(["bridge", "nowhere"]) == 2
+    assert not ours.isEnabledFor(logging.DEBUG)
 
 
 def test_debug_shows_where_an_error_comes_from(capsys: pytest.CaptureFixture[str]) -> None:
