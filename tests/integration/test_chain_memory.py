@@ -73,6 +73,7 @@ async def carry(proxy: str, port: int, total: int, after_first: Callable[[], Non
     await writer.wait_closed()
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the memory of a program this way")
 def test_half_a_gigabyte_each_way_through_one_connection_leaves_memory_flat(tmp_path: Path) -> None:
     operate = ("operate", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data"), "--allow-private")
