@@ -394,6 +394,8 @@ class OperatorLimits:
     """Plain HTTP requests in progress (no WebSockets); a further one gets 503."""
     first_request_s: float = 15.0
     """For a new connection to send its first whole request head."""
+    lost_check_s: float = 1.0
+    """At most so often are connections that closed before their first request counted out, once places run short."""
     keep_alive_s: float = 75.0
     """How long a connection may rest between requests."""
     listen_backlog: int = 1024

@@ -232,6 +232,23 @@ def test_connections_past_the_bound_are_closed() -> None:
     served(dataclasses.replace(OPERATOR, max_connections=2), use)
 
 
+def test_who_connects_and_leaves_again_keeps_no_place() -> None:
+    async def use(url: str, port: int, go: asyncio.Event) -> None:
+        for _ in range(4):
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            await writer.wait_closed()
+        status = 503
+        # Less than the time after which who said nothing is forgotten anyway.
+        async with asyncio.timeout(OPERATOR.first_request_s / 2), aiohttp.ClientSession() as session:
+            while status == 503:
+                async with session.get(url + "/none") as response:
+                    status = response.status
+        assert status == 404
+
+    served(dataclasses.replace(OPERATOR, max_connections=2, lost_check_s=0.0), use)
+
+
 def test_who_connects_and_says_nothing_is_cut_off() -> None:
     async def use(url: str, port: int, go: asyncio.Event) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

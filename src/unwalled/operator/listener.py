@@ -85,6 +85,7 @@ class HttpServer:
         self._limits = limits
         self._requests = 0
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
+        self._forgot_at = float("-inf")
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -117,12 +118,26 @@ class HttpServer:
     def _new_protocol(self) -> asyncio.Protocol:
         server = self._runner.server
         most = self._limits.max_connections
+        if len(self._silent) >= most:
+            self._forget_lost()
         if server is None or len(server.connections) >= most or len(self._silent) >= most:
             return _Full()
         protocol = server()
         loop = asyncio.get_running_loop()
         self._silent[protocol] = loop.call_later(self._limits.first_request_s, self._said_nothing, protocol)
         return protocol
+
+    def _forget_lost(self) -> None:
+        """Who connects and leaves at once, over and over, must not keep places that nobody has any more."""
+        now = asyncio.get_running_loop().time()
+        if now < self._forgot_at + self._limits.lost_check_s:
+            return
+        self._forgot_at = now
+        # A connection that was just taken has no transport yet either.
+        youngest = now + self._limits.first_request_s - self._limits.lost_check_s
+        lost = [one for one, timer in self._silent.items() if one.transport is None and timer.when() <= youngest]
+        for protocol in lost:
+            self._silent.pop(protocol).cancel()
 
     def _said_nothing(self, protocol: RequestHandler) -> None:
         del self._silent[protocol]
