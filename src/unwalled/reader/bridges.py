@@ -14,6 +14,7 @@ from unwalled.wire.signalling import Report, Verdict
 class _Known:
     lanes: int = 0
     avoid_until: float = 0.0
+    short_lives: int = 0
 
 
 class BridgeBook:
@@ -37,6 +38,17 @@ class BridgeBook:
         entry = self._known.get(bridge)
         if entry is not None and entry.lanes:
             entry.lanes -= 1
+
+    def lane_cut(self, bridge: str, lived_s: float, now: float) -> None:
+        """The far end closed a lane of this bridge. One that opens lanes only to close them is dead."""
+        entry = self._entry(bridge)
+        if lived_s >= self._limits.short_life_s:
+            entry.short_lives = 0
+            return
+        entry.short_lives += 1
+        if entry.short_lives >= self._limits.short_lives:
+            entry.short_lives = 0
+            self.failed(bridge, Verdict.DEAD, now)
 
     def failed(self, bridge: str, verdict: Verdict, now: float) -> None:
         """A bridge did not open a lane, fell silent (dead) or tampered (bad): others are tried first for a while."""

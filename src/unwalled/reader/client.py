@@ -388,7 +388,7 @@ class ReaderClient:
         """Lanes hold the session up."""
         self._limited.set()
 
-    def lane_left(self, bridge: str, reason: LeaveReason) -> None:
+    def lane_left(self, bridge: str, reason: LeaveReason, lived_s: float) -> None:
         """A lane is over."""
         self._book.lane_closed(bridge)
         now = self._clock.monotonic()
@@ -396,6 +396,8 @@ class ReaderClient:
             self._book.failed(bridge, Verdict.BAD, now)
         elif reason in (LeaveReason.SILENT, LeaveReason.REFUSED):
             self._book.failed(bridge, Verdict.DEAD, now)
+        elif reason is LeaveReason.CLOSED:
+            self._book.lane_cut(bridge, lived_s, now)
         if not self._live_lanes:
             self._say_hopeful(Phase.SEARCHING)
         self._changed.set()
@@ -465,7 +467,8 @@ class _LiveSession:
         now = asyncio.get_running_loop().time()
         self._session = ReaderSession(gateway_key, token, random_bytes, now)
         self.pump = Pump(self._session, self._session.core, self)
-        self._bridges: dict[int, str] = {}
+        self._bridges: dict[int, tuple[str, float]] = {}
+        """Of each lane: its bridge, and when it opened."""
 
     @property
     def refused(self) -> Status | None:
@@ -480,7 +483,7 @@ class _LiveSession:
     def add(self, lane: Lane, bridge: str) -> None:
         """A lane has opened."""
         key = self._session.lane_opened(self.pump.now())
-        self._bridges[key] = bridge
+        self._bridges[key] = (bridge, self.pump.now())
         lane.start(self.pump.attach(key, lane))
 
     def drop_newest(self, count: int) -> None:
@@ -506,7 +509,8 @@ class _LiveSession:
 
     def lane_left(self, lane: int, reason: LeaveReason) -> None:
         """See PumpUser."""
-        self._client.lane_left(self._bridges.pop(lane), reason)
+        bridge, since = self._bridges.pop(lane)
+        self._client.lane_left(bridge, reason, self.pump.now() - since)
 
     def session_closed(self, code: Code) -> None:
         """See PumpUser."""

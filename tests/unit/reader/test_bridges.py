@@ -31,6 +31,18 @@ def test_a_bridge_that_failed_rests_and_one_that_tampered_rests_longer() -> None
     assert book.resting(10.0 + READER.bad_bridge_rest_s) == []
 
 
+def test_a_bridge_that_keeps_closing_its_lanes_rests_and_a_lane_that_lived_makes_up_for_it() -> None:
+    book = BridgeBook()
+    for _ in range(READER.short_lives - 1):
+        book.lane_cut("a", 0.1, 5.0)
+    book.lane_cut("a", READER.short_life_s, 5.0)
+    for _ in range(READER.short_lives - 1):
+        book.lane_cut("a", 0.1, 5.0)
+    assert (book.resting(5.0), book.take_reports()) == ([], [])
+    book.lane_cut("a", 0.1, 5.0)
+    assert (book.resting(5.0), book.take_reports()) == (["a"], [Report("a", Verdict.DEAD)])
+
+
 def test_when_nobody_else_is_there_what_failed_may_be_tried_again() -> None:
     book = BridgeBook()
     book.failed("dead", Verdict.DEAD, 10.0)
