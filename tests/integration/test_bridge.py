@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from tests.support.bridge_world import BridgeWorld, Recorder, echo, offers, pump
+from tests.support.proxy_bench import until
 from unwalled.bridge.client import Bridge, BridgeEvent, BridgeLost, BridgeReady
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, ReactorStack
@@ -33,10 +34,11 @@ class Scene:
         self.socket: web.WebSocketResponse
         self.events: list[BridgeEvent] = []
 
-    async def open(self, name: str, count: int = 1) -> tuple[list[Lane], list[Recorder]]:
+    async def open(self, name: str, count: int = 1, reader: str | None = None) -> tuple[list[Lane], list[Recorder]]:
         """A match whose lanes all open."""
         offered = await offers(self.stack, count)
-        answers = await self.world.match(self.socket, name, [each.description.to_dict() for each in offered])
+        descriptions = [each.description.to_dict() for each in offered]
+        answers = await self.world.match(self.socket, name, descriptions, reader=reader)
         lanes = await asyncio.gather(*(accept(each, answer) for each, answer in zip(offered, answers, strict=True)))
         recorders = [Recorder() for _ in lanes]
         for lane, recorder in zip(lanes, recorders, strict=True):
@@ -104,6 +106,21 @@ def test_room_is_told_after_the_answers_and_when_lanes_end() -> None:
         lanes[1].close()
         await scene.capacity(8, 1)
         assert recorders[0].reason == "closed"
+
+    play(scenario, max_readers=1)
+
+
+def test_further_lanes_of_one_reader_take_no_further_reader_place() -> None:
+    async def scenario(scene: Scene) -> None:
+        await scene.open("M1", 1, "reader")
+        await scene.capacity(0, 0)
+        await scene.open("M2", 2, "reader")
+        stranger = (await offers(scene.stack, 1))[0].description.to_dict()
+        for name, reader in (("M3", "other"), ("M4", None), ("M5", "")):
+            answers = await scene.world.match(scene.socket, name, [stranger], reader=reader)
+            assert answers == [{"offer": 0, "refused": "busy"}]
+        await until(lambda: scene.bridge.stats.lanes == 3)
+        assert scene.bridge.stats.readers == 1
 
     play(scenario, max_readers=1)
 

@@ -255,3 +255,18 @@ _UPGRADE = (
 def _masked(text: bytes) -> bytes:
     """One text frame of a client (RFC 6455 section 5.2) under a mask of zeros."""
     return bytes((0x81, 0x80 | len(text))) + bytes(4) + text
+
+
+def test_a_bridge_tells_its_readers_apart_but_two_bridges_cannot_compare_them(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        bridges = [await scene.bridge(), await scene.bridge()]
+        one, other = scene.reader(), scene.reader()
+        for reader in (one, one, other):
+            assert len((await reader.match(offers(2), spread=2)).lanes) == 2
+        names = [[heard.reader for heard in bridge.heard if isinstance(heard, Match)] for bridge in bridges]
+        for first, again, others in names:
+            assert first == again != others
+            assert first
+        assert not set(names[0]) & set(names[1])
+
+    play(tmp_path, act)

@@ -100,12 +100,18 @@ class BridgeWorld:
         return socket
 
     async def match(
-        self, socket: web.WebSocketResponse, name: str, descriptions: list[Any], gateway: str | None = None
+        self,
+        socket: web.WebSocketResponse,
+        name: str,
+        descriptions: list[Any],
+        gateway: str | None = None,
+        reader: str | None = None,
     ) -> list[dict[str, Any]]:
         """Sends a match; gives the answers."""
         offers = [{"offer": index, "description": each} for index, each in enumerate(descriptions)]
         url = f"{self.gateway_url}/{name}" if gateway is None else gateway
-        await socket.send_json({"type": "match", "match": name, "gateway": url, "offers": offers})
+        named = {} if reader is None else {"reader": reader}
+        await socket.send_json({"type": "match", "match": name, "gateway": url, "offers": offers, **named})
         reply = await self.next("answers")
         assert reply["match"] == name
         return list(reply["answers"])

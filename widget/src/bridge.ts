@@ -9,6 +9,8 @@ export interface Match {
   readonly match: string;
   readonly gateway: string;
   readonly offers: readonly Offer[];
+  /** The same in all matches of one reader; without it the match counts as a reader of its own. */
+  readonly reader?: string;
 }
 
 export interface Room {
@@ -30,6 +32,7 @@ export interface Counts {
 
 interface Held {
   readonly lanes: Set<Lane>;
+  readonly reader: string;
   /** The broker has the answers; before that it takes these lanes off by itself. */
   answered: boolean;
 }
@@ -87,10 +90,10 @@ export class Bridge {
   }
 
   get counts(): Counts {
-    const open = [...this.#matches.values()].map((held) => [...held.lanes].filter((lane) => lane.open));
-    const lanes = open.flat();
+    const helping = [...this.#matches.values()].filter((held) => [...held.lanes].some((lane) => lane.open));
+    const lanes = helping.flatMap((held) => [...held.lanes].filter((lane) => lane.open));
     return {
-      readers: open.filter((of) => of.length > 0).length,
+      readers: new Set(helping.map((held) => held.reader)).size,
       lanes: lanes.length,
       bytesUp: lanes.reduce((sum, lane) => sum + lane.bytesUp, this.#doneUp),
       bytesDown: lanes.reduce((sum, lane) => sum + lane.bytesDown, this.#doneDown),
@@ -98,13 +101,15 @@ export class Bridge {
   }
 
   /** Answers each offer of a match or says why not. Never rejects. */
-  async take({ match, gateway, offers }: Match, config: OperatorConfig): Promise<Answer[]> {
+  async take({ match, gateway, offers, reader: named }: Match, config: OperatorConfig): Promise<Answer[]> {
     const refuseAll = (refused: Refusal): Answer[] => offers.map(({ offer }) => ({ offer, refused }));
     if (!isOperatorsGateway(gateway, config.gateways)) return refuseAll("gateway");
     if (this.#closed || this.#matches.has(match)) return refuseAll("failed");
-    let { free } = this.room;
+    // No name has a space.
+    const reader = named ?? `of ${match}`;
+    let free = this.#freeFor(reader);
     if (free === 0) return refuseAll("busy");
-    this.#matches.set(match, { lanes: new Set(), answered: false });
+    this.#matches.set(match, { lanes: new Set(), reader, answered: false });
     const answers = offers.map(({ offer, description }): Answer | Promise<Answer> => {
       let checked: LaneDescription;
       try {
@@ -171,8 +176,17 @@ export class Bridge {
   }
 
   #roomBeside(matches: readonly Held[]): Room {
-    const readers = Math.max(0, this.#maxReaders - matches.length);
-    const taken = matches.reduce((sum, { lanes }) => sum + lanes.size, 0);
-    return { free: readers === 0 ? 0 : Math.max(0, this.capacity - taken), readers };
+    const readers = Math.max(0, this.#maxReaders - new Set(matches.map(({ reader }) => reader)).size);
+    return { free: readers === 0 ? 0 : this.#freeBeside(matches), readers };
+  }
+
+  #freeBeside(matches: readonly Held[]): number {
+    return Math.max(0, this.capacity - matches.reduce((sum, { lanes }) => sum + lanes.size, 0));
+  }
+
+  /** Lanes that this reader may add: one that is here already needs no further place. */
+  #freeFor(reader: string): number {
+    const matches = [...this.#matches.values()];
+    return matches.some((held) => held.reader === reader) ? this.#freeBeside(matches) : this.room.free;
   }
 }

@@ -6,12 +6,13 @@ import { FakeChannel, FakeTransports, OFFER } from "./fakes.js";
 
 const CONFIG: OperatorConfig = { bridgeSocket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: [], allowPrivate: false };
 
-function start(maxReaders = 2): { bridge: Bridge; transports: FakeTransports; take: (match: string, lanes: number) => Promise<Answer[]> } {
+function start(maxReaders = 2): { bridge: Bridge; transports: FakeTransports; take: (match: string, lanes: number, reader?: string) => Promise<Answer[]> } {
   const transports = new FakeTransports();
   const bridge = new Bridge(transports, maxReaders, () => undefined);
-  const take = (match: string, lanes: number): Promise<Answer[]> => {
+  const take = (match: string, lanes: number, reader?: string): Promise<Answer[]> => {
     const offers = Array.from({ length: lanes }, (_, offer) => ({ offer, description: OFFER }));
-    return bridge.take({ match, gateway: `wss://x/v1/lane/${match}`, offers }, CONFIG);
+    const named = reader === undefined ? {} : { reader };
+    return bridge.take({ match, gateway: `wss://x/v1/lane/${match}`, offers, ...named }, CONFIG);
   };
   return { bridge, transports, take };
 }
@@ -31,6 +32,21 @@ test("room is what the volunteer allows less what is taken, and comes back", asy
   assert.deepEqual(bridge.room, { free: 3, readers: 1 });
   bridge.maxReaders = 1;
   assert.deepEqual(bridge.room, { free: 0, readers: 0 });
+  bridge.close();
+});
+
+test("further matches of one reader take lanes, but no further place of a reader", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { bridge, transports, take } = start();
+  await take("A", 2, "reader");
+  await take("B", 2, "reader");
+  assert.deepEqual(bridge.room, { free: 12, readers: 1 });
+  for (let lane = 0; lane < 4; lane += 1) transports.openLane(lane);
+  assert.deepEqual([bridge.counts.readers, bridge.counts.lanes], [1, 4]);
+  await take("C", 1, "other");
+  assert.deepEqual(bridge.room, { free: 0, readers: 0 });
+  assert.deepEqual(refusals(await take("D", 1)), ["busy"]);
+  assert.deepEqual(refusals(await take("E", 1, "reader")), ["answered"]);
   bridge.close();
 });
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import aiohttp
@@ -35,7 +35,8 @@ class BridgeStats:
 class _Held:
     """The lanes of one match."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: str) -> None:
+        self.reader = reader
         self.lanes: set[_BridgeLane] = set()
         self.is_answered = False
 
@@ -79,18 +80,26 @@ class Helper:
         return self._room_beside([held for held in self._matches.values() if held.is_answered])
 
     def _room_beside(self, matches: list[_Held]) -> Capacity:
-        readers = max(0, self._max_readers - len(matches))
-        taken = sum(len(held.lanes) for held in matches)
-        return Capacity(free=max(0, self.capacity - taken) if readers else 0, readers=readers)
+        readers = max(0, self._max_readers - len({held.reader for held in matches}))
+        return Capacity(free=self._free_beside(matches) if readers else 0, readers=readers)
+
+    def _free_beside(self, matches: Iterable[_Held]) -> int:
+        return max(0, self.capacity - sum(len(held.lanes) for held in matches))
+
+    def _free_for(self, reader: str) -> int:
+        """Lanes that this reader may add: one that is here already needs no further place."""
+        if any(held.reader == reader for held in self._matches.values()):
+            return self._free_beside(self._matches.values())
+        return self.room.free
 
     @property
     def stats(self) -> BridgeStats:
         """The numbers of now."""
-        joined = [[lane for lane in held.lanes if lane.relay.joined] for held in self._matches.values()]
+        joined = [held.reader for held in self._matches.values() for lane in held.lanes if lane.relay.joined]
         alive = [lane for held in self._matches.values() for lane in held.lanes]
         return BridgeStats(
-            readers=sum(bool(lanes) for lanes in joined),
-            lanes=sum(len(lanes) for lanes in joined),
+            readers=len(set(joined)),
+            lanes=len(joined),
             bytes_up=self._past_up + sum(lane.relay.bytes_up for lane in alive),
             bytes_down=self._past_down + sum(lane.relay.bytes_down for lane in alive),
         )
@@ -101,11 +110,13 @@ class Helper:
             return _refuse_all(match, Refusal.GATEWAY)
         if self._closed or match.match in self._matches:
             return _refuse_all(match, Refusal.FAILED)
-        free = self.room.free
+        # A match without a reader's name is of a reader of its own; no name has a space.
+        reader = match.reader or f"of {match.match}"
+        free = self._free_for(reader)
         if free == 0:
             return _refuse_all(match, Refusal.BUSY)
         lanes: list[tuple[LooseOffer, _BridgeLane | Refusal]] = []
-        held = self._matches[match.match] = _Held()
+        held = self._matches[match.match] = _Held(reader)
         for offer in match.offers:
             if free == 0:
                 lanes.append((offer, Refusal.BUSY))

@@ -12,7 +12,7 @@ import msgspec
 from unwalled.errors import ConfigurationError, DescriptionError, SignallingError
 from unwalled.settings import SIGNALLING
 from unwalled.wire.description import LaneDescription, is_private_address
-from unwalled.wire.signalling import BridgeConfig, Cancel, Name, Ready, Refused
+from unwalled.wire.signalling import BridgeConfig, Cancel, Name, NameOrNone, Ready, Refused
 
 _TICKET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _STUN = re.compile(r"stuns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
@@ -131,6 +131,7 @@ class LooseMatch(msgspec.Struct, frozen=True, tag_field="type", tag="match"):
     match: Name
     gateway: Annotated[str, msgspec.Meta(max_length=SIGNALLING.max_url_chars)]
     offers: Annotated[tuple[LooseOffer, ...], msgspec.Meta(min_length=1, max_length=SIGNALLING.max_offers)]
+    reader: NameOrNone = ""
 
     def __repr__(self) -> str:
         return f"LooseMatch({self.match}, …)"

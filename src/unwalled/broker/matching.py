@@ -60,6 +60,8 @@ class Wanted:
     spread: int = 0
     avoid: frozenset[str] = frozenset()
     invite: bytes = field(default=b"", repr=False)
+    reader: bytes = field(default=b"", repr=False)
+    """Tells readers apart; b"" = counts as another each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ class _Bridge:
     aside_until: float = 0.0
     busy_until: float = 0.0
     served: deque[bytes] = field(default_factory=deque)
+    readers: deque[bytes] = field(default_factory=deque)
     doubters: set[bytes] = field(default_factory=set)
     slot: int = -1
 
@@ -143,7 +146,7 @@ class Matching:
         self._limits = limits
         self._bridges: dict[str, _Bridge] = {}
         self._pools = {nat: _Pool() for nat in Nat}
-        self._reservations: dict[str, tuple[Reservation, bytes]] = {}
+        self._reservations: dict[str, tuple[Reservation, Wanted]] = {}
         self._networks: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._budgets: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
 
@@ -158,7 +161,9 @@ class Matching:
         """Takes a bridge in; False when the table is full. A name must not be there twice."""
         if len(self._bridges) >= self._limits.max_bridges or about.name in self._bridges:
             return False
-        bridge = _Bridge(about, about.capacity, about.readers, now, served=deque(maxlen=self._limits.served_invites))
+        most = self._limits.served_invites
+        served: deque[bytes] = deque(maxlen=most)
+        bridge = _Bridge(about, about.capacity, about.readers, now, served=served, readers=deque(maxlen=most))
         failures, until = self._networks.get(about.network, (0, 0.0))
         if now < until + self._limits.aside_max_s:
             bridge.failures, bridge.aside_until = failures, until
@@ -202,23 +207,25 @@ class Matching:
                 if offers and rooms[index]:
                     share.append(offers.popleft())
                     rooms[index] -= 1
-        return [self._hold(bridge, tuple(share), wanted.invite) for bridge, share in zip(picked, shares, strict=True)]
+        return [self._hold(bridge, tuple(share), wanted) for bridge, share in zip(picked, shares, strict=True)]
 
     def settle(self, match: str, outcome: Outcome, now: float) -> None:
         """Gives the held room back, less the answered lanes. An unknown match (the bridge left) does nothing."""
         held = self._reservations.pop(match, None)
         if held is None:
             return
-        reservation, invite = held
+        reservation, wanted = held
         bridge = self._bridges[reservation.bridge]
         bridge.reserved -= len(reservation.offers)
         bridge.pending -= 1
         if outcome.answered:
             bridge.heard_at = now
             bridge.free = max(0, bridge.free - outcome.answered)
-            bridge.free_readers = max(0, bridge.free_readers - 1)
-            if invite not in bridge.served:
-                bridge.served.append(invite)
+            if not wanted.reader or wanted.reader not in bridge.readers:
+                bridge.free_readers = max(0, bridge.free_readers - 1)
+                bridge.readers.append(wanted.reader)
+            if wanted.invite not in bridge.served:
+                bridge.served.append(wanted.invite)
         if outcome.silent or outcome.refusals & _FAULTS:
             self._fail(bridge, 1, now)
         elif Refusal.BUSY in outcome.refusals:
@@ -288,9 +295,9 @@ class Matching:
         }
         return sorted(fitting, key=lambda bridge: keys[bridge.about.name])
 
-    def _hold(self, bridge: _Bridge, offers: tuple[int, ...], invite: bytes) -> Reservation:
+    def _hold(self, bridge: _Bridge, offers: tuple[int, ...], wanted: Wanted) -> Reservation:
         reservation = Reservation(f"{self._rng.getrandbits(96):024x}", bridge.about.name, bridge.about.network, offers)
-        self._reservations[reservation.match] = (reservation, invite)
+        self._reservations[reservation.match] = (reservation, wanted)
         bridge.reserved += len(offers)
         bridge.pending += 1
         self._file(bridge)

@@ -7,6 +7,7 @@ is with one bridge at a time; one that was refused goes to another bridge once.
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,6 +23,8 @@ from unwalled.wire.description import LaneDescription
 from unwalled.wire.signalling import Answers, Match, Offer, Refusal, ReplyLane
 
 _TICKET_BYTES = 18
+_READER_KEY_BYTES = 32
+_READER_NAME_BYTES = 12
 
 GatewayUrl = Callable[[str], str]
 """The URL at which the lanes of a match join the gateway, for a ticket that was made for the match."""
@@ -32,6 +35,7 @@ class _Course:
     """How far one reader's match has come."""
 
     offers: Sequence[LaneDescription]
+    reader: bytes
     lanes: list[ReplyLane] = field(default_factory=list)
     answered: list[tuple[BridgeLink, str]] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
@@ -58,6 +62,7 @@ class Matchmaker:
         self._hub = hub
         self._clock = clock
         self._random_bytes = random_bytes
+        self._reader_key = random_bytes(_READER_KEY_BYTES)
         self._gateway_url = gateway_url
         self._metrics = metrics
         self._allow_private = allow_private
@@ -71,7 +76,8 @@ class Matchmaker:
         ``is_gone`` tells that the reader has left; then, and when this is cancelled, bridges are told to undo.
         """
         began = self._clock.monotonic()
-        course = _Course(offers if self._allow_private else [o.without_private_addresses() for o in offers])
+        checked = offers if self._allow_private else [o.without_private_addresses() for o in offers]
+        course = _Course(checked, wanted.reader)
         reservations = await self._wait_for_bridges(wanted, is_gone)
         try:
             if reservations:
@@ -140,7 +146,7 @@ class Matchmaker:
         try:
             if link is None:
                 return reservation.offers
-            answers = await self._answers(link, reservation, course.offers)
+            answers = await self._answers(link, reservation, course)
             outcome, lanes = self._judge(answers, reservation)
             if lanes:
                 course.answered.append((link, reservation.match))
@@ -164,16 +170,23 @@ class Matchmaker:
                 if link is not None:
                     link.settled(reservation.match)
 
-    async def _answers(self, link: BridgeLink, reservation: Reservation, offers: Sequence[LaneDescription]) -> Answers:
+    async def _answers(self, link: BridgeLink, reservation: Reservation, course: _Course) -> Answers:
         ticket = b64.encode(self._random_bytes(_TICKET_BYTES))
         await self._store.keep_ticket(ticket, reservation.bridge, self._clock.monotonic())
-        asked = tuple(Offer(index, offers[index]) for index in reservation.offers)
+        asked = tuple(Offer(index, course.offers[index]) for index in reservation.offers)
+        reader = self._reader_name(reservation.bridge, course.reader)
         try:
             async with asyncio.timeout(self._limits.answer_timeout_s):
-                return await link.ask(Match(reservation.match, self._gateway_url(ticket), asked))
+                return await link.ask(Match(reservation.match, self._gateway_url(ticket), asked, reader))
         except (TimeoutError, asyncio.CancelledError):
             link.cancel(reservation.match)
             raise
+
+    def _reader_name(self, bridge: str, reader: bytes) -> str:
+        """So that a bridge can tell its readers apart, but two bridges cannot find that they serve the same one."""
+        if not reader:
+            return ""
+        return b64.encode(hmac.digest(self._reader_key, bridge.encode() + reader, "sha256")[:_READER_NAME_BYTES])
 
     def _judge(self, answers: Answers, reservation: Reservation) -> tuple[Outcome, list[ReplyLane]]:
         lanes = []

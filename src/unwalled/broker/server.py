@@ -218,7 +218,8 @@ class Broker:
             self.metrics.refused["limited"] += 1
             return MatchReply(Status.LIMITED, retry_after_s=wait_s)
         await self._store.reader_reported(invite, asked.reports, now)
-        wanted = Wanted(asked.nat, tuple(range(len(asked.offers))), asked.spread, frozenset(asked.avoid), invite)
+        offers = tuple(range(len(asked.offers)))
+        wanted = Wanted(asked.nat, offers, asked.spread, frozenset(asked.avoid), invite, asked.reader)
         lanes = await self._matchmaker.match(wanted, asked.offers, is_gone)
         bundle = b"" if asked.bundle_hash == self._bundle_hash else self._bundle
         if not lanes:

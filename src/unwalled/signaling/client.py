@@ -31,7 +31,7 @@ from unwalled.signaling.errors import (
 )
 from unwalled.wire.description import LaneDescription
 from unwalled.wire.invite import Invite
-from unwalled.wire.signalling import MatchReply, MatchRequest, Nat, Report, Status
+from unwalled.wire.signalling import READER_BYTES, MatchReply, MatchRequest, Nat, Report, Status
 
 _KEY_BYTES = 32
 _FINAL = (InviteOver, InviteNotTaken, NoBridge)
@@ -99,6 +99,7 @@ class SignalingClient:
         self._invite = invite
         self._clock = clock
         self._random_bytes = random_bytes
+        self._reader = random_bytes(READER_BYTES)
         self._session_factory = session_factory
         self._make_door = make_door
         self._limits = limits
@@ -198,6 +199,7 @@ class SignalingClient:
             tuple(wish.avoid),
             b"" if wish.held is None else wish.held.short_hash,
             tuple(wish.reports),
+            self._reader,
         )
 
     async def _try(

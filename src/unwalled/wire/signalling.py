@@ -32,11 +32,13 @@ VERSION: Literal[1] = 1
 _REPLY_KEY_BYTES = 32
 _TOKEN_BYTES = 28
 _BUNDLE_HASH_BYTES = 8
+READER_BYTES = 16
 _MAX_BUNDLE_CHARS = 16 * 1024
 _MAX_RETRY_S = 86_400.0
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+NameOrNone = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,64}\Z")]
 _Url = Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNALLING.max_url_chars)]
 _Index = Annotated[int, msgspec.Meta(ge=0, lt=SIGNALLING.max_offers)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=SIGNALLING.max_lane_count)]
@@ -115,6 +117,8 @@ class MatchRequest:
     bundle_hash: bytes
     """The first 8 bytes of SHA-256 of the bundle held, or b"" for none."""
     reports: tuple[Report, ...]
+    reader: bytes = field(default=b"", repr=False)
+    """16 random bytes of this run of the reader's program, or b"" if it does not say."""
 
     def encode(self) -> bytes:
         """The JSON, not padded and not sealed."""
@@ -129,6 +133,7 @@ class MatchRequest:
                 list(self.avoid),
                 b64.encode(self.bundle_hash),
                 list(self.reports),
+                b64.encode(self.reader),
             )
         )
 
@@ -147,6 +152,7 @@ class MatchRequest:
             tuple(fields.avoid),
             _bytes_of(fields.bundle, 0, _BUNDLE_HASH_BYTES),
             tuple(fields.reports),
+            _bytes_of(fields.reader, 0, READER_BYTES),
         )
 
 
@@ -275,12 +281,16 @@ class Offer(msgspec.Struct, frozen=True):
     description: LaneDescription
 
 
-class Match(msgspec.Struct, frozen=True, tag_field="type", tag="match"):
-    """Broker → bridge: a reader's offers, and the URL at which its lanes join the gateway (secret: has the ticket)."""
+class Match(msgspec.Struct, frozen=True, tag_field="type", tag="match", omit_defaults=True):
+    """Broker → bridge: a reader's offers, and the URL at which its lanes join the gateway (secret: has the ticket).
+
+    ``reader`` is the same in all matches of one reader at one bridge, or "" when the reader counts as another.
+    """
 
     match: Name
     gateway: _Url
     offers: Annotated[tuple[Offer, ...], msgspec.Meta(min_length=1, max_length=SIGNALLING.max_offers)]
+    reader: NameOrNone = ""
 
     def __repr__(self) -> str:
         return f"Match({self.match}, …)"
@@ -331,7 +341,7 @@ def decode_from_broker(text: str) -> Ready | Match | Cancel | Refused:
     return message
 
 
-class _RequestJson(msgspec.Struct):
+class _RequestJson(msgspec.Struct, omit_defaults=True):
     v: Literal[1]
     token: _Chars
     reply_key: _Chars
@@ -341,6 +351,7 @@ class _RequestJson(msgspec.Struct):
     avoid: Annotated[list[Name], msgspec.Meta(max_length=SIGNALLING.max_avoid)]
     bundle: _Chars
     reports: Annotated[list[Report], msgspec.Meta(max_length=SIGNALLING.max_reports)]
+    reader: _Chars = ""
 
 
 class _ReplyJson(msgspec.Struct):

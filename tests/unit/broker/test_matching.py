@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -286,6 +287,23 @@ def test_only_so_many_networks_are_remembered() -> None:
     join(matching, "a", network="a")
     join(matching, "b", network="b")
     assert bridges(matching.reserve(wanted(2, spread=2), 1.0)) == ["a"]
+
+
+def test_one_readers_further_lanes_take_no_further_reader_place() -> None:
+    matching = table()
+    join(matching, "a", readers=2)
+
+    def match(reader: bytes) -> list[Reservation]:
+        held = matching.reserve(replace(wanted(), reader=reader), 0.0)
+        for one in held:
+            matching.settle(one.match, Outcome(answered=1), 0.0)
+        return held
+
+    assert bridges(match(b"one") + match(b"one") + match(b"one") + match(b"two")) == ["a"] * 4
+    assert match(b"three") == []
+    matching.set_free("a", 4, 2, 0.0)
+    assert bridges(match(b"") + match(b"")) == ["a", "a"]
+    assert match(b"") == []
 
 
 def test_a_readers_doubt_moves_a_bridge_back_but_never_out() -> None:

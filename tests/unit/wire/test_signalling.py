@@ -92,6 +92,7 @@ def test_what_a_bridge_says_is_read_back(value: Hello | Capacity | Answers) -> N
     [
         Ready("b1"),
         Match("m", "wss://news.example/v1/lane/T", (Offer(0, offer()), Offer(2, offer(2)))),
+        Match("m", "wss://news.example/v1/lane/T", (Offer(0, offer()),), "r1"),
         Cancel("m"),
         Refused(ErrorCode.FULL),
     ],
@@ -102,7 +103,9 @@ def test_what_the_broker_says_is_read_back(value: Ready | Match | Cancel | Refus
 
 def test_request_and_reply_are_read_back() -> None:
     reports = (Report("b9", Verdict.BAD),)
-    request = MatchRequest(bytes(28), b"k" * 32, Nat.RESTRICTED, (offer(1),), 3, ("b1",), b"8 bytes.", reports)
+    request = MatchRequest(
+        bytes(28), b"k" * 32, Nat.RESTRICTED, (offer(1),), 3, ("b1",), b"8 bytes.", reports, bytes(16)
+    )
     assert MatchRequest.decode(request.encode()) == request
     reply = MatchReply(Status.OK, lanes=(ReplyLane(0, "b", "n", answer()),), bundle=b"x" * 2000)
     assert MatchReply.decode(reply.encode()) == reply

@@ -27,7 +27,13 @@ export type ErrorCode = "malformed" | "version" | "full" | "limited";
 
 export type Down =
   | { readonly type: "ready"; readonly bridge: string }
-  | { readonly type: "match"; readonly match: string; readonly gateway: string; readonly offers: readonly Offer[] }
+  | {
+      readonly type: "match";
+      readonly match: string;
+      readonly gateway: string;
+      readonly offers: readonly Offer[];
+      readonly reader?: string;
+    }
   | { readonly type: "cancel"; readonly match: string }
   | { readonly type: "error"; readonly code: ErrorCode };
 
@@ -94,8 +100,16 @@ export function parseDown(data: unknown): Down {
   switch (fields["type"]) {
     case "ready":
       return { type: "ready", bridge: name(fields["bridge"]) };
-    case "match":
-      return { type: "match", match: name(fields["match"]), gateway: gateway(fields["gateway"]), offers: offers(fields["offers"]) };
+    case "match": {
+      const reader = fields["reader"];
+      return {
+        type: "match",
+        match: name(fields["match"]),
+        gateway: gateway(fields["gateway"]),
+        offers: offers(fields["offers"]),
+        ...(reader === undefined || reader === "" ? {} : { reader: name(reader) }),
+      };
+    }
     case "cancel":
       return { type: "cancel", match: name(fields["match"]) };
     case "error": {
