@@ -112,7 +112,7 @@ class SessionLimits:
     """After so many records an ack does not wait any longer."""
     unmeasured_silence_s: float = 1.0
     """The silence of a lane whose round trip is not known yet (as RFC 6298 section 2 starts)."""
-    silence_floor_s: float = 0.25
+    silence_floor_s: float = 0.2
     """The least silence of a lane that owes acks before its records are sent again elsewhere."""
     lane_dead_s: float = 20.0
     """A lane that is silent for so long, though it was asked, is closed."""

@@ -482,7 +482,7 @@ class Session:
         return bool(self._control) or self._streams.sendable or self._flows.sendable
 
     def _say_twice(self, first: LaneState, items: list[Item], now: float, out: list[tuple[int, bytes]]) -> None:
-        """Sends a few bytes on a second lane as well: a lost packet may hold up one lane for half a second, not both."""
+        """Sends a few bytes on a second lane, too: a lost packet may hold up one lane for half a second, not both."""
         wanted = [item for item in items if not isinstance(item.frame, (Datagram, Window, Limited))]
         others = [lane for lane in self._lanes.values() if lane is not first and lane.silent_since is None]
         second = pick_urgent(others)

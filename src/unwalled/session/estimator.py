@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from unwalled.settings import LANE, SESSION
 
-_RATE_SAMPLES_S = 2.0
+_LEAST_SAMPLES_S = 0.25
+_SAMPLES_ROUND_TRIPS = 4
 _GAIN_SRTT = 1 / 8
 _GAIN_VARIATION = 1 / 4
 _UNKNOWN = float("inf")
@@ -29,6 +30,8 @@ class Snapshot:
     sent_at: float
     delivered: int
     delivered_at: float
+    first_sent_at: float
+    """When the record was sent that had been acked last by then."""
 
 
 class LaneEstimator:
@@ -41,6 +44,7 @@ class LaneEstimator:
         "_delivered_at",
         "_drain_until",
         "_earlier_rtt_s",
+        "_first_sent_at",
         "_full_at",
         "_rates",
         "in_flight_bytes",
@@ -59,6 +63,7 @@ class LaneEstimator:
         self.window_bytes = SESSION.initial_lane_window_bytes
         self._delivered = 0
         self._delivered_at = 0.0
+        self._first_sent_at = 0.0
         self._rates: deque[tuple[float, float]] = deque()
         self._full_at = -_UNKNOWN
         self._best_rtt_s = _UNKNOWN
@@ -68,7 +73,7 @@ class LaneEstimator:
 
     @property
     def rate_bytes_s(self) -> float:
-        """The best delivery rate of the last busy seconds, in bytes per second; 0 when nothing is known."""
+        """The best delivery rate of the last busy round trips, in bytes per second; 0 when nothing is known."""
         return self._rates[0][1] if self._rates else 0.0
 
     @property
@@ -80,11 +85,11 @@ class LaneEstimator:
     def sent(self, size: int, now: float) -> Snapshot:
         """A record of ``size`` bytes that wants an ack was sent."""
         if self.in_flight_bytes == 0:
-            self._delivered_at = now
+            self._delivered_at = self._first_sent_at = now
         self.in_flight_bytes += size
         if self.in_flight_bytes >= self.window_bytes:
             self._full_at = now
-        return Snapshot(now, self._delivered, self._delivered_at)
+        return Snapshot(now, self._delivered, self._delivered_at, self._first_sent_at)
 
     def rtt_measured(self, rtt_s: float, now: float) -> None:
         """Takes a round-trip sample (RFC 6298, section 2).
@@ -115,12 +120,14 @@ class LaneEstimator:
         self.in_flight_bytes -= size
         self._delivered += size
         self._delivered_at = now
+        self._first_sent_at = newest.sent_at
         if rtt_s is not None:
             self.rtt_measured(rtt_s, now)
         if self.srtt_s is None or self.min_rtt_s is None:
             return
         was_full = self._full_at >= newest.sent_at - self.srtt_s
-        elapsed_s = now - newest.delivered_at
+        # Acks that were held up come in heaps: what counts is the slower of the two, sending and acking.
+        elapsed_s = max(now - newest.delivered_at, newest.sent_at - newest.first_sent_at)
         if elapsed_s > 0:
             rate = (self._delivered - newest.delivered) / elapsed_s
             if was_full or 0 < self.rate_bytes_s < rate:
@@ -133,7 +140,8 @@ class LaneEstimator:
         while rates and rates[-1][1] <= rate:
             rates.pop()
         rates.append((now, rate))
-        while rates[0][0] < now - _RATE_SAMPLES_S:
+        kept_s = max(_LEAST_SAMPLES_S, _SAMPLES_ROUND_TRIPS * (self.min_rtt_s or 0.0))
+        while rates[0][0] < now - kept_s:
             rates.popleft()
 
     def _set_window(self, acked_bytes: int, rtt_s: float | None, min_rtt_s: float, now: float) -> None:
@@ -175,8 +183,6 @@ class LaneEstimator:
         """How long this lane may owe an ack before it counts as silent. Little data may be sent again sooner."""
         if self.srtt_s is None:
             return SESSION.unmeasured_silence_s
-        if self.in_flight_bytes <= SESSION.first_burst_bytes:
-            silence_s = max(SESSION.small_silence_floor_s, 1.5 * self.srtt_s + 4 * self.rtt_variation_s)
-        else:
-            silence_s = max(SESSION.silence_floor_s, 2 * self.srtt_s + 4 * self.rtt_variation_s)
-        return silence_s + SESSION.ack_delay_s
+        is_small = self.in_flight_bytes <= SESSION.first_burst_bytes
+        floor_s = SESSION.small_silence_floor_s if is_small else SESSION.silence_floor_s
+        return max(floor_s, 1.5 * self.srtt_s + 3 * self.rtt_variation_s) + SESSION.ack_delay_s

@@ -71,7 +71,7 @@ def drive(estimator: LaneEstimator, rate: float, rtt_s: float, start: float, sec
         longest = max(longest, estimator.in_flight_bytes - int(rate * rtt_s))
         now, snapshot = flying.popleft()
         estimator.acked(RECORD, snapshot, now - snapshot.sent_at, now)
-    for _, snapshot in flying:
+    for _ in flying:
         estimator.forgotten(RECORD)
     return now, longest
 
