@@ -309,6 +309,7 @@ class ReaderClient:
                 held_bundle=self._bundle,
             )
             self._bundle = result.bundle
+            self._session()
             for matched in result.lanes:
                 if matched.offer in used or not 0 <= matched.offer < len(offers):
                     continue
@@ -366,12 +367,16 @@ class ReaderClient:
         except (LaneClosed, DescriptionError):
             self._book.failed(matched.bridge, Verdict.DEAD, self._clock.monotonic())
             return
+        self._book.lane_opened(matched.bridge)
+        self._session().add(lane, matched.bridge)
+
+    def _session(self) -> _LiveSession:
+        """The session, a new one if need be: what is opened before its first lane travels with the hello."""
         if self._live is None:
             assert self._bundle is not None
             self._live = _LiveSession(self, self._bundle.gateway_key, self._invite.token, self._random_bytes)
             self._news.tell()
-        self._book.lane_opened(matched.bridge)
-        self._live.add(lane, matched.bridge)
+        return self._live
 
     def _opening_over(self, offer: OfferedLane, _: asyncio.Task[None]) -> None:
         offer.close()
