@@ -269,7 +269,7 @@ class ReaderClient:
             if live is not None:
                 self._growth.sample(self.status.bytes_up + self.status.bytes_down, now)
                 live.drop_newest(self._growth.fewer(lanes, now))
-                is_far = live.pump.core.round_trip_s >= self._limits.growth_least_rtt_s
+                is_far = live.pump.core.least_round_trip_s >= self._limits.growth_least_rtt_s
                 wanted = self._growth.more(lanes, now) if self._limited.is_set() and is_far else 0
                 if wanted:
                     try:

@@ -186,9 +186,10 @@ class Session:
         return self._lanes
 
     @property
-    def round_trip_s(self) -> float:
-        """The smoothed round trip of the nearest lane, in seconds."""
-        return self._streams.round_trip_s
+    def least_round_trip_s(self) -> float:
+        """The least round trip of any lane, in seconds: how far it is, without what waits on the way."""
+        known = (lane.estimator.min_rtt_s for lane in self._lanes.values())
+        return min((rtt_s for rtt_s in known if rtt_s is not None), default=SESSION.assumed_rtt_s)
 
     @property
     def carried_bytes(self) -> tuple[int, int]:
