@@ -5,7 +5,7 @@ import { webcrypto } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { judge } from "../src/pages/invite.js";
-import { checkDescription } from "../src/wire/description.js";
+import { checkDescription, fromSdp, toSdp, type Kind, type LaneDescription } from "../src/wire/description.js";
 import { parseDown } from "../src/wire/messages.js";
 
 interface Example {
@@ -42,4 +42,49 @@ for (const { name, text } of vectors<Examples>("invites").valid.filter((example)
   test(`invite: ${name}`, async () => {
     assert.equal(await judge(`#${text}`, webcrypto.subtle as unknown as SubtleCrypto), "whole");
   });
+}
+
+interface Described {
+  readonly name: string;
+  readonly role: Kind;
+}
+
+interface Descriptions {
+  readonly sdp: {
+    readonly valid: readonly (Described & { readonly sdp: string; readonly description: LaneDescription })[];
+    readonly invalid: readonly { readonly name: string; readonly sdp: string }[];
+  };
+  readonly json: {
+    readonly valid: readonly (Described & {
+      readonly value: unknown;
+      readonly description: LaneDescription;
+      readonly public: LaneDescription;
+    })[];
+    readonly invalid: readonly (Described & { readonly value: unknown })[];
+  };
+  readonly template: readonly (Described & { readonly description: LaneDescription; readonly sdp: string })[];
+}
+
+const descriptions = vectors<Descriptions>("descriptions");
+
+for (const { name, role, sdp, description } of descriptions.sdp.valid) {
+  test(`SDP: ${name}`, () => assert.deepEqual(fromSdp(sdp, role, true), description));
+}
+for (const { name, sdp } of descriptions.sdp.invalid) {
+  for (const role of ["offer", "answer"] as const) {
+    test(`bad SDP as ${role}: ${name}`, () => assert.throws(() => fromSdp(sdp, role, true), { name: "DescriptionError" }));
+  }
+}
+for (const { name, role, value, description, public: allowed } of descriptions.json.valid) {
+  test(`description: ${name}`, () => {
+    assert.deepEqual(checkDescription(value, role, true), description);
+    assert.deepEqual(checkDescription(value, role, false), allowed);
+  });
+}
+for (const { name, role, value } of descriptions.json.invalid) {
+  test(`bad description: ${name}`, () =>
+    assert.throws(() => checkDescription(value, role, true), { name: "DescriptionError" }));
+}
+for (const { name, role, description, sdp } of descriptions.template) {
+  test(`template of an ${role}: ${name}`, () => assert.equal(toSdp(description), sdp));
 }
