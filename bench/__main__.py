@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from bench.cases import CASES, Case
+from bench.chain import Chain
 from bench.machine import ROOT, this_machine
 from bench.processes import BenchError
 from bench.profile import ROLES, profile
@@ -30,6 +31,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="one short run of each, to see that all works")
     parser.add_argument("--long", action="store_true", help="10 GB instead of 1 GB in the case `memory`")
     parser.add_argument("--no-ceilings", action="store_true", help="only the chain, for work on the code")
+    parser.add_argument("--trace", type=Path, metavar="DIR", help="keep traces there, for `unwalled trace`")
     parser.add_argument("--list", action="store_true", help="the cases, one in each line")
     commands = parser.add_subparsers(dest="command", metavar="profile ROLE")
     profiler = commands.add_parser("profile", help="where one part spends its time in a download")
@@ -46,6 +48,9 @@ def main(arguments: list[str]) -> int:
         for case in CASES:
             print(f"{case.name:26} {'--net  ' if case.needs_namespaces else '       '}{case.about}")
         return 0
+    if options.trace is not None:
+        options.trace.mkdir(parents=True, exist_ok=True)
+        Chain.traces = options.trace
     cases = _chosen(options.only, options.net)
     if options.net and os.geteuid():
         raise BenchError("--net makes network namespaces: run it as root")

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from bench.chromium import Chromium, Tab
 from bench.flow import Flow
@@ -58,6 +58,10 @@ class BridgeProcess:
 class Chain:
     """Operator and site on the far side; add bridges, then a reader. Ends everything that it started."""
 
+    traces: ClassVar[Path | None] = None
+    """Folder for the traces of every chain: ``reader-1.jsonl``, ``gateway-1/session-1.jsonl`` and so on."""
+    _count = 0
+
     def __init__(self, network: Network, processes: Processes, profiles: dict[str, Path] | None = None) -> None:
         """``profiles``: for each of ``reader``, ``gateway`` and ``bridge`` that is named, where cProfile writes."""
         self._network = network
@@ -73,6 +77,8 @@ class Chain:
         self.reader: Process | None = None
         self.bridges: list[BridgeProcess] = []
         self._clients = 0
+        Chain._count += 1
+        self._number = Chain._count
 
     def __enter__(self) -> Chain:
         try:
@@ -97,7 +103,13 @@ class Chain:
         url = f"http://{far.address}:{operator_port}"
         command = ("operate", "--listen", f"{far.address}:{operator_port}", "--public-url", url)
         self.operator = self._unwalled(
-            "gateway", *command, "--data", self._data.name, "--allow-private", namespace=far.namespace
+            "gateway",
+            *command,
+            "--data",
+            self._data.name,
+            "--allow-private",
+            *self._trace(f"gateway-{self._number}"),
+            namespace=far.namespace,
         )
         words = dict(word.partition("=")[::2] for word in self._ready(self.operator).split())
         self._url, self.invite = words["url"], words["invite"]
@@ -109,6 +121,9 @@ class Chain:
         else:
             command = [sys.executable, "-m", "bench.profiled", str(profile)]
         return self._processes.start(role, [*command, *arguments], namespace=namespace)
+
+    def _trace(self, name: str) -> tuple[str, ...]:
+        return () if self.traces is None else ("--trace", str(self.traces / name))
 
     @staticmethod
     def _ready(process: Process) -> str:
@@ -142,7 +157,8 @@ class Chain:
         namespace = self._network.reader.namespace
         self.proxy = f"127.0.0.1:{_free_port(namespace, _PROXY_PORT)}"
         started = time.monotonic()
-        self.reader = self._unwalled("reader", "connect", self.invite, "--listen", self.proxy, namespace=namespace)
+        command = ("connect", self.invite, "--listen", self.proxy, *self._trace(f"reader-{self._number}.jsonl"))
+        self.reader = self._unwalled("reader", *command, namespace=namespace)
         self.reader.ignore_output()
         return started
 

@@ -492,6 +492,32 @@ class ReaderLimits:
     """How long a bridge that fell silent, or did not open a lane, is not wanted again."""
 
 
+@dataclass(frozen=True, slots=True)
+class TraceLimits:
+    """What a trace holds, for whoever asked for one."""
+
+    max_file_bytes: int = 64 * MIB
+    """A file ends there: some ten minutes of a busy session of 32 lanes. Longer ones are no trace of ours."""
+    max_line_bytes: int = 64 * KIB
+    """One note; a sample of all lanes that a session may have is a tenth of it."""
+    max_notes: int = 2_000_000
+    """What is read of a file."""
+    max_files: int = 100
+    """Sessions that an operator's folder takes; further ones are not traced."""
+    max_bridges: int = 1024
+    """Bridges whose numbers are remembered; one that comes back after so many others counts as another."""
+    flush_bytes: int = 64 * KIB
+    """Notes that are kept together until they are written."""
+    flush_s: float = 1.0
+    """The same, and how much of its end the trace of a killed program may lack."""
+    sample_s: float = 0.05
+    """At most so often are a session's lanes noted."""
+    transfer_bytes: int = 64 * KIB
+    """A stream that has got less is none whose pauses would be of interest."""
+    stand_still_s: float = 0.2
+    """A pause of a transfer that is worth a note of its own."""
+
+
 LANE = LaneLimits()
 SESSION = SessionLimits()
 BRIDGE = BridgeLimits()
@@ -501,3 +527,4 @@ GATEWAY = GatewayLimits()
 OPERATOR = OperatorLimits()
 PROGRAM = ProgramLimits()
 READER = ReaderLimits()
+TRACE = TraceLimits()

@@ -11,7 +11,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"settings", "errors", "privacy", "clock", "datafolder"}),
     frozenset({"wire", "crypto"}),
     frozenset({"session"}),
-    frozenset({"lanes", "tunnel", "signaling", "tasks", "datafolder"}),
+    frozenset({"lanes", "tunnel", "signaling", "tasks", "datafolder", "trace"}),
     frozenset({"reader", "bridge", "broker", "gateway"}),
     frozenset({"operator", "demo", "cli", "web"}),
 )

@@ -19,7 +19,9 @@ from unwalled.errors import CryptoError, FrameError, MessageError
 from unwalled.session.core import Session
 from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionClosed
 from unwalled.session.items import Item
+from unwalled.session.notes import TraceSink
 from unwalled.session.reader import ReaderSession
+from unwalled.session.trace import SessionTrace
 from unwalled.settings import SESSION
 from unwalled.wire.frames import Data, Fin, Open, Opened, Reset
 from unwalled.wire.messages import Hello, Join, Refusal, decode_message, encode_refuse
@@ -85,11 +87,20 @@ class World:
     ``on_reader`` and ``on_gateway`` take the sessions' events (what concerns lanes is handled here as well).
     """
 
-    def __init__(self, seed: int, window_bytes: int = 1 << 20, lifetime_s: int = 120) -> None:
+    def __init__(
+        self,
+        seed: int,
+        window_bytes: int = 1 << 20,
+        lifetime_s: int = 120,
+        reader_sink: TraceSink | None = None,
+        gateway_sink: TraceSink | None = None,
+    ) -> None:
         self.random = random.Random(seed)
         self.now = 0.0
         self.terms = Terms(window_bytes, 16 * 1024, lifetime_s)
-        self.reader = ReaderSession(GATEWAY_KEY.public, TOKEN, self.random.randbytes, 0.0)
+        trace = None if reader_sink is None else SessionTrace(reader_sink, True, 0.0)
+        self.reader = ReaderSession(GATEWAY_KEY.public, TOKEN, self.random.randbytes, 0.0, trace)
+        self.gateway_sink = gateway_sink
         self.lanes: dict[int, SimLane] = {}
         self.gateways: list[GatewayEnd] = []
         self.refuse_with: Status | None = None
@@ -272,7 +283,8 @@ class World:
             self._send(lane, refuse_hello(hello, self.refuse_with, self.random.randbytes), up=False)
             return
         answer, secrets = welcome(hello, self.terms, self.random.randbytes)
-        session = Session(False, self.now)
+        trace = None if self.gateway_sink is None else SessionTrace(self.gateway_sink, False, self.now)
+        session = Session(False, self.now, trace)
         session.establish(secrets, self.now)
         session.receive_early(hello.early)
         end = GatewayEnd(session)

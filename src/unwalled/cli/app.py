@@ -31,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 _exit_code = 0
+_TRACE = typer.Option(metavar="FILE", help="Note lanes, times and sizes there, without addresses; see `trace`.")
 
 
 def run_program() -> int:
@@ -144,6 +145,10 @@ def operate(
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="Own address from which sites are dialled; one of each IP version."),
     ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="For tests: note each session's lanes, times and sizes in files there."),
+    ] = None,
 ) -> None:
     """Run broker, gateway and the page with the switch in one process."""
     from unwalled.cli.operate import operate as run_operator
@@ -165,6 +170,7 @@ def operate(
         allow_private=allow_private,
         trusted_proxies=check_proxies(trusted_proxy or ()),
         sources=check_sources(egress_bind or ()),
+        trace=trace,
     )
     _set_code(run_operator(options))
 
@@ -218,6 +224,7 @@ def connect(
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines use the proxy (with --listen).")
     ] = False,
+    trace: Annotated[Path | None, _TRACE] = None,
 ) -> None:
     """Read freely: a SOCKS5 and HTTP proxy on this computer, through visitors' browsers."""
     from unwalled.cli.connect import run_reader
@@ -225,7 +232,7 @@ def connect(
     from unwalled.operator.options import ListenAddress
 
     address = ListenAddress.parse(listen)
-    _set_code(run_reader(read_invite(invite), address, allow_remote=allow_remote))
+    _set_code(run_reader(read_invite(invite), address, allow_remote=allow_remote, trace=trace))
 
 
 @app.command()
@@ -239,6 +246,7 @@ def get(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write there, not to standard output.")
     ] = None,
+    trace: Annotated[Path | None, _TRACE] = None,
 ) -> None:
     """Fetch one URL through visitors' browsers."""
     from unwalled.cli.get import check_url, run_get
@@ -247,7 +255,20 @@ def get(
     if len(arguments) > 2:
         raise UsageError("There are too many arguments.", "Write: unwalled get INVITE URL")
     url = check_url(arguments[-1])
-    _set_code(run_get(read_invite(arguments[0] if len(arguments) == 2 else None), url, output))
+    _set_code(run_get(read_invite(arguments[0] if len(arguments) == 2 else None), url, output, trace))
+
+
+@app.command()
+def trace(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What --trace of another command has written.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where the picture goes. Without it: FILE.svg.")
+    ] = None,
+) -> None:
+    """Show what a session did: a summary, and a picture (SVG)."""
+    from unwalled.cli.trace import run_trace
+
+    _set_code(run_trace(file, out))
 
 
 @app.command()

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from random import SystemRandom
 
 from unwalled.cli.output import Status, StatusLine, say, warn
@@ -17,6 +18,7 @@ from unwalled.operator.options import ListenAddress
 from unwalled.reader.client import Phase, ReaderClient, ReaderStatus
 from unwalled.reader.listener import ProxyAddress, ProxyListener
 from unwalled.signaling.client import SignalingClient
+from unwalled.trace.file import TraceFile
 from unwalled.wire.invite import Invite
 
 _WORDS = {
@@ -31,13 +33,22 @@ _WORDS = {
 
 @asynccontextmanager
 async def reader(
-    invite: Invite, listen: ListenAddress, *, allow_remote: bool, changed: Callable[[], None] = lambda: None
+    invite: Invite,
+    listen: ListenAddress,
+    *,
+    allow_remote: bool,
+    changed: Callable[[], None] = lambda: None,
+    trace: Path | None = None,
 ) -> AsyncIterator[tuple[ReaderClient, ProxyAddress]]:
-    """A reader and its proxy, for as long as the block runs. Raises ConfigurationError when it cannot listen."""
+    """A reader and its proxy, for as long as the block runs. Raises ConfigurationError when it cannot listen.
+
+    ``trace``: a file for what its sessions do.
+    """
+    sink = None if trace is None else TraceFile(trace)
     clock = SystemClock()
     stack = ReactorStack(invite.stun)
     signaling = SignalingClient(invite, clock, os.urandom)
-    client = ReaderClient(invite, signaling, stack, clock, os.urandom, SystemRandom(), changed)
+    client = ReaderClient(invite, signaling, stack, clock, os.urandom, SystemRandom(), changed, trace=sink)
     proxy = ProxyListener(client, listen.host, listen.port, allow_remote=allow_remote)
     try:
         address = await proxy.start()
@@ -51,6 +62,8 @@ async def reader(
     finally:
         await signaling.aclose()
         await stack.aclose()
+        if sink is not None:
+            sink.close()
 
 
 def describe(status: ReaderStatus, up_bps: float, down_bps: float) -> Status:
@@ -67,8 +80,8 @@ def describe(status: ReaderStatus, up_bps: float, down_bps: float) -> Status:
     )
 
 
-def run_reader(invite: Invite, listen: ListenAddress, *, allow_remote: bool) -> int:
-    """Runs the proxy until stopped. Raises ConfigurationError when it cannot listen."""
+def run_reader(invite: Invite, listen: ListenAddress, *, allow_remote: bool, trace: Path | None = None) -> int:
+    """Runs the proxy until stopped; ``trace``: see `reader`. Raises ConfigurationError when it cannot listen."""
     clock = SystemClock()
     meter = RateMeter()
 
@@ -81,7 +94,10 @@ def run_reader(invite: Invite, listen: ListenAddress, *, allow_remote: bool) -> 
             return describe(status, up_bps, down_bps)
 
         line = StatusLine(now, clock)
-        async with reader(invite, listen, allow_remote=allow_remote, changed=line.changed) as (client, address):
+        async with reader(invite, listen, allow_remote=allow_remote, changed=line.changed, trace=trace) as (
+            client,
+            address,
+        ):
             if not listen.is_loopback:
                 warn("Whoever reaches this proxy over the network can read through it, without a password.")
             say(f"ready proxy={address}")

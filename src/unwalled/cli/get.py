@@ -56,14 +56,17 @@ def check_url(text: str) -> str:
     return text
 
 
-def run_get(invite: Invite, url: str, output: Path | None) -> int:
-    """Fetches ``url`` to ``output`` or standard output. Raises FetchFailed, SignalingFailed or UsageError."""
+def run_get(invite: Invite, url: str, output: Path | None, trace: Path | None = None) -> int:
+    """Fetches ``url`` to ``output`` or standard output. Raises FetchFailed, SignalingFailed or UsageError.
+
+    ``trace``: see `reader`.
+    """
 
     async def fetch() -> int:
         with _destination(output) as write:
             listen = ListenAddress("127.0.0.1", 0)
             with _Bar() as bar:
-                async with reader(invite, listen, allow_remote=False) as (client, address):
+                async with reader(invite, listen, allow_remote=False, trace=trace) as (client, address):
                     await _wait_for_bridge(client, bar)
                     await _fetch(f"http://{address}", url, write, bar)
         return 0

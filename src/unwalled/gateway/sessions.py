@@ -16,7 +16,9 @@ from unwalled.errors import CryptoError, FrameError, LaneClosed, MessageError, U
 from unwalled.lanes.base import Lane, LaneReceiver
 from unwalled.session.core import Session
 from unwalled.session.events import LeaveReason
-from unwalled.settings import GATEWAY, LANE, SESSION
+from unwalled.session.notes import Numbering, TraceSink
+from unwalled.session.trace import SessionTrace
+from unwalled.settings import GATEWAY, LANE, SESSION, TRACE
 from unwalled.tasks import TaskOwner
 from unwalled.tunnel.api import DatagramFlow, IncomingStream
 from unwalled.tunnel.pump import Pump
@@ -73,7 +75,7 @@ class SessionHub:
     """All sessions of one gateway process.
 
     ``check_token`` judges an invite's token; ``new_handler`` makes what serves one session, and is
-    given its invite's id; ``report`` hears of lanes.
+    given its invite's id; ``report`` hears of lanes. ``new_sink`` may give a place for each session's trace.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class SessionHub:
         random: Random,
         report: Report,
         max_message_bytes: int = LANE.max_message_bytes,
+        new_sink: Callable[[], TraceSink | None] = lambda: None,
     ) -> None:
+        self._new_sink = new_sink
         self._key = key
         self._check_token = check_token
         self._new_handler = new_handler
@@ -204,11 +208,13 @@ class SessionHub:
             return None
         message, secrets = welcome(hello, self._terms, self._random)
         now = asyncio.get_running_loop().time()
-        core = Session(False, now)
+        sink = self._new_sink()
+        trace = None if sink is None else SessionTrace(sink, False, now)
+        core = Session(False, now, trace)
         core.establish(secrets, now)
         core.receive_early(hello.early)
         invite = invite_of(hello.token)
-        session = _GatewaySession(self, secrets.session_id, invite, core, self._new_handler(invite))
+        session = _GatewaySession(self, secrets.session_id, invite, core, self._new_handler(invite), sink, trace)
         self._sessions[secrets.session_id] = session
         self._of_invite[session.invite] += 1
         self.counters.sessions_opened += 1
@@ -296,8 +302,18 @@ class _GatewaySession:
     """One session with its pump; tells the hub what its lanes did."""
 
     def __init__(
-        self, hub: SessionHub, session_id: bytes, invite: bytes, core: Session, handler: SessionHandler
+        self,
+        hub: SessionHub,
+        session_id: bytes,
+        invite: bytes,
+        core: Session,
+        handler: SessionHandler,
+        sink: TraceSink | None,
+        trace: SessionTrace | None,
     ) -> None:
+        self._sink = sink
+        self._trace = trace
+        self._numbers = Numbering(TRACE.max_bridges)
         self._hub = hub
         self._id = session_id
         self.invite = invite
@@ -310,6 +326,9 @@ class _GatewaySession:
     def add(self, key: int, greeter: _Greeter) -> LaneReceiver:
         """A lane belongs to this session."""
         state = self.pump.core.lanes[key]
+        if self._trace is not None:
+            # The broker alone knows which matches are the same bridge's.
+            self._trace.lane_through(key, self._numbers.number(greeter.ticket), self.pump.now())
         self._hub.lanes_of_invite[self.invite] += 1
         self._tickets[key] = (greeter.ticket, lambda: state.sent_bytes + state.received_bytes)
         return self.pump.attach(key, greeter.lane)
@@ -349,3 +368,5 @@ class _GatewaySession:
     def session_closed(self, code: Code) -> None:
         """See PumpUser."""
         self._hub.closed(self._id)
+        if self._sink is not None:
+            self._sink.close()

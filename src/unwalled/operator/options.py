@@ -127,6 +127,8 @@ class OperatorOptions:
     trusted_proxies: tuple[IPNetwork, ...] = ()
     sources: tuple[IPAddress, ...] = ()
     """Own addresses from which sites are dialled, at most one of each IP version."""
+    trace: Path | None = None
+    """Folder for a trace of each session."""
 
 
 def check_stun(urls: Sequence[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from random import SystemRandom
 
 from aiohttp import web
@@ -35,6 +36,8 @@ from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_reg
 from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
 from unwalled.operator.site import add_security_headers, page_routes
 from unwalled.operator.state import default_invite, keep_state
+from unwalled.session.notes import TraceSink
+from unwalled.trace.file import TraceFolder
 from unwalled.web.pages import pages
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import BridgeConfig
@@ -58,6 +61,10 @@ class Operator:
         """For ``start``."""
         self.url = url
         self.warnings = [*policy.warnings(), *url.warnings()]
+        if options.trace is not None:
+            self.warnings.append(
+                "Sessions are traced: when each reader read and how much, though not what, is kept in the folder."
+            )
         check_token = token_checker(keys, book, clock)
         gateway_url = url.socket_base + LANE_PATH
         config = BridgeConfig(
@@ -80,7 +87,12 @@ class Operator:
         )
         self._gateway = GatewayServer(policy, clock=clock, sources=options.sources)
         self._hub = SessionHub(
-            keys.gateway_key(), _in_gateways_words(check_token), self._gateway.new_handler, os.urandom, self._lane_ended
+            keys.gateway_key(),
+            _in_gateways_words(check_token),
+            self._gateway.new_handler,
+            os.urandom,
+            self._lane_ended,
+            new_sink=_new_sink(options.trace),
         )
         self._lanes = LaneEndpoint(self._hub, self._broker.knows_ticket)
         self._numbers = Numbers(self._broker.metrics, self._hub, self._gateway.counters)
@@ -156,6 +168,10 @@ class Operator:
 
 _NO_STORE = {"Cache-Control": "no-store"}
 _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+
+
+def _new_sink(folder: Path | None) -> Callable[[], TraceSink | None]:
+    return (lambda: None) if folder is None else TraceFolder(folder).new_sink
 
 
 def _in_gateways_words(check_token: CheckToken) -> Callable[[bytes], TokenVerdict]:

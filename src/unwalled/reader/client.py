@@ -22,8 +22,10 @@ from unwalled.lanes.webrtc import OfferedLane, WebRtcStack
 from unwalled.reader.bridges import BridgeBook
 from unwalled.reader.growth import LaneGrowth
 from unwalled.session.events import LeaveReason
+from unwalled.session.notes import Decision, DecisionCause, DecisionKind, Numbering, TraceSink
 from unwalled.session.reader import ReaderSession
-from unwalled.settings import READER, SIGNALLING, ReaderLimits
+from unwalled.session.trace import SessionTrace
+from unwalled.settings import READER, SIGNALLING, TRACE, ReaderLimits
 from unwalled.signaling.client import MatchedLane, MatchResult
 from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver
 from unwalled.tasks import TaskOwner
@@ -101,6 +103,7 @@ class ReaderClient:
 
     ``random_bytes`` makes keys; ``rng`` spreads retries. ``status_changed`` is called, without arguments, whenever
     ``status`` may have changed in more than its numbers. ``limits`` None = ``READER``.
+    ``trace`` hears of sessions, lanes and decisions; whoever gave it closes it.
     """
 
     def __init__(
@@ -114,7 +117,10 @@ class ReaderClient:
         status_changed: Callable[[], None] = lambda: None,
         *,
         limits: ReaderLimits | None = None,
+        trace: TraceSink | None = None,
     ) -> None:
+        self._trace = trace
+        self._numbers = Numbering(TRACE.max_bridges)
         self._limits = limits if limits is not None else READER
         self._invite = invite
         self._matchmaker = matchmaker
@@ -268,10 +274,14 @@ class ReaderClient:
             live, lanes, now = self._live, self._live_lanes, self._clock.monotonic()
             if live is not None:
                 self._growth.sample(self.status.bytes_up + self.status.bytes_down, now)
-                live.drop_newest(self._growth.fewer(lanes, now))
+                unneeded = self._growth.fewer(lanes, now)
+                live.drop_newest(unneeded)
+                if unneeded:
+                    self._decided("fewer", unneeded, why="quiet" if self._growth.is_quiet else "no gain")
                 is_far = live.pump.core.least_round_trip_s >= self._limits.growth_least_rtt_s
                 wanted = self._growth.more(lanes, now) if self._limited.is_set() and is_far else 0
                 if wanted:
+                    self._decided("more", wanted, why="limited")
                     try:
                         await self._ask(wanted, self._limits.bridges, self._book.resting(now))
                     except SignalingFailed:
@@ -298,6 +308,7 @@ class ReaderClient:
         """Asks for lanes over at most ``spread`` bridges; they open by themselves. Raises SignalingFailed."""
         offers = await self._make_offers(min(lanes, SIGNALLING.max_offers))
         used: set[int] = set()
+        self._decided("asked", len(offers), spread)
         reports = self._book.take_reports()
         try:
             result = await self._matchmaker.match(
@@ -310,6 +321,7 @@ class ReaderClient:
             )
             self._bundle = result.bundle
             self._session()
+            self._decided("matched", len(result.lanes), len({matched.bridge for matched in result.lanes}))
             for matched in result.lanes:
                 if matched.offer in used or not 0 <= matched.offer < len(offers):
                     continue
@@ -319,7 +331,9 @@ class ReaderClient:
                 task = self._tasks.start(self._open_lane(offer, matched), "reader lane")
                 # Not in the task itself: one that is cancelled before its first step runs none of its lines.
                 task.add_done_callback(functools.partial(self._opening_over, offer))
-        except BaseException:
+        except BaseException as failed:
+            if isinstance(failed, SignalingFailed):
+                self._decided("unmatched", len(offers))
             self._book.keep_reports(reports)
             raise
         finally:
@@ -366,6 +380,7 @@ class ReaderClient:
             lane = await offer.accept(matched.answer)
         except (LaneClosed, DescriptionError):
             self._book.failed(matched.bridge, Verdict.DEAD, self._clock.monotonic())
+            self._decided("failed", 1, self._numbers.number(matched.bridge))
             return
         self._book.lane_opened(matched.bridge)
         self._session().add(lane, matched.bridge)
@@ -374,9 +389,20 @@ class ReaderClient:
         """The session, a new one if need be: what is opened before its first lane travels with the hello."""
         if self._live is None:
             assert self._bundle is not None
-            self._live = _LiveSession(self, self._bundle.gateway_key, self._invite.token, self._random_bytes)
+            self._live = _LiveSession(
+                self, self._bundle.gateway_key, self._invite.token, self._random_bytes, self._trace
+            )
             self._news.tell()
         return self._live
+
+    def _decided(self, what: DecisionKind, lanes: int, bridges: int = 0, why: DecisionCause = "") -> None:
+        if self._trace is not None:
+            now = asyncio.get_running_loop().time()
+            self._trace.note(Decision(now, what, lanes, bridges, int(self._growth.rate_bytes_s), why))
+
+    def number_of(self, bridge: str) -> int:
+        """A bridge's number in the trace."""
+        return self._numbers.number(bridge)
 
     def _opening_over(self, offer: OfferedLane, _: asyncio.Task[None]) -> None:
         offer.close()
@@ -467,10 +493,13 @@ def _phase_of(failed: SignalingFailed) -> Phase:
 class _LiveSession:
     """One session and its lanes; tells its client what happens to them."""
 
-    def __init__(self, client: ReaderClient, gateway_key: bytes, token: bytes, random_bytes: Random) -> None:
+    def __init__(
+        self, client: ReaderClient, gateway_key: bytes, token: bytes, random_bytes: Random, sink: TraceSink | None
+    ) -> None:
         self._client = client
         now = asyncio.get_running_loop().time()
-        self._session = ReaderSession(gateway_key, token, random_bytes, now)
+        self._trace = None if sink is None else SessionTrace(sink, True, now)
+        self._session = ReaderSession(gateway_key, token, random_bytes, now, self._trace)
         self.pump = Pump(self._session, self._session.core, self)
         self._bridges: dict[int, tuple[str, float]] = {}
         """Of each lane: its bridge, and when it opened."""
@@ -488,6 +517,8 @@ class _LiveSession:
     def add(self, lane: Lane, bridge: str) -> None:
         """A lane has opened."""
         key = self._session.lane_opened(self.pump.now())
+        if self._trace is not None:
+            self._trace.lane_through(key, self._client.number_of(bridge), self.pump.now())
         self._bridges[key] = (bridge, self.pump.now())
         lane.start(self.pump.attach(key, lane))
 

@@ -26,6 +26,8 @@ class LaneGrowth:
         self._lanes_before = self._limits.base_lanes
         self._hold_until = float("-inf")
         self._last_limited = float("-inf")
+        self.is_quiet = True
+        """Whether lanes have held nothing up for a long time, as the last ``fewer`` saw it."""
 
     def sample(self, carried_bytes: int, now: float) -> None:
         """The session has carried so many bytes in all."""
@@ -63,7 +65,8 @@ class LaneGrowth:
 
     def fewer(self, lanes: int, now: float) -> int:
         """How many lanes to give back: those that did not help, and after a quiet time all above the base number."""
-        if now < self._last_limited + self._limits.growth_hold_s:
+        self.is_quiet = now >= self._last_limited + self._limits.growth_hold_s
+        if not self.is_quiet:
             if self._judge_at is not None or now >= self._hold_until:
                 return 0
             return max(lanes - max(self._lanes_before, self._limits.base_lanes), 0)

@@ -20,6 +20,7 @@ from unwalled.session.lane import NEVER, LaneState
 from unwalled.session.queues import IdRanges
 from unwalled.session.scheduler import pick_lane, pick_urgent
 from unwalled.session.streams import StreamTable
+from unwalled.session.trace import SessionTrace
 from unwalled.settings import SESSION
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
@@ -67,12 +68,15 @@ _CLOSE_REASONS = {
 class Session:
     """One end of a session whose keys are agreed, or are about to be (reader's end: see ``establish``)."""
 
-    def __init__(self, is_reader: bool, now: float) -> None:
+    def __init__(self, is_reader: bool, now: float, trace: SessionTrace | None = None) -> None:
+        """``trace``: hears what happens; None costs nothing."""
         self._is_reader = is_reader
+        self._trace = trace
         self._events: deque[Event] = deque()
         self._control: deque[Item] = deque()
+        emit = self._events.append if trace is None else trace.watching(self._events.append)
         self._flows = FlowTable(is_reader, self._control, self._events.append)
-        self._streams = StreamTable(is_reader, self._control, self._events.append, self._flows)
+        self._streams = StreamTable(is_reader, self._control, emit, self._flows)
         self._lanes: dict[int, LaneState] = {}
         self._used_lanes = IdRanges()
         self._highest_lane = -1
@@ -98,13 +102,18 @@ class Session:
         self._orphan_lifetime_s = terms.orphan_lifetime_s
         self._orphan_since = now
         self._streams.set_session_window(terms.session_window)
+        if self._trace is not None:
+            self._trace.established(now)
 
     # Streams and flows: see StreamTable and FlowTable for what they promise.
 
     def open_stream(self, target: Target) -> int:
         """Asks the gateway for a connection; gives the stream's number. Raises OpenFailed."""
         self._check_open()
-        return self._streams.open(target)
+        sid = self._streams.open(target)
+        if self._trace is not None:
+            self._trace.stream_began(sid)
+        return sid
 
     def accept_stream(self, sid: int) -> None:
         """The gateway has connected the stream."""
@@ -117,18 +126,27 @@ class Session:
     def write(self, sid: int, data: bytes | memoryview) -> None:
         """Queues bytes of a stream."""
         self._streams.write(sid, data)
+        if self._trace is not None:
+            self._trace.stream_wrote(sid, len(data))
 
     def finish(self, sid: int) -> None:
         """Half-closes a stream."""
         self._streams.finish(sid)
+        if self._trace is not None:
+            self._trace.stream_finished(sid)
 
     def reset(self, sid: int, code: Code) -> None:
         """Cuts a stream."""
         self._streams.reset(sid, code)
+        if self._trace is not None:
+            self._trace.stream_cut(sid)
 
     def read(self, sid: int, now: float) -> tuple[bytes, bool]:
         """Up to 256 KiB of a stream, and whether it has ended with them."""
-        return self._streams.read(sid, now)
+        data, ended = self._streams.read(sid, now)
+        if self._trace is not None:
+            self._trace.stream_read(sid, len(data), ended, now)
+        return data, ended
 
     def open_flow(self) -> int:
         """Asks for a datagram flow. Raises OpenFailed."""
@@ -242,6 +260,8 @@ class Session:
         self._highest_lane = max(self._highest_lane, state.id)
         self._used_lanes.fill_below(self._highest_lane - SESSION.lane_id_gap)
         self._orphan_since = None
+        if self._trace is not None:
+            self._trace.lane_joined(state.id, state.joined_at)
         self._spread()
 
     def join(self, join: Join, now: float) -> int:
@@ -277,25 +297,30 @@ class Session:
         self._past_received += state.received_bytes
         if not self._lanes:
             self._orphan_since = now
-        for item in state.abandon():
-            self._send_again(item)
+        if self._trace is not None:
+            self._trace.lane_left(state, reason, now)
+        again = sum(self._send_again(item) for item in state.abandon())
+        if self._trace is not None:
+            self._trace.sent_again(lane, again, has_left=True)
         if reason is not LeaveReason.CLOSED:
             self._events.append(LaneLeft(lane, reason))
         if reason in _CLOSE_REASONS and len(self._control) < SESSION.control_frames:
             self._say(Item(LaneClose(lane, _CLOSE_REASONS[reason])))
 
-    def _send_again(self, item: Item) -> None:
+    def _send_again(self, item: Item) -> int:
+        """Queues what no lane carries any more, if it still matters; gives its bytes."""
         if item.acked or item.queued or item.copies > 0:
-            return
+            return 0
         frame = item.frame
         if isinstance(frame, (Datagram, Limited)):
-            return
+            return 0
         if isinstance(frame, (Data, Open, Opened, Fin, Window)) or (
             isinstance(frame, Reset) and frame.sid in self._streams
         ):
             self._streams.item_lost(item)
         else:
             self._say(item)
+        return len(item.encoded) if item.queued else 0
 
     def _say(self, item: Item) -> None:
         item.queued = True
@@ -354,6 +379,8 @@ class Session:
                 state.pong_received(ping, now)
                 return False
             case Close(code):
+                if self._trace is not None:
+                    self._trace.stamp(now)
                 self._over(code)
             case LaneClose(lane, reason):
                 self._lane_closed_by_peer(lane, reason, now)
@@ -423,6 +450,8 @@ class Session:
                 if isinstance(item.frame, (Data, Open, Opened, Fin, Reset)):
                     self._streams.item_acked(item)
         if was_silent and state.silent_since is None:
+            if self._trace is not None:
+                self._trace.lane_spoke(state.id, now)
             self._spread()
         measured = [lane.estimator.srtt_s for lane in self._lanes.values() if lane.estimator.srtt_s is not None]
         self._streams.round_trip_s = min(measured, default=SESSION.assumed_rtt_s)
@@ -432,6 +461,8 @@ class Session:
     def data_to_send(self, now: float) -> list[tuple[int, bytes]]:
         """All messages that should go out now, each with its lane, in order."""
         out: list[tuple[int, bytes]] = []
+        if self._trace is not None:
+            self._trace.stamp(now)
         if self._closed or not self._lanes:
             return out
         if self._streams.has_windows:
@@ -459,6 +490,8 @@ class Session:
         for lane in self._lanes.values():
             if lane.must_speak(now):
                 out.append((lane.id, lane.seal(lane.own_frames(now), [], now)))
+        if self._trace is not None:
+            self._trace.sample(self._lanes.values(), self._streams.backlog_bytes, self._streams.repeated_bytes, now)
         if self._close_code is not None:
             for lane in self._lanes.values():
                 out.append((lane.id, lane.seal([Close(self._close_code).encode()], [], now)))
@@ -473,6 +506,8 @@ class Session:
         self._limited_since = min(self._limited_since, now)
         if now >= max(self._limited_since + SESSION.limited_s, self._limited_told + SESSION.limited_every_s):
             self._limited_told = now
+            if self._trace is not None:
+                self._trace.held_up(now)
             if self._is_reader:
                 self._events.append(LanesLimited())
             else:
@@ -546,6 +581,8 @@ class Session:
         """Does what is due at ``now``."""
         if self._closed:
             return
+        if self._trace is not None:
+            self._trace.stamp(now)
         if self._orphan_since is not None and now >= self._orphan_since + self._lifetime_s:
             self._over(Code.SESSION_LOST)
             return
@@ -553,6 +590,8 @@ class Session:
             if lane.is_dead(now):
                 self._leave(lane.id, LeaveReason.SILENT, now)
             elif lane.fell_silent(now):
+                if self._trace is not None:
+                    self._trace.lane_silent(lane, now)
                 self._spread()
             elif lane.is_idle(now):
                 lane.ask()
@@ -562,8 +601,9 @@ class Session:
         silent = [lane for lane in self._lanes.values() if lane.silent_since is not None]
         if len(silent) < len(self._lanes):
             for lane in silent:
-                for item in lane.owed_items():
-                    self._send_again(item)
+                again = sum(self._send_again(item) for item in lane.owed_items())
+                if self._trace is not None:
+                    self._trace.sent_again(lane.id, again, has_left=False)
 
     def close(self, code: Code) -> None:
         """Ends the session: the next ``data_to_send`` tells the other end."""
@@ -579,6 +619,8 @@ class Session:
         self._closed = True
         self._streams.close_all(Code.SESSION_LOST)
         self._flows.close_all(Code.SESSION_LOST)
+        if self._trace is not None:
+            self._trace.ended(code)
         self._events.append(SessionClosed(code))
 
     def next_event(self) -> Event | None:

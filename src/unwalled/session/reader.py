@@ -14,6 +14,7 @@ from unwalled.errors import CryptoError, MessageError
 from unwalled.session.core import Session
 from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionEstablished
 from unwalled.session.lane import NEVER
+from unwalled.session.trace import SessionTrace
 from unwalled.settings import SESSION
 from unwalled.wire.codes import Code
 from unwalled.wire.messages import Welcome, decode_message
@@ -26,8 +27,11 @@ class ReaderSession:
     this reader, once SessionClosed has come.
     """
 
-    def __init__(self, gateway_key: bytes, token: bytes, random: Random, now: float) -> None:
-        self.core = Session(True, now)
+    def __init__(
+        self, gateway_key: bytes, token: bytes, random: Random, now: float, trace: SessionTrace | None = None
+    ) -> None:
+        self.core = Session(True, now, trace)
+        self._trace = trace
         self.refused: Status | None = None
         self._gateway_key = gateway_key
         self._token = token
@@ -76,9 +80,11 @@ class ReaderSession:
         if len(self.core.lanes) >= SESSION.max_lanes:
             self._events.append(LaneLeft(key, LeaveReason.UNNEEDED))
             return
-        self._bind(key, self.core.add_lane(now))
+        self._bind(key, self.core.add_lane(now), now)
 
-    def _bind(self, key: int, wire: int) -> None:
+    def _bind(self, key: int, wire: int, now: float) -> None:
+        if self._trace is not None:
+            self._trace.lane_bound(key, wire, now)
         self._wire_of[key] = wire
         self._key_of[wire] = key
 
@@ -143,7 +149,7 @@ class ReaderSession:
             return
         self._established = True
         self.core.establish(secrets, now)
-        self._bind(key, self.core.add_first_lane(now))
+        self._bind(key, self.core.add_first_lane(now), now)
         self._events.append(SessionEstablished())
         while self._waiting:
             self._join(self._waiting.popleft(), now)

@@ -82,6 +82,7 @@ class _Receiving:
         "pieces",
         "pieces_bytes",
         "ready",
+        "repeated",
         "reset",
         "told",
         "updated_at",
@@ -94,6 +95,8 @@ class _Receiving:
         self.order: list[int] = []
         """A heap of the pieces' offsets."""
         self.pieces_bytes = 0
+        self.repeated = 0
+        """Bytes that were there already when they came."""
         self.next_offset = 0
         self.highest = 0
         self.consumed = 0
@@ -119,8 +122,10 @@ class _Receiving:
                 heapq.heappush(self.order, offset)
                 self.pieces_bytes += len(payload)
             elif len(held) < len(payload):
+                self.repeated += len(held)
                 self.pieces_bytes += len(payload) - len(held)
             else:
+                self.repeated += len(payload)
                 return False
             self.pieces[offset] = payload
             if self.pieces_bytes > self.window + SESSION.reassembly_slack_bytes:
@@ -137,8 +142,10 @@ class _Receiving:
 
     def _append(self, offset: int, payload: bytes | memoryview) -> bool:
         skip = self.next_offset - offset
-        if skip >= len(payload):
-            return False
+        if skip:
+            self.repeated += min(skip, len(payload))
+            if skip >= len(payload):
+                return False
         part = payload[skip:] if skip else payload
         self.next_offset = offset + len(payload)
         # Crumbs are joined, or a peer that sends single bytes would cost many times what the windows count.
@@ -209,6 +216,7 @@ class StreamTable:
         self._grown = 0
         self._pieces = 0
         self.round_trip_s = SESSION.assumed_rtt_s
+        self.repeated_bytes = 0
 
     # What the user of the session asks for.
 
@@ -497,6 +505,9 @@ class StreamTable:
             self._pieces += len(receiving.pieces) - before
             if self._pieces > SESSION.reassembly_pieces:
                 raise FrameError("Too many pieces wait for what comes before them.")
+            if receiving.repeated:
+                self.repeated_bytes += receiving.repeated
+                receiving.repeated = 0
             if readable and stream.known:
                 self._tell(stream)
 
