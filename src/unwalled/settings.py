@@ -63,7 +63,8 @@ class SessionLimits:
     lane_id_gap: int = 1024
     """How far apart in number joins may arrive, so that the gateway's memory of used lanes is bounded."""
     urgent_bytes: int = 64 * KIB
-    """What a lane may owe beyond its window for control frames, which do not wait for data."""
+    """What a lane may owe beyond its window for control frames and datagrams, which do not wait for data. And by how
+    much more datagrams than data may be sent while data waits."""
     control_frames: int = 16_384
     """Control frames that may wait for a lane. A peer that asks for more answers without taking any is broken."""
     initial_lane_window_bytes: int = 64 * KIB
@@ -126,6 +127,16 @@ class SessionLimits:
     """The largest payload of UDP over IPv4."""
     datagram_queue_bytes: int = 256 * KIB
     """Datagrams that wait to be sent, over all flows, or to be received, for each; then the oldest are dropped."""
+    datagram_wait_s: float = 0.5
+    """How long a datagram may wait for a lane; what is older is of no use to a call, and others ask again."""
+    datagram_numbers: int = 1024
+    """Numbers of a flow's latest datagrams that are remembered, to drop the second copy of one."""
+    quiet_s: float = 1.0
+    """For so long after a datagram some lanes are kept free of bulk data."""
+    quiet_from_lanes: int = 4
+    """With fewer lanes none is kept free; with twice as many two are, and with 24 and more one of eight."""
+    same_delay_s: float = 0.005
+    """Lanes whose expected delays differ by less than this are as good as each other for a datagram."""
     datagram_flows: int = 64
     """UDP associations that may be open at once."""
     reassembly_slack_bytes: int = 64 * KIB

@@ -92,7 +92,7 @@ class SessionMachine(RuleBasedStateMachine):
             case FlowOpened(sid):
                 end.session.accept_flow(sid)
             case DatagramReceived(sid, target, payload):
-                end.session.send_datagram(sid, target, payload)
+                end.session.send_datagram(sid, target, payload, self.world.now)
             case _:
                 pass
 
@@ -166,7 +166,7 @@ class SessionMachine(RuleBasedStateMachine):
         for sid, alive in self.flows.items():
             if alive:
                 payload = next(self.datagrams).to_bytes(8, "big").ljust(size, b"d")
-                self.world.reader.core.send_datagram(sid, TARGET, payload)
+                self.world.reader.core.send_datagram(sid, TARGET, payload, self.world.now)
         self.world.pump()
 
     @rule(at_gateway=st.booleans())

@@ -178,7 +178,7 @@ class Transfers:
             case FlowOpened(sid):
                 session.accept_flow(sid)
             case DatagramReceived(sid, target, payload):
-                session.send_datagram(sid, target, payload)
+                session.send_datagram(sid, target, payload, self.world.now)
             case _:
                 pass
 
@@ -208,7 +208,7 @@ class Transfers:
     def send_datagram(self, sid: int) -> None:
         """One datagram to a far end that echoes."""
         self.datagrams_sent += 1
-        self.world.reader.core.send_datagram(sid, TARGET, self.datagrams_sent.to_bytes(8, "big") * 20)
+        self.world.reader.core.send_datagram(sid, TARGET, self.datagrams_sent.to_bytes(8, "big") * 20, self.world.now)
         self.world.pump_reader()
 
     def all_over(self) -> bool:

@@ -18,7 +18,7 @@ from unwalled.session.flows import FlowTable
 from unwalled.session.items import Item
 from unwalled.session.lane import NEVER, LaneState
 from unwalled.session.queues import IdRanges
-from unwalled.session.scheduler import pick_lane, pick_urgent
+from unwalled.session.scheduler import QuietLanes, pick_lane, pick_swift, pick_urgent
 from unwalled.session.streams import StreamTable
 from unwalled.session.trace import SessionTrace
 from unwalled.settings import SESSION
@@ -79,6 +79,8 @@ class Session:
         self._streams = StreamTable(is_reader, self._control, emit, self._flows)
         self._lanes: dict[int, LaneState] = {}
         self._used_lanes = IdRanges()
+        self._quiet = QuietLanes()
+        self._ahead_bytes = 0
         self._highest_lane = -1
         self._master = b""
         self._session_id = b""
@@ -157,9 +159,10 @@ class Session:
         """The gateway has made the flow."""
         self._flows.accept(sid)
 
-    def send_datagram(self, sid: int, target: Target, payload: bytes) -> None:
+    def send_datagram(self, sid: int, target: Target, payload: bytes, now: float) -> None:
         """Queues a datagram, or drops the oldest ones."""
-        self._flows.send(sid, target, payload)
+        self._quiet.datagram_passed(now)
+        self._flows.send(sid, target, payload, now)
 
     def close_flow(self, sid: int, code: Code) -> None:
         """Ends a flow."""
@@ -378,6 +381,9 @@ class Session:
             case Pong(ping):
                 state.pong_received(ping, now)
                 return False
+            case Datagram():
+                self._quiet.datagram_passed(now)
+                self._flows.datagram_received(frame)
             case Close(code):
                 if self._trace is not None:
                     self._trace.stamp(now)
@@ -417,8 +423,6 @@ class Session:
                 self._flow_opened_by_peer(frame)
             case OpenedFlow():
                 self._flows.accepted_by_peer(frame)
-            case Datagram():
-                self._flows.datagram_received(frame)
             case Limited() if self._is_reader:
                 self._events.append(LanesLimited())
             case _:
@@ -468,9 +472,11 @@ class Session:
         if self._streams.has_windows:
             for window in self._streams.window_frames():
                 self._say(window)
+        self._send_datagrams(now, out)
         limited = False
-        while self._wants_to_send:
-            lane = pick_lane(self._lanes.values(), SESSION.first_burst_bytes, self._streams.backlog_bytes)
+        for_data = [lane for lane in self._lanes.values() if lane.id not in self._quiet]
+        while self._control or self._streams.sendable:
+            lane = pick_lane(for_data, SESSION.first_burst_bytes, self._streams.backlog_bytes)
             if lane is None:
                 limited = self._streams.sendable
                 break
@@ -481,6 +487,8 @@ class Session:
             out.append((lane.id, message))
             if len(message) <= SESSION.twice_bytes:
                 self._say_twice(lane, items, now, out)
+            self._ahead_bytes = max(self._ahead_bytes - len(message), 0)
+            self._send_datagrams(now, out)
         self._note_limit(limited, now)
         while self._control and (urgent := pick_urgent(self._lanes.values())) is not None:
             sent = self._build(urgent, now, with_data=False)
@@ -498,6 +506,32 @@ class Session:
             self._over(self._close_code)
         return out
 
+    def _send_datagrams(self, now: float, out: list[tuple[int, bytes]]) -> None:
+        """Sends what datagrams wait, beyond windows if need be, before any data.
+
+        While data waits, too, they may be ahead of it by some bytes only, on lanes that carry data; then they take
+        turns with it. Few go in each record as long as few wait: one lost packet then holds up few.
+        """
+        if not self._streams.sendable:
+            self._ahead_bytes = 0
+        self._flows.drop_late(now)
+        self._quiet.update(self._lanes.values(), now)
+        while self._flows.sendable:
+            lane = pick_swift(self._lanes.values(), now)
+            if lane is None:
+                return
+            takes_turns = lane.id not in self._quiet and self._streams.sendable
+            if takes_turns and self._ahead_bytes >= SESSION.urgent_bytes:
+                return
+            sent = self._build(lane, now, with_data=False)
+            if sent is None:
+                return
+            message, items = sent
+            out.append((lane.id, message))
+            if len(message) <= SESSION.twice_bytes:
+                self._say_twice(lane, items, now, out)
+            self._ahead_bytes += len(message) * takes_turns
+
     def _note_limit(self, limited: bool, now: float) -> None:
         """Tells the reader, once in a while, that lanes hold the session up."""
         if not limited:
@@ -513,25 +547,28 @@ class Session:
             else:
                 self._say(Item(Limited()))
 
-    @property
-    def _wants_to_send(self) -> bool:
-        return bool(self._control) or self._streams.sendable or self._flows.sendable
-
     def _say_twice(self, first: LaneState, items: list[Item], now: float, out: list[tuple[int, bytes]]) -> None:
         """Sends a few bytes on a second lane, too: a lost packet may hold up one lane for half a second, not both."""
-        wanted = [item for item in items if not isinstance(item.frame, (Datagram, Window, Limited))]
+        wanted = [item for item in items if not isinstance(item.frame, (Window, Limited))]
         others = [lane for lane in self._lanes.values() if lane is not first and lane.silent_since is None]
-        second = pick_urgent(others)
+        if any(isinstance(item.frame, Datagram) for item in wanted):
+            # When many wait, or the lanes are full, copies would be in the way of the datagrams themselves.
+            second = None if self._flows.sendable else pick_swift((lane for lane in others if lane.has_room), now)
+        else:
+            second = pick_urgent(others)
         if wanted and second is not None:
             parts = [item.encoded for item in wanted]
             out.append((second.id, second.seal(second.own_frames(now) + parts, wanted, now)))
 
     def _build(self, lane: LaneState, now: float, with_data: bool) -> tuple[bytes, list[Item]] | None:
-        """One record for ``lane``, or None when there is nothing to say.
+        """One record for ``lane``, of control frames and data, or of control frames and datagrams. None when there is
+        nothing to say, or nothing fits.
 
         A lane that had a rest gets what its association sends at once, so that a small page goes over several lanes.
         """
         fair = min(lane.estimator.record_bytes - _OVERHEAD_BYTES, self._max_plaintext)
+        if not with_data and self._flows.queued_bytes <= SESSION.first_burst_bytes:
+            fair = min(fair, SESSION.twice_bytes - _OVERHEAD_BYTES)
         burst = lane.estimator.burst_room_bytes - _OVERHEAD_BYTES
         items: list[Item] = []
         if burst > 0 and len(self._lanes) > 1:
@@ -543,7 +580,7 @@ class Session:
         return lane.seal(lane.own_frames(now) + [item.encoded for item in items], items, now), items
 
     def _fill(self, room: int, with_data: bool) -> list[Item]:
-        """What goes into ``room`` bytes of a record: control, then datagrams, then data."""
+        """What goes into ``room`` bytes of a record: control, then data or datagrams."""
         items: list[Item] = []
         while self._control:
             item = self._control[0]
@@ -555,7 +592,7 @@ class Session:
                 continue
             items.append(item)
             room -= len(item.encoded)
-        while (found := self._flows.next_datagram(room, self._max_plaintext)) is not None:
+        while not with_data and (found := self._flows.next_datagram(room, self._max_plaintext)) is not None:
             items.append(found)
             room -= len(found.encoded)
         while with_data and (found := self._streams.next_data(room)) is not None:

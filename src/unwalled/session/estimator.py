@@ -171,6 +171,12 @@ class LaneEstimator:
         return base_s + (self.in_flight_bytes + size) / rate
 
     @property
+    def wait_s(self) -> float:
+        """How long a further byte would wait for what is in flight, beyond the time that the way takes anyway."""
+        rate = self.rate_bytes_s or self.window_bytes / (self.srtt_s or SESSION.assumed_rtt_s)
+        return max(self.in_flight_bytes / rate - (self.min_rtt_s or SESSION.assumed_rtt_s), 0.0)
+
+    @property
     def burst_room_bytes(self) -> int:
         """What the association below still sends at once after a rest; 0 when it is busy anyway.
 

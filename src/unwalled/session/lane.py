@@ -168,6 +168,11 @@ class LaneState:
         """Whether a record of control frames may go out beyond the window; bounded, since a peer need not ack."""
         return self.estimator.in_flight_bytes < self.estimator.window_bytes + SESSION.urgent_bytes
 
+    def is_held_up(self, now: float) -> bool:
+        """Whether an ack is overdue: something was lost below, and what is sent now would wait behind it."""
+        srtt_s = self.estimator.srtt_s or SESSION.assumed_rtt_s
+        return now > self._owed_since + srtt_s + self.estimator.rtt_variation_s + SESSION.ack_delay_s
+
     # Acks and pongs to give.
 
     def want_ack(self, now: float) -> None:

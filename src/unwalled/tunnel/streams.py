@@ -194,7 +194,7 @@ class TunnelFlow:
     def send(self, target: Target, payload: bytes) -> None:
         """See DatagramFlow."""
         if self._closed is None:
-            self._session.send_datagram(self._sid, target, payload)
+            self._session.send_datagram(self._sid, target, payload, asyncio.get_running_loop().time())
             self._owner.wake()
 
     def close(self) -> None:

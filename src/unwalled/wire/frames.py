@@ -149,17 +149,18 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Datagram:
-    """One datagram of a flow, with its far address."""
+    """One datagram of a flow, with its far address. ``number`` tells the copies of one from other datagrams."""
 
     TYPE: ClassVar[int] = 0x16
     sid: int
+    number: int
     target: Target
     payload: bytes
 
     def encode(self) -> bytes:
-        """Type ‖ sid ‖ address ‖ length ‖ bytes."""
-        head = b"\x16" + encode_varint(self.sid) + self.target.encode() + encode_varint(len(self.payload))
-        return head + self.payload
+        """Type ‖ sid ‖ number ‖ address ‖ length ‖ bytes."""
+        head = b"\x16" + encode_varint(self.sid) + encode_varint(self.number)
+        return head + self.target.encode() + encode_varint(len(self.payload)) + self.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,9 +331,10 @@ def _window(data: bytes, at: int) -> tuple[Frame, int]:
 
 def _datagram(data: bytes, at: int) -> tuple[Frame, int]:
     sid, at = _stream(data, at)
+    number, at = decode_varint(data, at)
     target, at = Target.decode(data, at)
     payload, at = _payload(data, at, SESSION.max_datagram_bytes)
-    return Datagram(sid, target, payload), at
+    return Datagram(sid, number, target, payload), at
 
 
 def _close(data: bytes, at: int) -> tuple[Frame, int]:

@@ -32,17 +32,17 @@ from unwalled.wire.frames import (
 
 def test_a_flow_at_the_gateway() -> None:
     puppet = Puppet(is_reader=False)
-    assert puppet.send(Datagram(1, TARGET, b"early")) == []
+    assert puppet.send(Datagram(1, 0, TARGET, b"early")) == []
     assert puppet.send(OpenFlow(1), OpenFlow(1)) == [FlowOpened(1)]
     puppet.session.accept_flow(1)
     puppet.session.accept_flow(1)
     assert puppet.said() == [OpenedFlow(1)]
-    assert puppet.send(Datagram(1, TARGET, b"q")) == [DatagramReceived(1, TARGET, b"q")]
-    puppet.session.send_datagram(1, TARGET, b"a")
-    assert puppet.said() == [Datagram(1, TARGET, b"a")]
+    assert puppet.send(Datagram(1, 0, TARGET, b"q")) == [DatagramReceived(1, TARGET, b"q")]
+    puppet.session.send_datagram(1, TARGET, b"a", 0.0)
+    assert puppet.said() == [Datagram(1, 0, TARGET, b"a")]
     puppet.session.close_flow(1, Code.TIMED_OUT)
     assert puppet.said() == [Reset(1, Code.TIMED_OUT, 0)]
-    assert puppet.send(Reset(1, Code.CANCELLED, 0), OpenFlow(1), Datagram(1, TARGET, b"late")) == []
+    assert puppet.send(Reset(1, Code.CANCELLED, 0), OpenFlow(1), Datagram(1, 1, TARGET, b"late")) == []
     assert puppet.session.stream_count == 0
 
 
@@ -78,14 +78,14 @@ def test_datagrams_that_fit_nowhere_or_find_the_queue_full() -> None:
     puppet = Puppet(is_reader=False)
     puppet.send(OpenFlow(1))
     flows = puppet.session._flows
-    puppet.session.send_datagram(1, TARGET, bytes(SESSION.max_datagram_bytes + 1))
+    puppet.session.send_datagram(1, TARGET, bytes(SESSION.max_datagram_bytes + 1), 0.0)
     assert puppet.said() == []
-    puppet.session.send_datagram(1, TARGET, bytes(17 * KIB))
-    puppet.session.send_datagram(1, TARGET, b"fits")
-    assert puppet.said() == [Datagram(1, TARGET, b"fits")]
+    puppet.session.send_datagram(1, TARGET, bytes(17 * KIB), 0.0)
+    puppet.session.send_datagram(1, TARGET, b"fits", 0.0)
+    assert puppet.said() == [Datagram(1, 1, TARGET, b"fits")]
     assert flows.dropped == 1
     for number in range(40):
-        puppet.session.send_datagram(1, TARGET, bytes((number,)) * 10_000)
+        puppet.session.send_datagram(1, TARGET, bytes((number,)) * 10_000, 0.0)
     assert flows.dropped == 1 + 40 - SESSION.datagram_queue_bytes // 10_019
     (first, *_) = puppet.said()
     assert isinstance(first, Datagram)

@@ -106,7 +106,7 @@ def test_calls_on_streams_that_are_over_do_nothing() -> None:
         session.reset(sid, Code.CANCELLED)
         session.accept_flow(sid)
         session.close_flow(sid, Code.CANCELLED)
-        session.send_datagram(sid, TARGET, b"x")
+        session.send_datagram(sid, TARGET, b"x", 0.0)
         assert session.read(sid, 0.0) == (b"", True)
     assert session.send_room(99) == 0
     assert puppet.said() == []
