@@ -491,6 +491,9 @@ class ReaderLimits:
     """The first wait between requests to the broker while there is no lane; it doubles from there."""
     retry_max_s: float = 30.0
     """Between requests to the broker while there is no lane, or the broker cannot be reached."""
+    bridge_silence_s: float = 1.0
+    """A bridge with a lane that owes an ack for too long, and of which nothing came for so long, counts as gone when
+    further ones are asked for: it may still wake, but a session over it alone stands still meanwhile."""
     spread_retry_s: float = 15.0
     """Between requests for a further bridge while one carries the session."""
     bad_bridge_rest_s: float = 3600.0

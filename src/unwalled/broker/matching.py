@@ -6,7 +6,8 @@ How a bridge is chosen, the first rule that tells two apart decides:
    it is not put aside.
 2. NAT class, in the reader's order (``_NAT_ORDER``). A reader without a NAT in its way takes the bridges that few
    others can use, so that the best ones stay for readers behind a restricted NAT.
-3. A bridge in a network from which this reader has none yet.
+3. A bridge in a network from which this reader has none yet, nor one that it asks to avoid: it avoids those that it
+   has already, and those that failed.
 4. Room for a whole share of the offers.
 5. The least used, as a share of its capacity; doubt of readers counts a little against it.
 6. The one heard of last, and then chance.
@@ -264,9 +265,11 @@ class Matching:
         most = least if wanted.spread else count
         share = -(-count // max(1, least))
         picked: list[_Bridge] = []
+        held = (self._bridges.get(name) for name in wanted.avoid)
+        known = {bridge.about.network for bridge in held if bridge is not None}
         for nat in _NAT_ORDER[wanted.nat]:
             ranked = self._ranked(nat, wanted.avoid, most, share, now)
-            networks = {bridge.about.network for bridge in picked}
+            networks = known | {bridge.about.network for bridge in picked}
             repeated: list[_Bridge] = []
             for bridge in ranked:
                 if _is_enough(picked, least, most, count):

@@ -344,6 +344,9 @@ class _GatewaySession:
         """See PumpUser."""
         self._hub.start(self, None, flow)
 
+    def lane_fell_silent(self) -> None:
+        """See PumpUser; readers replace bridges."""
+
     def lanes_limited(self) -> None:
         """See PumpUser; the reader is told by the session itself."""
 

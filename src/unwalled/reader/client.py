@@ -248,15 +248,18 @@ class ReaderClient:
         while True:
             self._changed.clear()
             wait_s = self._limits.spread_retry_s
-            missing = self._limits.bridges - self._book.in_use
+            silent, doubtful = self._silent_bridges
+            missing = self._limits.bridges - self._book.in_use + silent
             rest_s = self._rest_until - self._clock.monotonic()
             if rest_s > 0:
                 wait_s = rest_s
             elif missing > 0 and not self._opening:
                 wait_s = await self._ask_bridges(missing, failures)
-                failures = 0 if self._opening or self._live_lanes else failures + 1
+                failures = 0 if self._opening or self._is_carried else failures + 1
             elif self._opening:
                 wait_s = self._limits.retry_max_s
+            if doubtful:
+                wait_s = min(wait_s, self._limits.bridge_silence_s)
             try:
                 async with asyncio.timeout(wait_s):
                     await self._changed.wait()
@@ -287,6 +290,20 @@ class ReaderClient:
                     except SignalingFailed:
                         pass
             self._limited.clear()
+
+    @property
+    def _silent_bridges(self) -> tuple[int, int]:
+        """How many bridges are silent for so long that they count as gone, and how many only just fell silent."""
+        if self._live is None:
+            return 0, 0
+        silences = self._live.silences_s()
+        gone = sum(silence_s >= self._limits.bridge_silence_s for silence_s in silences)
+        return gone, len(silences) - gone
+
+    @property
+    def _is_carried(self) -> bool:
+        """Whether some bridge carries the session now."""
+        return self._book.in_use > sum(self._silent_bridges)
 
     @property
     def _live_lanes(self) -> int:
@@ -361,10 +378,11 @@ class ReaderClient:
         return made
 
     def _failed(self, failed: SignalingFailed, failures: int) -> float:
-        if self._live_lanes:
+        if self._is_carried:
             return self._limits.spread_retry_s * self._rng.uniform(0.8, 1.6)
         self._book.forgive()
-        self._say(_phase_of(failed), str(failed))
+        if not self._live_lanes:
+            self._say(_phase_of(failed), str(failed))
         if self._is_refused:
             wait_s = self._limits.retry_max_s
         elif failed.retry_after_s is not None:
@@ -414,6 +432,10 @@ class ReaderClient:
     def established(self) -> None:
         """The handshake is done."""
         self._say(Phase.CONNECTED)
+
+    def lane_fell_silent(self) -> None:
+        """A bridge may have gone without a word."""
+        self._changed.set()
 
     def lanes_limited(self) -> None:
         """Lanes hold the session up."""
@@ -528,6 +550,25 @@ class _LiveSession:
             self._session.drop_lane(key, self.pump.now())
         if count:
             self.pump.wake()
+
+    def silences_s(self) -> list[float]:
+        """Of each bridge with a lane that owes an ack for too long: for how long none of its lanes has said anything.
+
+        What such a lane owed was sent again over others, so that lanes of a bridge that is there have cause to speak.
+        """
+        now = self.pump.now()
+        heard_at: dict[str, float] = {}
+        doubted_at: dict[str, float] = {}
+        for key, (bridge, opened_at) in self._bridges.items():
+            heard, doubted = self._session.heard_of(key) or (opened_at, None)
+            heard_at[bridge] = max(heard, heard_at.get(bridge, heard))
+            if doubted is not None:
+                doubted_at[bridge] = min(doubted, doubted_at.get(bridge, doubted))
+        return [now - max(heard_at[bridge], doubted) for bridge, doubted in doubted_at.items()]
+
+    def lane_fell_silent(self) -> None:
+        """See PumpUser."""
+        self._client.lane_fell_silent()
 
     def lanes_limited(self) -> None:
         """See PumpUser."""

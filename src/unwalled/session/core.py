@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from unwalled.crypto.handshake import Secrets
 from unwalled.crypto.keys import Direction, LaneCipher
 from unwalled.errors import CryptoError, FrameError, MessageError, OpenFailed
-from unwalled.session.events import Event, LaneLeft, LanesLimited, LeaveReason, SessionClosed
+from unwalled.session.events import Event, LaneFellSilent, LaneLeft, LanesLimited, LeaveReason, SessionClosed
 from unwalled.session.flows import FlowTable
 from unwalled.session.items import Item
 from unwalled.session.lane import NEVER, LaneState
@@ -630,6 +630,8 @@ class Session:
                 if self._trace is not None:
                     self._trace.lane_silent(lane, now)
                 self._spread()
+                if self._is_reader:
+                    self._events.append(LaneFellSilent())
             elif lane.is_idle(now):
                 lane.ask()
 

@@ -111,6 +111,11 @@ class LaneLeft:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneFellSilent:
+    """A lane owes an ack for too long (reader's end only). It may wake; if not, LaneLeft follows much later."""
+
+
+@dataclass(frozen=True, slots=True)
 class LanesLimited:
     """Either end had data that no lane had room for, for a while (reader's end only): further lanes may help."""
 
@@ -128,5 +133,6 @@ Event = (
     | DatagramReceived
     | FlowClosed
     | LaneLeft
+    | LaneFellSilent
     | LanesLimited
 )

@@ -114,6 +114,11 @@ class LaneState:
         return message
 
     @property
+    def last_received_at(self) -> float:
+        """When an authentic record came last, or the lane began."""
+        return self._last_received
+
+    @property
     def sent_count(self) -> int:
         """Records sent on this lane."""
         return self._sealer.number

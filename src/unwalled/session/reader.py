@@ -121,6 +121,11 @@ class ReaderSession:
             self.lane_lost(key, now)
             self._events.append(LaneLeft(key, LeaveReason.UNNEEDED))
 
+    def heard_of(self, key: int) -> tuple[float, float | None] | None:
+        """When a lane last brought something, and since when it owes an ack for too long; None before it has joined."""
+        state = self.core.lanes.get(self._wire_of.get(key, -1))
+        return None if state is None else (state.last_received_at, state.silent_since)
+
     def receive(self, key: int, message: bytes, now: float) -> None:
         """Takes one message of a lane."""
         wire = self._wire_of.get(key)

@@ -18,6 +18,7 @@ from unwalled.session.events import (
     FlowAccepted,
     FlowClosed,
     FlowOpened,
+    LaneFellSilent,
     LaneLeft,
     LanesLimited,
     LeaveReason,
@@ -73,6 +74,9 @@ class PumpUser(Protocol):
 
     def lane_left(self, lane: int, reason: LeaveReason) -> None:
         """A lane is not used any more, and its transport has been closed."""
+
+    def lane_fell_silent(self) -> None:
+        """A lane owes an ack for too long (reader's end): its bridge may have gone without a word."""
 
     def lanes_limited(self) -> None:
         """Lanes hold the session up (reader's end): further ones may help."""
@@ -242,6 +246,8 @@ class Pump:
                 if (lane := self._lanes.pop(key, None)) is not None:
                     lane.close()
                     self._user.lane_left(key, reason)
+            case LaneFellSilent():
+                self._user.lane_fell_silent()
             case LanesLimited():
                 self._user.lanes_limited()
             case SessionEstablished():

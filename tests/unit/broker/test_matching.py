@@ -136,6 +136,14 @@ def test_networks_are_spread_before_bridges_of_one_network() -> None:
     assert bridges(matching.reserve(wanted(3, spread=3), 9.0))[2:] in (["a1"], ["a2"])
 
 
+def test_a_further_bridge_comes_from_a_network_that_the_reader_does_not_have() -> None:
+    matching = table()
+    for name, network, at in (("a1", "A", 9.0), ("a2", "A", 8.0), ("b1", "B", 1.0)):
+        join(matching, name, network=network, now=at)
+    assert bridges(matching.reserve(wanted(avoid="a1 gone"), 10.0)) == ["b1"]
+    assert bridges(matching.reserve(wanted(avoid="a1 b1"), 10.0)) == ["a2"], "but better one from there than none"
+
+
 def test_one_network_is_better_than_no_spread() -> None:
     matching = table()
     for name in ("a1", "a2"):

@@ -496,6 +496,25 @@ def test_with_one_bridge_a_second_is_asked_for_quietly_and_joins_when_it_comes()
     run(main)
 
 
+def test_bridges_that_fall_silent_are_replaced_though_nothing_closes() -> None:
+    async def main() -> None:
+        world = World(bridges=2)
+        async with running(world, replace(QUICK, spread_retry_s=60.0, bridge_silence_s=0.01)) as client:
+            stream = await client.open(ECHO)
+            await until(lambda: client.status.lanes == READER.bridges * READER.lanes_per_bridge)
+            for lane in world.bridges[0].lanes + world.bridges[1].lanes:
+                assert lane.other is not None
+                lane.black_hole = lane.other.black_hole = True
+            world.bridges.append(Bridge(2))
+            await stream.write(b"still there")
+            assert await stream.read() == b"still there"
+            assert {"bridge-0", "bridge-1"} <= set(world.requests[-1].avoid)
+            assert world.bridges[0].open_lanes, "it may wake"
+            assert client.status.phase is Phase.CONNECTED
+
+    run(main)
+
+
 def test_lanes_are_added_while_they_hold_the_session_up_but_not_through_bridges_that_failed() -> None:
     async def main() -> None:
         world = World()
