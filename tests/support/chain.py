@@ -19,7 +19,9 @@ from unwalled.operator.options import IPAddress, ListenAddress, OperatorOptions
 from unwalled.operator.server import Operator
 from unwalled.reader.client import ReaderClient
 from unwalled.reader.listener import ProxyAddress, ProxyListener
+from unwalled.session.notes import TraceSink
 from unwalled.signaling.client import SignalingClient
+from unwalled.trace.file import TraceFile
 from unwalled.wire.invite import Invite
 
 PATIENCE_S = 30.0
@@ -108,10 +110,12 @@ class Chain(ProxyUser):
 
 
 @asynccontextmanager
-async def running_operator(data: Path, *, sources: Iterable[IPAddress] = ()) -> AsyncIterator[tuple[Operator, Invite]]:
+async def running_operator(
+    data: Path, *, sources: Iterable[IPAddress] = (), trace: Path | None = None
+) -> AsyncIterator[tuple[Operator, Invite]]:
     """An operator that lets readers go to this machine."""
     listen = ListenAddress("127.0.0.1", 0)
-    options = OperatorOptions(listen, None, data, allow_private=True, sources=tuple(sources))
+    options = OperatorOptions(listen, None, data, allow_private=True, sources=tuple(sources), trace=trace)
     operator, invite = await Operator.start(options)
     try:
         yield operator, invite
@@ -120,12 +124,14 @@ async def running_operator(data: Path, *, sources: Iterable[IPAddress] = ()) -> 
 
 
 @asynccontextmanager
-async def running_reader(invite: Invite) -> AsyncIterator[tuple[ReaderProgram, ProxyAddress]]:
+async def running_reader(
+    invite: Invite, sink: TraceSink | None = None
+) -> AsyncIterator[tuple[ReaderProgram, ProxyAddress]]:
     """A reader, and where its proxy listens."""
     clock = SystemClock()
     stack = ReactorStack()
     signaling = SignalingClient(invite, clock, os.urandom)
-    client = ReaderClient(invite, signaling, stack, clock, os.urandom, Random(1))
+    client = ReaderClient(invite, signaling, stack, clock, os.urandom, Random(1), trace=sink)
     proxy = ProxyListener(client, port=0)
     running = asyncio.create_task(client.run(), name="reader")
     try:
@@ -141,17 +147,24 @@ async def running_reader(invite: Invite) -> AsyncIterator[tuple[ReaderProgram, P
 
 @asynccontextmanager
 async def chain(
-    data: Path, *, bridges: int = 1, names: dict[str, list[list[str]]] | None = None, sources: Iterable[IPAddress] = ()
+    data: Path,
+    *,
+    bridges: int = 1,
+    names: dict[str, list[list[str]]] | None = None,
+    sources: Iterable[IPAddress] = (),
+    traces: Path | None = None,
 ) -> AsyncIterator[Chain]:
     """A chain. ``site.test`` and what ``names`` says are the only names that the gateway knows.
 
     With bridges it is connected when the block begins. At its end, nothing may be left of what was opened.
+    ``traces``: a folder, which must be there, for ``reader.jsonl`` and ``gateway/``.
     """
+    sink = None if traces is None else TraceFile(traces / "reader.jsonl")
     resolver = FakeResolver({"site.test": [["127.0.0.1"]], **(names or {})})
     async with (
         local_site() as (port, told),
-        running_operator(data, sources=sources) as (operator, invite),
-        running_reader(invite) as (reader, at),
+        running_operator(data, sources=sources, trace=traces and traces / "gateway") as (operator, invite),
+        running_reader(invite, sink) as (reader, at),
     ):
         operator._gateway.egress._resolver = resolver
         made = Chain(at, port, told, operator, invite, reader, resolver)
@@ -169,3 +182,6 @@ async def chain(
                 await hang_up(writer)
             for bridge in made.bridges:
                 await bridge.stop()
+            if sink is not None:
+                # Its last second is written when the reader ends, which is a moment later; what matters is there now.
+                sink.close()

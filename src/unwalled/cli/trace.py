@@ -15,7 +15,7 @@ from unwalled.errors import UsageError
 from unwalled.settings import TRACE
 from unwalled.trace.picture import directions, draw
 from unwalled.trace.reading import read_trace
-from unwalled.trace.story import Direction, LaneLife, Story, bridge_name, tell
+from unwalled.trace.story import Direction, LaneLife, Story, tell
 
 _END_WORDS = {
     "torn": "The last line is missing its end: the program that wrote the trace was killed, or still writes.",
@@ -60,7 +60,7 @@ def summary(story: Story) -> list[str]:
     """The session in sentences."""
     sentences = [
         f"Trace of a {story.role}: {show_count(story.sessions, 'session')} in {story.duration_s:.1f} s, "
-        f"{show_count(len(story.lanes), 'lane')} over {show_count(len(story.bridges), 'bridge')}."
+        f"{show_count(len(story.lanes), 'lane')} over {_matches(story)}."
     ]
     for direction in directions(story):
         size, busy_s = story.carried(direction), story.busy_s(direction)
@@ -85,6 +85,11 @@ def summary(story: Story) -> list[str]:
     return sentences
 
 
+def _matches(story: Story) -> str:
+    count = len(story.bridges)
+    return show_count(count, "bridge") if story.role == "reader" else show_count(count, "match", "matches")
+
+
 def lane_table(story: Story) -> Table:
     """A row for each lane."""
     main = directions(story)[0]
@@ -103,16 +108,16 @@ def lane_table(story: Story) -> Table:
     ):
         table.add_column(name, justify="left" if name in ("bridge", "life", "end") else "right", no_wrap=True)
     for lane in story.lanes:
-        table.add_row(*_row(lane, main, many=story.sessions > 1))
+        table.add_row(*_row(lane, story.bridge_name(lane.bridge), main, many=story.sessions > 1))
     return table
 
 
-def _row(lane: LaneLife, main: Direction, *, many: bool) -> tuple[str, ...]:
+def _row(lane: LaneLife, bridge: str, main: Direction, *, many: bool) -> tuple[str, ...]:
     round_trip_s, rate = lane.median_round_trip_s(), lane.median_rate(main)
     silent_s = sum(ended - began for began, ended in lane.silences)
     return (
         f"{lane.session}/{lane.lane}" if many else str(lane.lane),
-        bridge_name(lane.bridge),
+        bridge,
         f"{lane.began:.2f}–{lane.ended:.2f} s",
         lane.why_left or "in use",
         show_size(lane.received),

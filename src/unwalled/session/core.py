@@ -499,7 +499,7 @@ class Session:
             if lane.must_speak(now):
                 out.append((lane.id, lane.seal(lane.own_frames(now), [], now)))
         if self._trace is not None:
-            self._trace.sample(self._lanes.values(), self._streams.backlog_bytes, self._streams.repeated_bytes, now)
+            self._trace.sample(self._lanes.values(), self._streams, limited, now)
         if self._close_code is not None:
             for lane in self._lanes.values():
                 out.append((lane.id, lane.seal([Close(self._close_code).encode()], [], now)))

@@ -17,6 +17,7 @@ Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 62) - 1)]
 
 WhyLeft = Literal["closed", "misbehaved", "silent", "refused", "unneeded"]
 """See LeaveReason."""
+Waiting = Literal["", "lane", "window"]
 DecisionKind = Literal["more", "fewer", "asked", "matched", "unmatched", "failed"]
 DecisionCause = Literal["", "limited", "no gain", "quiet"]
 
@@ -106,6 +107,8 @@ class Sample(_Note, tag="sample"):
 
     backlog: Size
     """Bytes that wait to be sent for the first time."""
+    waits_for: Waiting
+    """What the backlog waited for just then: a ``lane`` that takes it, or room in the other end's ``window``."""
     repeated: Size
     """Bytes of streams that came more than once, since the beginning."""
     lanes: list[LaneSample]

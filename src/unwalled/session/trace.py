@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 from unwalled.session.events import Event, LeaveReason, StreamCut, StreamOpened, StreamReadable
 from unwalled.session.lane import LaneState
@@ -31,6 +32,7 @@ from unwalled.session.notes import (
     StreamBegan,
     StreamEnded,
     TraceSink,
+    Waiting,
     WhyLeft,
 )
 from unwalled.settings import TRACE
@@ -44,6 +46,18 @@ _WHY_LEFT: dict[LeaveReason, WhyLeft] = {
     LeaveReason.REFUSED: "refused",
     LeaveReason.UNNEEDED: "unneeded",
 }
+
+
+class Amounts(Protocol):
+    """What a trace wants to know of a session's streams."""
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes that wait to be sent for the first time."""
+
+    @property
+    def repeated_bytes(self) -> int:
+        """Bytes that came more than once."""
 
 
 class _Stream:
@@ -133,8 +147,8 @@ class SessionTrace:
         """Lanes hold the session up."""
         self._sink.note(LanesHeldUp(now))
 
-    def sample(self, lanes: Iterable[LaneState], backlog: int, repeated: int, now: float) -> None:
-        """Notes how lanes are, once in a while."""
+    def sample(self, lanes: Iterable[LaneState], streams: Amounts, wants_lane: bool, now: float) -> None:
+        """Notes how lanes are, once in a while. ``wants_lane``: there is data, and no lane to take it."""
         if now < self._sample_due:
             return
         self._sample_due = now + TRACE.sample_s
@@ -145,7 +159,9 @@ class SessionTrace:
                 self._shown[lane.id] = shown
                 changed.append(shown)
         if changed:
-            self._sink.note(Sample(now, backlog, repeated, changed))
+            backlog = streams.backlog_bytes
+            waits_for: Waiting = "lane" if wants_lane else "window" if backlog else ""
+            self._sink.note(Sample(now, backlog, waits_for, streams.repeated_bytes, changed))
 
     # Streams.
 

@@ -6,16 +6,20 @@ Bridges have colours that colour-blind people tell apart (Okabe and Ito 2008); w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from statistics import median
 
 from unwalled.session.notes import LaneSample, WhyLeft
-from unwalled.trace.story import Direction, LaneLife, Story, bridge_name, rates
+from unwalled.trace.story import Direction, LaneLife, Story, rates
 from unwalled.trace.svg import Canvas, Point, ticks, upper
 
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D1F")
 _INK, _GREY, _GRID = "#222222", "#666666", "#dddddd"
+_STILL = "#FBD9C5"
+_WAIT_COLOURS = {"lane": _INK, "window": "#CC79A7"}
 _WIDTH, _LEFT, _RIGHT = 1200, 96, 24
 _BINS = 240
+_POINTS = 1000
 _LEAST_BIN_S = 0.1
 _LEAST_IN_FLIGHT_BYTES = 8192
 _ROWS = 200
@@ -70,7 +74,8 @@ class _Picture:
             self._curves("window of each lane, KiB", lambda sample: sample.window / 1024, "median of the lanes")
             self._levels()
         else:
-            self._canvas.text(_LEFT, self._y + 26, "This end has sent little: windows say nothing here.", fill=_GREY)
+            self._canvas.text(_LEFT, self._y + 10, "This end has sent little: windows say nothing here.", fill=_GREY)
+            self._y += 8
         self._time_axis()
         self._marks()
         definitions = _HATCH % (_LEFT, _WIDTH - _LEFT - _RIGHT)
@@ -83,25 +88,30 @@ class _Picture:
         canvas = self._canvas
         canvas.text(_LEFT, 28, title, font_size=18, fill=_INK)
         canvas.text(_LEFT, 48, headline(self._story), fill=_GREY, font_size=13)
+        y = self._legend(60.0)
+        self._y = y + 32
+
+    def _legend(self, y: float) -> float:
+        """What colours and signs mean, in as many rows as it takes; gives the top of the last one."""
         x = float(_LEFT)
-        for bridge in self._story.bridges[: len(_COLOURS) + 1]:
-            canvas.rect(x, 60, 14, 12, fill=colour(bridge))
-            canvas.text(x + 19, 70, bridge_name(bridge), fill=_INK)
-            x += 34 + 7 * len(bridge_name(bridge))
-        canvas.rect(x, 60, 14, 12, fill="url(#silent)", stroke=_INK, stroke_width=0.5)
-        canvas.text(x + 19, 70, "silent lane", fill=_INK)
-        x += 105
-        canvas.rect(x, 60, 14, 12, fill="#D55E00", fill_opacity=0.18)
-        canvas.text(x + 19, 70, "a transfer stands still", fill=_INK)
-        x += 165
-        canvas.text(x, 70, "▼", fill=_INK)
-        canvas.text(x + 17, 70, "data, and no lane with room", fill=_INK)
-        x += 190
-        used = [why for why in _END_MARKS if any(lane.why_left == why for lane in self._story.lanes)]
-        for why in used:
-            canvas.text(x, 70, f"{_END_MARKS[why]} {_END_WORDS[why]}", fill=_INK)
-            x += 30 + 6.5 * len(_END_WORDS[why])
-        self._y = 92.0
+        entries = [
+            (self._story.bridge_name(bridge), colour(bridge), "") for bridge in self._story.bridges[: len(_COLOURS) + 1]
+        ]
+        entries += [("silent lane", "url(#silent)", ""), ("a transfer stands still", _STILL, "")]
+        entries += [("data, and no lane with room", "", "▼")]
+        left_by = {lane.why_left for lane in self._story.lanes}
+        entries += [(words, "", _END_MARKS[why]) for why, words in _END_WORDS.items() if why in left_by]
+        for words, fill, mark in entries:
+            width = 42 + 6.6 * len(words)
+            if x + width > _WIDTH - _RIGHT:
+                x, y = float(_LEFT), y + 20
+            if mark:
+                self._canvas.text(x + 2, y + 10, mark, fill=_INK)
+            else:
+                self._canvas.rect(x, y, 14, 12, fill=fill, stroke=_INK, stroke_width=0.3)
+            self._canvas.text(x + 19, y + 10, words, fill=_INK)
+            x += width
+        return y
 
     def _panel(self, title: str, height: float, highest: float, *, scaled: bool = True) -> tuple[float, float]:
         """A frame with a scale; gives its top and bottom."""
@@ -117,7 +127,7 @@ class _Picture:
             canvas.line(self._x(at), top, self._x(at), bottom, stroke=_GRID)
         for began, ended in self._story.stand_stills:
             width = max(self._x(ended) - self._x(began), 1.5)
-            canvas.rect(self._x(began), top, width, height, fill="#D55E00", fill_opacity=0.18)
+            canvas.rect(self._x(began), top, width, height, fill=_STILL)
         self._panel_tops.append((top, bottom))
         self._y = bottom + 16
         return top, bottom
@@ -173,7 +183,7 @@ class _Picture:
                 self._canvas.text(x + width + 1, y + row / 2 + size / 3, mark, font_size=size, fill=_INK)
             if (lane.session, lane.bridge) not in named:
                 named.add((lane.session, lane.bridge))
-                name = bridge_name(lane.bridge)
+                name = self._story.bridge_name(lane.bridge)
                 self._canvas.text(_LEFT - 8, y + min(row, 11), name, text_anchor="end", fill=_INK, font_size=11)
 
     def _curves(self, title: str, value_of: Callable[[LaneSample], float | None], legend: str) -> None:
@@ -181,6 +191,7 @@ class _Picture:
         curves: list[tuple[LaneLife, list[tuple[float, float]]]] = []
         for lane in self._story.lanes:
             points = [(at, value) for at, sample in lane.samples if (value := value_of(sample)) is not None]
+            points = thinned(points)
             if points:
                 curves.append((lane, points))
         highest = upper([value for _, points in curves for _, value in points])
@@ -197,36 +208,42 @@ class _Picture:
             self._canvas.path([place(at, value) for at, value in part], fill="none", stroke=_INK, stroke_width=1.6)
 
     def _levels(self) -> None:
+        """All lanes together. There is at least one sample."""
         levels = [
             (at, windows / 1024, flight / 1024, backlog / 1024) for at, windows, flight, backlog in self._story.levels
         ]
         shown = [value for _, _, flight, backlog in levels for value in (flight, backlog)]
         highest = upper(shown)
         top, bottom = self._panel(
-            "all lanes, KiB: in flight (area), windows (thick line), waiting to be sent (dashed)", 120, highest
+            "all lanes, KiB: in flight (area), windows (thick line), waiting to be sent (dashed); "
+            "strip at the top: it waits for a lane (black), or for the other end's window (pink)",
+            120,
+            highest,
         )
 
         def line(column: int) -> list[Point]:
-            points = [(level[0], level[column]) for level in levels]
+            points = thinned([(level[0], level[column]) for level in levels])
             return [
                 (self._x(at), max(bottom - (bottom - top) * value / highest, top))
                 for at, value in stepped(points, self._span_s)
             ]
 
-        if levels:
-            flight = line(2)
-            area = [(flight[0][0], bottom), *flight, (flight[-1][0], bottom)]
-            self._canvas.path(area, closed=True, fill="#56B4E9", fill_opacity=0.6)
-            self._canvas.path(line(1), fill="none", stroke=_INK, stroke_width=1.4)
-            self._canvas.path(line(3), fill="none", stroke="#D55E00", stroke_width=1.2, stroke_dasharray="5 3")
+        for (at, waits_for), (until, _) in pairwise([*self._story.waits, (self._span_s, "")]):
+            if waits_for:
+                width = max(self._x(until) - self._x(at), 0.5)
+                self._canvas.rect(self._x(at), top, width, 5, fill=_WAIT_COLOURS[waits_for])
+        flight = line(2)
+        area = [(flight[0][0], bottom), *flight, (flight[-1][0], bottom)]
+        self._canvas.path(area, closed=True, fill="#56B4E9", fill_opacity=0.6)
+        self._canvas.path(line(1), fill="none", stroke=_INK, stroke_width=1.4)
+        self._canvas.path(line(3), fill="none", stroke="#D55E00", stroke_width=1.2, stroke_dasharray="5 3")
 
     def _time_axis(self) -> None:
-        bottom = self._panel_tops[-1][1]
         for at in ticks(self._span_s, 12):
-            self._canvas.text(self._x(at), bottom + 15, f"{at:g} s", text_anchor="middle", fill=_GREY)
+            self._canvas.text(self._x(at), self._y + 8, f"{at:g} s", text_anchor="middle", fill=_GREY)
         for begin, end in self._panel_tops:
             self._canvas.rect(_LEFT, begin, _WIDTH - _LEFT - _RIGHT, end - begin, fill="none", stroke="#aaaaaa")
-        self._y = bottom + 34
+        self._y += 26
 
     def _marks(self) -> None:
         """Numbered lines through all panels, and what the numbers mean below them, in two columns."""
@@ -269,7 +286,7 @@ def headline(story: Story) -> str:
     bridges, lanes = len(story.bridges), len(story.lanes)
     parts = [
         f"{story.duration_s:.1f} s",
-        f"{bridges} bridge{'s' * (bridges != 1)}, {lanes} lane{'s' * (lanes != 1)} in all",
+        f"{_count(bridges, 'bridge' if story.role == 'reader' else 'match')}, {_count(lanes, 'lane')} in all",
     ]
     for direction in directions(story):
         size, busy_s = story.carried(direction), story.busy_s(direction)
@@ -278,6 +295,16 @@ def headline(story: Story) -> str:
     if story.longest_wait_s:
         parts.append(f"longest wait {story.longest_wait_s:.2f} s")
     return " · ".join(parts)
+
+
+def thinned(points: list[Point]) -> list[Point]:
+    """At most some thousand points of a curve, the first and the last among them: a picture shows no more."""
+    step = len(points) // _POINTS + 1
+    return points if step == 1 else [*points[:-1:step], points[-1]]
+
+
+def _count(count: int, one: str) -> str:
+    return f"{count} {one}" if count == 1 else f"{count} {one}{'es' if one.endswith('ch') else 's'}"
 
 
 def stepped(points: Sequence[tuple[float, float]], end: float) -> Iterable[tuple[float, float]]:

@@ -29,12 +29,15 @@ from unwalled.session.notes import (
     StreamBegan,
     StreamEnded,
     TraceFull,
+    Waiting,
     WhyLeft,
 )
 from unwalled.settings import TRACE
 from unwalled.trace.reading import Trace
+from unwalled.wire.codes import Code
 
 Direction = Literal["received", "sent"]
+Role = Literal["reader", "gateway"]
 
 
 @dataclass(slots=True)
@@ -92,13 +95,15 @@ class Moment:
 class Story:
     """All that was traced."""
 
-    role: Literal["reader", "gateway"]
+    role: Role
     duration_s: float
     end: Literal["whole", "torn", "full"]
     sessions: int = 0
     lanes: list[LaneLife] = field(default_factory=list)
     levels: list[tuple[float, int, int, int]] = field(default_factory=list)
     """At each sample: windows and bytes in flight of all lanes together, and the backlog."""
+    waits: list[tuple[float, Waiting]] = field(default_factory=list)
+    """At each sample: what the backlog waited for."""
     moments: list[Moment] = field(default_factory=list)
     held_up: list[float] = field(default_factory=list)
     stand_stills: list[tuple[float, float]] = field(default_factory=list)
@@ -116,6 +121,10 @@ class Story:
     def bridges(self) -> list[int]:
         """The numbers of the bridges that had lanes."""
         return sorted({lane.bridge for lane in self.lanes})
+
+    def bridge_name(self, bridge: int) -> str:
+        """What a person calls it. A gateway knows matches: two of them may be with the same bridge."""
+        return bridge_name(bridge, self.role)
 
     def carried(self, direction: Direction) -> int:
         """Bytes in one direction over all lanes, with what is around the payload."""
@@ -164,7 +173,7 @@ class _Teller:
                 story.moments.append(Moment(at, "the keys are agreed"))
             case SessionEnded(at, code):
                 self._end_session(at)
-                story.moments.append(Moment(at, f"the session ends (code {code})"))
+                story.moments.append(Moment(at, f"the session ends: {_code_words(code)}"))
             case Sample():
                 self._take_sample(note)
             case LanesHeldUp(at):
@@ -224,8 +233,7 @@ class _Teller:
                 pass
 
     def _take_sample(self, note: Sample) -> None:
-        if note.repeated >= self._repeated:
-            self.story.repeated += note.repeated - self._repeated
+        self.story.repeated += max(note.repeated - self._repeated, 0)
         self._repeated = note.repeated
         for sample in note.lanes:
             life = self._open.get(sample.lane)
@@ -236,6 +244,7 @@ class _Teller:
         latest = [life.samples[-1][1] for life in self._open.values() if life.samples]
         windows, in_flight = sum(one.window for one in latest), sum(one.in_flight for one in latest)
         self.story.levels.append((note.at, windows, in_flight, note.backlog))
+        self.story.waits.append((note.at, note.waits_for))
 
     def _move(self, life: LaneLife, received: int, sent: int, at: float) -> None:
         """Bytes that came since the lane was sampled last: not in the quiet time before, but just now."""
@@ -267,7 +276,7 @@ class _Teller:
     def finish(self) -> Story:
         """The story, with what belongs together told once."""
         self._end_session(self.story.duration_s)
-        self.story.moments += _departures(self._ends)
+        self.story.moments += _departures(self._ends, self.story.role)
         self.story.moments.sort(key=lambda moment: moment.at)
         self.story.lanes.sort(key=lambda life: (life.session, life.bridge, life.lane))
         return self.story
@@ -283,7 +292,7 @@ _LEFT_WORDS: dict[WhyLeft, str] = {
 _TOGETHER_S = 0.5
 
 
-def _departures(ends: Sequence[tuple[LaneLife, LaneEnded]]) -> Iterable[Moment]:
+def _departures(ends: Sequence[tuple[LaneLife, LaneEnded]], role: Role) -> Iterable[Moment]:
     """Lanes that a bridge's leaving closes together are one moment."""
     groups: list[tuple[LaneLife, LaneEnded, int]] = []
     latest: dict[tuple[int, WhyLeft], int] = {}
@@ -297,12 +306,14 @@ def _departures(ends: Sequence[tuple[LaneLife, LaneEnded]]) -> Iterable[Moment]:
             groups.append((life, note, 1))
     for life, note, count in groups:
         lanes = "1 lane" if count == 1 else f"{count} lanes"
-        yield Moment(note.at, f"{lanes} of {bridge_name(life.bridge)} {_LEFT_WORDS[note.why]}")
+        yield Moment(note.at, f"{lanes} of {bridge_name(life.bridge, role)} {_LEFT_WORDS[note.why]}")
 
 
-def bridge_name(bridge: int) -> str:
-    """What a person calls it."""
-    return f"bridge {bridge}" if bridge else "an unnamed bridge"
+def bridge_name(bridge: int, role: Role) -> str:
+    """See Story.bridge_name."""
+    if not bridge:
+        return "bridge ?"
+    return f"bridge {bridge}" if role == "reader" else f"match {bridge}"
 
 
 _WHY_WORDS = {
@@ -329,8 +340,12 @@ def _decided(note: Decision) -> str:
             return f"the broker finds {lanes} over {over}"
         case "unmatched":
             return f"the broker finds no bridge for {lanes}"
-        case "failed":
+        case _:
             return f"a lane through bridge {note.bridges} does not open"
+
+
+def _code_words(code: int) -> str:
+    return Code(code).text if code in list(Code) else f"code {code}"
 
 
 def rates(lane: LaneLife, direction: Direction, bin_s: float, bins: int) -> list[float]:

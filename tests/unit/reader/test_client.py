@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.descriptions import answer, offer
 from tests.support.memory_lane import MemoryLane, lane_pair
+from tests.support.notes import KeptNotes
 from tests.support.proxy_bench import until
 from unwalled.clock import SystemClock
 from unwalled.crypto.hpke import PostQuantumPrivateKey
@@ -23,6 +24,7 @@ from unwalled.gateway.sessions import SessionHub, TokenVerdict
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import AnsweredLane, OfferedLane
 from unwalled.reader.client import Phase, ReaderClient
+from unwalled.session.notes import Decision, LaneThrough, SessionEnded, TraceSink
 from unwalled.settings import GATEWAY, READER, ReaderLimits
 from unwalled.signaling.client import MatchedLane, MatchResult
 from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
@@ -212,11 +214,13 @@ class Offered:
 
 
 @asynccontextmanager
-async def running(world: World, limits: ReaderLimits = QUICK) -> AsyncIterator[ReaderClient]:
+async def running(
+    world: World, limits: ReaderLimits = QUICK, trace: TraceSink | None = None
+) -> AsyncIterator[ReaderClient]:
     """A client at work; when it has stopped, nothing may be left of it."""
     before = asyncio.all_tasks()
     invite = Invite(bytes(32), bytes(32), bytes(28), ("https://door.example",), ())
-    client = ReaderClient(invite, world, world, SystemClock(), os.urandom, Random(1), limits=limits)
+    client = ReaderClient(invite, world, world, SystemClock(), os.urandom, Random(1), limits=limits, trace=trace)
     task = asyncio.create_task(client.run())
     try:
         yield client
@@ -637,5 +641,45 @@ def test_a_gateway_that_is_full_is_tried_again_later(monkeypatch: pytest.MonkeyP
             assert not waiting.done()
             monkeypatch.setattr(sessions, "GATEWAY", GATEWAY)
             await waiting
+
+    run(main)
+
+
+def test_a_trace_hears_of_decisions_and_of_bridges_by_number() -> None:
+    async def main() -> None:
+        world, kept = World(3), KeptNotes()
+        world.bridges[0].opens = False
+        async with running(world, trace=kept) as client:
+            await client.connected()
+            lanes = READER.bridges * READER.lanes_per_bridge
+            await until(lambda: client.status.bridges == 2)
+            client._limited.set()
+            await until(lambda: any(note.what == "more" for note in kept.of(Decision)))
+            await until(lambda: any(note.what == "fewer" for note in kept.of(Decision)))
+            world.failure = NoBridge(0.002)
+            client._limited.set()
+        decided = kept.of(Decision)
+        assert [(note.what, note.lanes, note.bridges) for note in decided[:2]] == [
+            ("asked", lanes, 2),
+            ("matched", lanes, 2),
+        ]
+        assert ("failed", 1, 1) in [(note.what, note.lanes, note.bridges) for note in decided]
+        assert {note.why for note in decided if note.what == "more"} == {"limited"}
+        assert {note.why for note in decided if note.what == "fewer"} <= {"quiet", "no gain"}
+        assert {2, 3} <= {note.bridge for note in kept.of(LaneThrough)} <= {1, 2, 3}
+        assert "bridge-" not in repr(kept.notes)
+        assert len(kept.of(SessionEnded)) == 1
+        assert not kept.is_closed
+
+    run(main)
+
+
+def test_a_trace_hears_that_the_broker_has_no_bridge() -> None:
+    async def main() -> None:
+        world, kept = World(), KeptNotes()
+        world.failure = NoBridge(0.002)
+        async with running(world, trace=kept):
+            await until(lambda: len(world.requests) >= 2)
+        assert [note.what for note in kept.of(Decision)[:2]] == ["asked", "unmatched"]
 
     run(main)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import deque
 
 import pytest
 
@@ -28,6 +29,7 @@ from unwalled.session.notes import (
     StreamBegan,
     StreamEnded,
 )
+from unwalled.session.streams import StreamTable
 from unwalled.session.trace import SessionTrace
 from unwalled.settings import MIB, SESSION, TRACE
 from unwalled.wire.codes import Code
@@ -67,7 +69,7 @@ def test_a_download_is_sampled_but_not_more_often_than_agreed() -> None:
     sid = traced.download(3 * MIB, 30.0)
     assert traced.transfers.reader[sid].got == 3 * MIB
     samples = traced.gateway.of(Sample)
-    assert any(sample.backlog > 0 for sample in samples)
+    assert any(sample.backlog > 0 and sample.waits_for == "lane" for sample in samples)
     sent = {lane.lane: lane.sent for sample in samples for lane in sample.lanes}
     assert sum(sent.values()) >= 3 * MIB
     received = {lane.lane: lane.received for sample in traced.reader.of(Sample) for lane in sample.lanes}
@@ -86,10 +88,11 @@ def test_a_lane_of_which_nothing_changes_is_left_out_of_samples() -> None:
     kept = KeptNotes()
     trace = SessionTrace(kept, False, 0.0)
     lanes = list(Traced(2).world.gateways[0].session.lanes.values())
-    trace.sample(lanes, 0, 0, 1.0)
-    trace.sample(lanes, 0, 0, 2.0)
+    streams = StreamTable(False, deque(), lambda event: None)
+    trace.sample(lanes, streams, False, 1.0)
+    trace.sample(lanes, streams, False, 2.0)
     lanes[1].sent_bytes += 1
-    trace.sample(lanes, 0, 0, 3.0)
+    trace.sample(lanes, streams, False, 3.0)
     assert [[lane.lane for lane in sample.lanes] for sample in kept.of(Sample)] == [[0, 1], [1]]
 
 
@@ -202,6 +205,14 @@ def test_a_pause_before_the_next_request_is_no_standing_still() -> None:
     trace.ended(Code.GENERAL)
     (ended,) = kept.of(StreamEnded)
     assert ended.longest_wait_s == pytest.approx(0.1)
+
+
+def test_a_backlog_that_waits_for_the_other_ends_window() -> None:
+    traced = Traced(2)
+    sid = traced.transfers.start(Plan(100, 3 * MIB, read_delay_s=10_000.0))
+    traced.world.run(10.0)
+    assert traced.transfers.reader[sid].got == 0
+    assert traced.gateway.of(Sample)[-1].waits_for == "window"
 
 
 def test_lanes_that_hold_the_session_up() -> None:
