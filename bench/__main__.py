@@ -29,7 +29,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--runs", type=int, default=5, help="how often each case is run (default 5)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this case; may come again")
     parser.add_argument("--quick", action="store_true", help="one short run of each, to see that all works")
-    parser.add_argument("--long", action="store_true", help="10 GB instead of 1 GB in the case `memory`")
+    parser.add_argument(
+        "--gigabytes", type=float, default=1, help="through one connection in the case `memory` (default 1)"
+    )
     parser.add_argument("--no-ceilings", action="store_true", help="only the chain, for work on the code")
     parser.add_argument("--trace", type=Path, metavar="DIR", help="keep traces there, for `unwalled trace`")
     parser.add_argument("--list", action="store_true", help="the cases, one in each line")
@@ -80,7 +82,7 @@ def _measure(cases: list[Case], options: argparse.Namespace) -> int:
                 runs,
                 namespaces=case.needs_namespaces,
                 quick=options.quick,
-                long=options.long,
+                gigabytes=options.gigabytes,
                 ceilings=not options.no_ceilings,
                 logs=Path(logs),
             )

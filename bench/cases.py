@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench.ceiling.run import LARGE, Ceiling, measure, tcp
-from bench.chain import BridgeKind, Chain, flow_of
+from bench import datagrams
+from bench.ceiling.run import LARGE, Ceiling, measure, plain, tcp
+from bench.chain import BridgeKind, Chain, flow_of, result_of
 from bench.flow import Flow, expected_hash, percentile
 from bench.network import FAR, FAR_LOSSY, NARROW, NO_DELAY, VERY_FAR, Link, Network
 from bench.processes import BenchError, Processes
@@ -25,7 +26,8 @@ class Setting:
     namespaces: bool
     seed: int
     quick: bool
-    long: bool
+    gigabytes: float
+    """What the case `memory` carries through one connection."""
     link: Link
 
     def seconds(self, usual: float) -> float:
@@ -223,19 +225,37 @@ def failover(kind: BridgeKind, how: str) -> Callable[[Setting], Figures]:
     return run
 
 
-def replaced(setting: Setting) -> Figures:
-    """The only bridge is killed while another one, which came later, waits at the broker."""
+def replaced(how: str) -> Callable[[Setting], Figures]:
+    """The only bridge goes while another, which came later, waits at the broker. ``how``: ``kill`` or ``freeze``."""
+
+    def run(setting: Setting) -> Figures:
+        seconds = setting.seconds(10.0)
+        with setting.chain("headless") as chain:
+            download = chain.client("download", str(seconds))
+            chain.add_bridge("headless")
+            time.sleep(seconds / 4)
+            moment = time.monotonic()
+            if how == "kill":
+                chain.bridges[0].kill()
+            else:
+                chain.bridges[0].freeze()
+            result = chain.result(download)
+        flow = flow_of(result)
+        _check(result, flow)
+        return {"longest gap, s": flow.gap_around_s(moment)}
+
+    return run
+
+
+def with_datagrams(setting: Setting) -> Figures:
+    """A call, DNS-like questions and QUIC-like packets, alone and beside a download; then the same without Unwalled."""
     seconds = setting.seconds(10.0)
-    with setting.chain("headless") as chain:
-        download = chain.client("download", str(seconds))
-        chain.add_bridge("headless")
-        time.sleep(seconds / 4)
-        moment = time.monotonic()
-        chain.bridges[0].kill()
-        result = chain.result(download)
-    flow = flow_of(result)
-    _check(result, flow)
-    return {"longest gap, s": flow.gap_around_s(moment)}
+    round_trip_s = setting.link.round_trip_s
+    with setting.chain("chromium") as chain:
+        figures = datagrams.measure(chain.client, chain.result, round_trip_s, seconds)
+    with setting.network() as network, plain(network, setting.processes) as start:
+        bare = datagrams.measure(start, lambda client: result_of(client, setting.processes), round_trip_s, seconds)
+    return figures | {f"plain UDP, {name}": value for name, value in bare.items()}
 
 
 def outage(setting: Setting) -> Figures:
@@ -264,16 +284,30 @@ def memory(setting: Setting) -> Figures:
         assert chain.reader is not None
         figures = {"reader idle, MB": chain.reader.cost().rss_bytes / 1e6}
         figures["gateway, each idle session, kB"] = _idle_sessions(chain, setting) / 1e3
-        chain.run("download", "2")
-        figures["reader after a first download, MB"] = chain.reader.cost().rss_bytes / 1e6
-        amount = 10 * GIB if setting.long else GIB
-        moved = 0
-        while moved < amount:
-            moved += flow_of(chain.run("download", "10")).size
-            if setting.quick:
-                break
-        figures[f"reader after {10 if setting.long else 1} GB more, MB"] = chain.reader.cost().rss_bytes / 1e6
+        chain.run("download", "5")
+        before = chain.memory()
+        size = int((0.1 if setting.quick else setting.gigabytes) * 1e9)
+        result = chain.run("fetch", str(size), timeout_s=60 + size / 5e6)
+        _check(result, flow_of(result))
+        figures["through one connection, GB"] = flow_of(result).size / 1e9
+        for part, after in chain.memory().items():
+            figures[f"{part} before it, MB"] = before[part]
+            figures[f"{part} after it, MB"] = after
     return figures
+
+
+def idle_lanes(setting: Setting) -> Figures:
+    """Resident memory of a reader that a download has brought to many lanes, and which is idle since."""
+    with setting.chain("chromium") as chain:
+        assert chain.reader is not None
+        few = {"lanes at first": float(chain.lanes() or 0), "reader with them, MB": chain.reader.cost().rss_bytes / 1e6}
+        chain.run("download", "12")
+        time.sleep(3)
+        return {
+            **few,
+            "lanes after a download": float(chain.lanes() or 0),
+            "reader with these, idle, MB": chain.reader.cost().rss_bytes / 1e6,
+        }
 
 
 def _idle_sessions(chain: Chain, setting: Setting) -> float:
@@ -379,7 +413,13 @@ CASES = (
     Case(
         "replaced",
         "The only headless bridge killed, another waiting",
-        replaced,
+        replaced("kill"),
+        targets=(("longest gap, s", Target(most=2)),),
+    ),
+    Case(
+        "replaced-freeze",
+        "The only headless bridge frozen without a word, another waiting",
+        replaced("freeze"),
         targets=(("longest gap, s", Target(most=2)),),
     ),
     Case("cold", "A reader's start, one headless bridge, no delay", cold("headless")),
@@ -419,6 +459,7 @@ CASES = (
         "Three Chromium bridges, RTT 100 ms, 1 % loss each way",
         download_only("chromium", "chromium", "chromium", usual_s=25, skip_s=10),
         FAR_LOSSY,
+        ceilings=_bare("chromium", "down", 32, seconds=25),
         targets=(("down, Mbit/s", Target(least=25)),),
     ),
     Case(
@@ -426,6 +467,7 @@ CASES = (
         "Three Chromium bridges, RTT 300 ms, 3 % loss each way",
         download_only("chromium", "chromium", "chromium", usual_s=30, skip_s=12),
         VERY_FAR,
+        ceilings=_bare("chromium", "down", 32, seconds=30),
         tcp=True,
         targets=(("down, Mbit/s", Target(least=5)),),
     ),
@@ -445,6 +487,17 @@ CASES = (
             targets=(("longest gap after it, s", Target(most=0.5)),),
         )
         for how, words in (("kill", "killed"), ("freeze", "frozen without a word"))
+    ),
+    Case(
+        "far-idle-lanes",
+        "Memory with many lanes, one Chromium bridge, RTT 100 ms",
+        idle_lanes,
+        FAR,
+        targets=(("reader with these, idle, MB", Target(most=120)),),
+    ),
+    *(
+        Case(f"{name}-datagrams", f"Datagrams, one Chromium bridge, {link.name}", with_datagrams, link)
+        for name, link in (("far", FAR), ("lossy", FAR_LOSSY), ("narrow", NARROW))
     ),
     Case("outage", "One headless bridge, RTT 100 ms, the link dead for 3 s", outage, FAR),
 )

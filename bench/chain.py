@@ -180,15 +180,15 @@ class Chain:
 
     def result(self, client: Process, timeout_s: float = 120.0) -> dict[str, Any]:
         """Waits for a client's result."""
-        try:
-            result: dict[str, Any] = json.loads(client.line(timeout_s))
-            return result
-        finally:
-            self._processes.end(client)
+        return result_of(client, self._processes, timeout_s)
 
     def run(self, *command: str, timeout_s: float = 120.0) -> dict[str, Any]:
         """Runs the reading program to its end."""
         return self.result(self.client(*command), timeout_s)
+
+    def memory(self) -> dict[str, float]:
+        """Resident MB of each part."""
+        return {part: cost.rss_bytes / 1e6 for part, cost in self.costs().items() if part != "site"}
 
     def lanes(self) -> int | None:
         """Lanes open through all bridges, or None when one of them does not tell."""
@@ -219,6 +219,15 @@ class Chain:
             if process is not None:
                 self._processes.end(process)
         self._data.cleanup()
+
+
+def result_of(client: Process, processes: Processes, timeout_s: float = 120.0) -> dict[str, Any]:
+    """What a reading program says in the end; ends it."""
+    try:
+        result: dict[str, Any] = json.loads(client.line(timeout_s))
+        return result
+    finally:
+        processes.end(client)
 
 
 def flow_of(result: dict[str, Any]) -> Flow:

@@ -7,22 +7,29 @@ Run: python -m bench.client PROXY SITE COMMAND [ARGUMENT …], each address as H
     echo COUNT INTERVAL_S BYTES     round trips in seconds; an unanswered one ends it after 30 s
     first SINCE                     waits for the proxy, loads a page: seconds from SINCE (monotonic) to first byte
     page COUNT                      new connections one after another: seconds from connect to first byte of each
+    fetch BYTES                     as download, so many bytes through one connection
+    datagrams PER_S BYTES SECONDS   there and back by UDP: how many were sent, and of each that came its number and the
+                                    seconds up and down (all processes of a machine share CLOCK_MONOTONIC)
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import select
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from bench.flow import Flow, block
+from bench.site import STAMP
 
 _PIECE_BYTES = 256 * 1024
 _TIMEOUT_S = 60.0
 _POLL_S = 0.005
+_STRAGGLERS_S = 2.0
 
 Address = tuple[str, int]
 
@@ -63,13 +70,24 @@ def connect(proxy: Address | None, site: Address) -> socket.socket:
 
 def download(proxy: Address | None, site: Address, seconds: float, congestion: str = "") -> dict[str, Any]:
     """Reads for ``seconds`` after the first byte."""
+    return _read_until(proxy, site, congestion, lambda flow: time.monotonic() - flow.first_at >= seconds)
+
+
+def fetch(proxy: Address | None, site: Address, size: int) -> dict[str, Any]:
+    """Reads ``size`` bytes, or a little more."""
+    return _read_until(proxy, site, "", lambda flow: flow.size >= size)
+
+
+def _read_until(
+    proxy: Address | None, site: Address, congestion: str, is_done: Callable[[Flow], bool]
+) -> dict[str, Any]:
     flow, digest, ended = Flow(), hashlib.sha256(), False
     with connect(proxy, site) as connection:
         connection.sendall(b"down " + congestion.encode() + b"\n")
         buffer = bytearray(_PIECE_BYTES)
         view = memoryview(buffer)
         connection.settimeout(_TIMEOUT_S)
-        while not flow.size or time.monotonic() - flow.first_at < seconds:
+        while not flow.size or not is_done(flow):
             size = connection.recv_into(buffer)
             if not size:
                 ended = True
@@ -159,6 +177,60 @@ def page(proxy: Address | None, site: Address, count: int) -> dict[str, Any]:
     return {"first_byte_s": times}
 
 
+def _associate(proxy: Address) -> tuple[socket.socket, socket.socket]:
+    """A UDP association (RFC 1928 section 7): the connection that keeps it, and a socket that talks to it."""
+    control = socket.create_connection(proxy, _TIMEOUT_S)
+    control.sendall(b"\x05\x01\x00")
+    _read(control, 2)
+    control.sendall(b"\x05\x03\x00\x01" + bytes(6))
+    reply = _read(control, 10)
+    if reply[1]:
+        raise ConnectionError(f"the proxy answered {reply[1]}")
+    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.connect((socket.inet_ntoa(reply[4:8]), int.from_bytes(reply[8:10], "big")))
+    return control, datagrams
+
+
+def datagrams(proxy: Address | None, site: Address, per_s: float, size: int, seconds: float) -> dict[str, Any]:
+    """Sends at even times, whatever comes back; waits a little for the last ones."""
+    head = b""
+    control: socket.socket | None = None
+    if proxy is None:
+        channel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        channel.connect(site)
+    else:
+        control, channel = _associate(proxy)
+        head = b"\0\0\0\x01" + socket.inet_aton(site[0]) + site[1].to_bytes(2, "big")
+    channel.setblocking(False)
+    count = int(per_s * seconds)
+    came: dict[int, tuple[float, float]] = {}
+    began = time.monotonic()
+    sent = 0
+    while (now := time.monotonic()) < began + seconds + _STRAGGLERS_S and len(came) < count:
+        if sent < count and now >= began + sent / per_s:
+            stamp = STAMP.pack(sent, now, 0.0)
+            sent += 1
+            try:
+                channel.send(head + stamp + bytes(size - len(stamp)))
+            except (BlockingIOError, ConnectionRefusedError):
+                # It counts as lost.
+                pass
+            continue
+        until = began + sent / per_s if sent < count else began + seconds + _STRAGGLERS_S
+        if select.select([channel], [], [], max(until - now, 0))[0]:
+            answer = channel.recv(65_536)
+            arrived = time.monotonic()
+            number, sent_at, there_at = STAMP.unpack_from(answer, len(head))
+            came.setdefault(number, (there_at - sent_at, arrived - there_at))
+    channel.close()
+    if control is not None:
+        control.close()
+    return {
+        "sent": sent,
+        "came": [(number, round(up, 6), round(down, 6)) for number, (up, down) in sorted(came.items())],
+    }
+
+
 def main(arguments: list[str]) -> None:
     """Runs one command and prints its result."""
     proxy = None if arguments[0] == "-" else _address(arguments[0])
@@ -174,6 +246,10 @@ def main(arguments: list[str]) -> None:
             result = first(proxy, site, float(since))
         case ["page", count]:
             result = page(proxy, site, int(count))
+        case ["fetch", size]:
+            result = fetch(proxy, site, int(size))
+        case ["datagrams", per_s, size, seconds]:
+            result = datagrams(proxy, site, float(per_s), int(size), float(seconds))
         case _:
             raise SystemExit(__doc__)
     print(json.dumps(result), flush=True)

@@ -52,14 +52,16 @@ class Result:
         }
 
 
-def run_case(case: Case, runs: int, *, namespaces: bool, quick: bool, long: bool, ceilings: bool, logs: Path) -> Result:
+def run_case(
+    case: Case, runs: int, *, namespaces: bool, quick: bool, gigabytes: float, ceilings: bool, logs: Path
+) -> Result:
     """Measures. A run that fails is noted and told on standard error; the others go on."""
     result = Result(case)
     for number in range(runs):
         result.others.append(round(busy_cores(), 2))
 
         def setting(processes: Processes, seed: int = number + 1) -> Setting:
-            return Setting(processes, namespaces, seed, quick, long, case.link)
+            return Setting(processes, namespaces, seed, quick, gigabytes, case.link)
 
         def attempt(what: str, job: Callable[[Processes], None], number: int = number) -> None:
             try:

@@ -1,19 +1,24 @@
 """The site that is read: as fast as plain sockets are. Run: python -m bench.site ADDRESS PORT.
 
 The first line of a connection says what it does: ``down`` sends until the other end is gone, ``up`` counts and answers
-with JSON, ``echo`` gives back what comes, and an HTTP request gets a small page.
+with JSON, ``echo`` gives back what comes, and an HTTP request gets a small page. Datagrams to the port of the same
+number are sent back, with the moment at which they came.
 """
 
 from __future__ import annotations
 
 import json
 import socket
+import struct
 import sys
 import threading
+import time
 from collections.abc import Callable
 
 from bench.flow import Flow, block
 
+STAMP = struct.Struct(">Idd")
+"""How a datagram begins: its number, when it was sent, and when the site had it (CLOCK_MONOTONIC)."""
 _PIECE_BYTES = 256 * 1024
 _PAGE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 10000\r\nConnection: close\r\n\r\n" + b"x" * 10_000
@@ -75,10 +80,21 @@ def _serve(connection: socket.socket) -> None:
             pass
 
 
+def _return_datagrams(address: str, port: int) -> None:
+    channel = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    channel.bind((address, port))
+    while True:
+        data, source = channel.recvfrom(65_536)
+        number, sent_at, _ = STAMP.unpack_from(data)
+        channel.sendto(STAMP.pack(number, sent_at, time.monotonic()) + data[STAMP.size :], source)
+
+
 def listen(address: str, port: int, serve: Callable[[socket.socket], None]) -> None:
     """Serves each connection in a thread of its own, for ever; says ``ready PORT`` when it listens."""
     listener = socket.create_server((address, port), backlog=128)
-    print("ready", listener.getsockname()[1], flush=True)
+    port = listener.getsockname()[1]
+    threading.Thread(target=_return_datagrams, args=(address, port), daemon=True).start()
+    print("ready", port, flush=True)
     while True:
         connection, _ = listener.accept()
         threading.Thread(target=serve, args=(connection,), daemon=True).start()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench.chromium import Chromium
 from bench.flow import Flow
 from bench.network import Network
-from bench.processes import Processes
+from bench.processes import Process, Processes
 
 LARGE = 64 * 1024
 SMALL = 16 * 1024
@@ -63,16 +65,27 @@ def measure(ceiling: Ceiling, network: Network, processes: Processes) -> Flow:
                 processes.end(process)
 
 
-def tcp(network: Network, processes: Processes, direction: str, seconds: float, congestion: str = "cubic") -> Flow:
-    """One plain TCP connection over the same link, with the congestion control that is named."""
+@contextmanager
+def plain(network: Network, processes: Processes) -> Iterator[Callable[..., Process]]:
+    """A site that is read straight over the link; gives what starts the reading program."""
     address = network.far.address
     site = processes.python("site", "bench.site", address, "0", namespace=network.far.namespace)
-    port = site.line().split()[1]
+    target = f"{address}:{site.line().split()[1]}"
+
+    def start(*command: str) -> Process:
+        arguments = ("-", target, *command)
+        return processes.python("client", "bench.client", *arguments, namespace=network.reader.namespace)
+
     try:
-        command = ("-", f"{address}:{port}", f"{direction}load", str(seconds), congestion)
-        client = processes.python("client", "bench.client", *command, namespace=network.reader.namespace)
-        result = json.loads(client.line(seconds + 60))
-        processes.end(client)
+        yield start
     finally:
         processes.end(site)
+
+
+def tcp(network: Network, processes: Processes, direction: str, seconds: float, congestion: str = "cubic") -> Flow:
+    """One plain TCP connection over the same link, with the congestion control that is named."""
+    with plain(network, processes) as start:
+        client = start(f"{direction}load", str(seconds), congestion)
+        result = json.loads(client.line(seconds + 60))
+        processes.end(client)
     return Flow(**{name: value for name, value in result.items() if name in Flow.__dataclass_fields__})
