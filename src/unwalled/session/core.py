@@ -489,7 +489,7 @@ class Session:
                 self._say_twice(lane, items, now, out)
             self._ahead_bytes = max(self._ahead_bytes - len(message), 0)
             self._send_datagrams(now, out)
-        self._note_limit(limited, now)
+        self._note_limit(limited or self._flows.sendable, now)
         while self._control and (urgent := pick_urgent(self._lanes.values())) is not None:
             sent = self._build(urgent, now, with_data=False)
             if sent is None:

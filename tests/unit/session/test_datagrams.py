@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.support.puppet import TARGET, Puppet, opened
 from unwalled.crypto.keys import LaneCipher
-from unwalled.session.events import DatagramReceived
+from unwalled.session.events import DatagramReceived, LanesLimited
 from unwalled.session.flows import NumberWindow
 from unwalled.session.lane import LaneState
 from unwalled.session.scheduler import QuietLanes, pick_swift
@@ -143,6 +143,19 @@ def test_datagrams_go_beyond_a_window_but_not_far_and_then_wait() -> None:
     assert puppet.said() == []
     assert puppet.session._flows.queued_bytes == 0, "what is old is dropped"
     assert puppet.session._flows.dropped == 200 - went
+
+
+def test_datagrams_that_find_no_lane_tell_the_reader_that_lanes_are_short() -> None:
+    reader = Puppet(is_reader=True)
+    flow = reader.session.open_flow()
+    told = []
+    for step in range(3):
+        reader.now = step * SESSION.limited_s / 2
+        for _ in range(250):
+            reader.session.send_datagram(flow, TARGET, bytes(1000), reader.now)
+        reader.said()
+        told.append(LanesLimited() in reader.events())
+    assert told == [False, False, True]
 
 
 def test_waiting_data_and_many_datagrams_take_turns() -> None:
