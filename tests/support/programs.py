@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from types import TracebackType
 
 PATIENCE_S = 30.0
@@ -101,3 +102,34 @@ def failed(
 def words(ready: str) -> dict[str, str]:
     """``ready url=… invite=…`` as a table."""
     return dict(word.split("=", 1) for word in ready.split()[1:])
+
+
+def children(pid: int) -> dict[int, str]:
+    """Programs that a process has started and that still run, with their command lines; only where there is /proc."""
+    found: dict[int, str] = {}
+    for other, (parent, _) in _table().items():
+        if parent == pid:
+            try:
+                found[other] = Path(f"/proc/{other}/cmdline").read_text().replace("\0", " ")
+            except OSError:
+                continue
+    return found
+
+
+def left_of(groups: Collection[int]) -> list[int]:
+    """What still runs of some process groups; only where there is /proc."""
+    return [pid for pid, (_, group) in _table().items() if group in groups]
+
+
+def _table() -> dict[int, tuple[int, int]]:
+    """Of each process that is no zombie: its parent and its group."""
+    table: dict[int, tuple[int, int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            # The name in brackets may hold anything, so it is the last bracket that ends it.
+            state, parent, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if state != "Z":
+            table[int(folder.name)] = (int(parent), int(group))
+    return table

@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from unwalled.cli.output import complain
+from unwalled.cli.output import OutputClosed, complain
 from unwalled.errors import UnwalledError, UsageError
 from unwalled.settings import BRIDGE
 
@@ -57,11 +57,15 @@ def run_command(arguments: list[str] | None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has had enough. Python would complain once more when it flushes at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _FAILED
+        return _fall_silent()
     except BaseException as error:
         return _explain(error)
+
+
+def _fall_silent() -> int:
+    """Whoever read our output has had enough. Python would complain once more when it flushes at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _FAILED
 
 
 def _explain(error: BaseException) -> int:
@@ -71,6 +75,8 @@ def _explain(error: BaseException) -> int:
         complain(error.format_message(), "`unwalled --help` and `unwalled COMMAND --help` show what there is.")
         return error.exit_code
     known = _first_known(error)
+    if isinstance(known, OutputClosed):
+        return _fall_silent()
     if known is not None:
         complain(known.cause, known.remedy)
         return _USAGE if isinstance(known, UsageError) else _FAILED
@@ -280,7 +286,9 @@ def demo(
     headed: Annotated[bool, typer.Option("--headed", help="Show the browser's window.")] = False,
 ) -> None:
     """Show the whole chain on this computer: site, operator, bridge and reader."""
-    from unwalled.cli.running import run
+    from unwalled.cli.running import INTERRUPTED, run
     from unwalled.demo.story import DemoOptions, run_demo
 
-    _set_code(run(lambda: run_demo(DemoOptions(once=once, no_browser=no_browser, headed=headed))))
+    options = DemoOptions(once=once, no_browser=no_browser, headed=headed)
+    # What stays up is there to be stopped; who wants the job done once must not take a broken-off one for done.
+    _set_code(run(lambda: run_demo(options), stopped=INTERRUPTED if once else 0))

@@ -36,6 +36,8 @@ class Program:
         assert process.stderr is not None
         self._tasks.start(self._read(process.stdout, self._lines), f"{name} output")
         self._tasks.start(self._read(process.stderr, self._errors), f"{name} errors")
+        # Its last line may come before the system says that it has ended.
+        self._tasks.start(self._watch(), f"{name} end")
 
     @classmethod
     async def start(
@@ -45,7 +47,7 @@ class Program:
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
-                stdin=asyncio.subprocess.PIPE,
+                stdin=asyncio.subprocess.PIPE if stdin else asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,
@@ -55,9 +57,12 @@ class Program:
         except OSError as error:
             raise ProgramEnded(f"{name} could not be started ({error.strerror}).") from None
         program = cls(name, process)
-        assert process.stdin is not None
-        process.stdin.write(stdin)
-        process.stdin.close()
+        if process.stdin is not None:
+            try:
+                process.stdin.write(stdin)
+                process.stdin.close()
+            except (OSError, RuntimeError):
+                pass  # it has ended already (uvloop says so by a RuntimeError); whoever waits for its lines hears of it
         return program
 
     @classmethod
@@ -120,6 +125,10 @@ class Program:
                 self._process.send_signal(number)
         except (ProcessLookupError, PermissionError):
             pass
+
+    async def _watch(self) -> None:
+        await self._process.wait()
+        asyncio.get_running_loop().call_soon(self._news.set)
 
     async def _read(self, stream: asyncio.StreamReader, lines: deque[str]) -> None:
         try:
