@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Page, async_playwright, expect
 
-from tests.support.chain import PATIENCE_S, Chain, chain, running_reader
+from tests.support.chain import PATIENCE_S, Chain, became, chain, running_reader
 from tests.support.curl import curl, needs_curl, ways
 from tests.support.gateway_sites import run
 from tests.support.proxy_bench import BIG, BLOCK, MIB
@@ -30,6 +30,12 @@ CHROMIUM_ARGS = [
 ]
 BIG_DIGEST = hashlib.sha256(BLOCK * (BIG // MIB)).hexdigest()
 IMAGES = 60
+COUNT_PEERS = """
+window.peers = 0;
+window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
+  construct(target, values) { peers += 1; return new target(...values); },
+});
+"""
 
 
 def through_page(data: Path, chromium_path: str, use: Callable[[Chain, Page], Awaitable[None]]) -> None:
@@ -91,16 +97,83 @@ def test_eight_readers_at_once_read_through_one_page(tmp_path: Path, chromium_pa
 
     async def use(c: Chain, page: Page) -> None:
         async with AsyncExitStack() as undo:
-            addresses = [c.at]
+            addresses, others = [c.at], []
             for _ in range(7):
                 other, at = await undo.enter_async_context(running_reader(c.invite))
                 await asyncio.wait_for(other.client.connected(), PATIENCE_S)
                 addresses.append(at)
-            assert (await stats(page))["readers"] == 8
+                others.append(other)
+            readers = [c.reader, *others]
+            await became(lambda: all(one.client.status.lanes > 1 for one in readers), "several lanes for each")
+            carried = await stats(page)
+            assert carried["readers"] == 8
+            assert carried["lanes"] >= 16
             uploads = (curl(*ways(at)["socks5"], "-H", "Expect:", "-T", str(file), f"{c.site}/up") for at in addresses)
             assert list(await asyncio.gather(*uploads)) == [(0, digest)] * 8
 
     through_page(tmp_path / "data", chromium_path, use)
+
+
+@asynccontextmanager
+async def newsroom(operator: str) -> AsyncIterator[str]:
+    """A page of another site than the operator's, with the two lines of the manual."""
+
+    async def article(request: web.Request) -> web.Response:
+        lines = f'<script type="module" src="{operator}/widget.js"></script><unwalled-bridge></unwalled-bridge>'
+        head = "<!doctype html><title>News</title><link rel=icon href=data:,>"
+        return web.Response(text=head + lines, content_type="text/html")
+
+    app = web.Application()
+    app.add_routes([web.get("/", article)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        # By this name it is another site for the browser, not only another origin.
+        yield f"http://localhost:{runner.addresses[0][1]}/"
+    finally:
+        await runner.cleanup()
+
+
+def test_a_newsrooms_own_page_asks_nobody_for_anything_but_the_script_until_the_switch_is_on(
+    tmp_path: Path, chromium_path: str
+) -> None:
+    async def main() -> None:
+        async with (
+            asyncio.timeout(100),
+            async_playwright() as playwright,
+            chain(tmp_path / "data", bridges=0) as c,
+            newsroom(c.operator.url.text) as url,
+        ):
+            browser = await playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
+            try:
+                page = await browser.new_page()
+                asked: list[str] = []
+                page.context.on("request", lambda request: asked.append(request.url))
+                page.on("websocket", lambda socket: asked.append(socket.url))
+                await page.add_init_script(COUNT_PEERS)
+                await page.goto(url, wait_until="networkidle")
+                await expect(page.locator("unwalled-bridge")).to_have_attribute("state", "off")
+                operator = c.operator.url.text
+                assert asked == [url, f"{operator}/widget.js"]
+                assert await page.evaluate("peers") == 0
+                assert await page.context.cookies() == []
+                assert not c.operator._broker.metrics.bridges
+
+                await page.get_by_role("switch").click()
+                await asyncio.wait_for(c.reader.client.connected(), PATIENCE_S)
+                assert (await c.say(b"GET %b/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % c.site.encode()))[
+                    :13
+                ] == b"HTTP/1.1 200 "
+                # Also later it asks only its operator: for the rules, to wait for readers, and for lanes.
+                there = (f"{operator}/", f"{c.operator.url.socket_base}/")
+                assert all(one.startswith(there) for one in asked[1:])
+                assert f"{operator}/v1/config" in asked
+                await c.is_idle()
+            finally:
+                await browser.close()
+
+    run(main)
 
 
 def picture(number: int) -> bytes:

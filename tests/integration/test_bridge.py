@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -316,6 +317,45 @@ def test_a_rate_is_kept_and_nothing_is_lost() -> None:
         assert loop.time() - started >= (2 * 1024 * 1024 - 256 * 1024 - 65536) * 8 / 40e6
 
     play(scenario, rate_bps=40_000_000)
+
+
+class NoPatience(random.Random):
+    """Notes between which bounds a wait is to be drawn, and draws the shortest."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.asked: list[tuple[float, float]] = []
+
+    def uniform(self, a: float, b: float) -> float:
+        self.asked.append((a, b))
+        return a
+
+
+def test_an_operator_that_is_away_is_tried_for_ever_with_growing_random_waits() -> None:
+    rng = NoPatience()
+    causes: list[str] = []
+
+    async def main() -> None:
+        enough = asyncio.Event()
+
+        def note(event: BridgeEvent) -> None:
+            if isinstance(event, BridgeLost):
+                causes.append(event.cause)
+            if len(causes) == 12:
+                enough.set()
+
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        task = asyncio.create_task(Bridge(nobody, rng=rng, on_event=note).run())
+        async with asyncio.timeout(30):
+            await enough.wait()
+        assert not task.done()
+        task.cancel()
+        await asyncio.wait([task])
+
+    asyncio.run(main())
+    assert set(causes) == {"The operator cannot be reached."}
+    assert rng.asked[:12] == [(0.0, ceiling) for ceiling in (1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 60, 60)]
 
 
 def test_stopping_closes_everything_at_once() -> None:

@@ -201,6 +201,22 @@ def test_addresses_of_both_kinds_and_datagrams_reach_their_sites(tmp_path: Path)
     through(tmp_path / "data", use)
 
 
+@needs_curl
+@pytest.mark.parametrize("way", ["absolute", "connect", "socks5", "socks4a"])
+def test_a_site_is_named_by_its_ipv6_address_in_every_protocol(tmp_path: Path, way: str) -> None:
+    async def use(c: Chain) -> None:
+        async def page(reader: Reader, writer: Writer) -> None:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            assert f"Host: [::1]:{port}" in head
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nsix")
+            await writer.drain()
+
+        async with raw_site_six(page) as port:
+            assert await curl("-g", *ways(c.at)[way], f"http://[::1]:{port}/") == (0, b"six")
+
+    through(tmp_path / "data", use)
+
+
 async def associated(c: Chain, target: bytes) -> None:
     """One UDP association, over which datagrams of all sizes come back."""
     reader, writer = await c.dial()

@@ -6,6 +6,9 @@ import hashlib
 import http.server
 import ipaddress
 import os
+import pty
+import re
+import shlex
 import signal
 import socket
 import ssl
@@ -14,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -122,11 +125,12 @@ def fetched(proxy: str, url: str) -> subprocess.CompletedProcess[bytes]:
 def test_the_chain_of_commands_reads_a_site_unchanged(operator: dict[str, str], bridge: Command, site: str) -> None:
     with Command("connect", "-", "--listen", "127.0.0.1:0", stdin=operator["invite"] + "\n") as reader:
         proxy = words(reader.line("ready "))["proxy"]
-        reader.line("connected")
+        rates = r"down \S+ [kM]bit/s, up \S+ [kM]bit/s"
+        assert re.fullmatch(rf"connected · 1 bridge, \d+ lanes? · {rates}", reader.line("connected"))
         for scheme in ("http", "socks5h", "socks4a"):
             answer = fetched(f"{scheme}://{proxy}", site)
             assert hashlib.sha256(answer.stdout).digest() == hashlib.sha256(BODY).digest(), answer.stderr
-        bridge.line(lambda line: line.startswith("helping"))
+        assert re.match(rf"helping · 1 reader, \d+ lanes? · {rates} · \S+ .?B so far$", bridge.line("helping"))
         assert reader.stopped() == 0
         assert reader.err == []
 
@@ -143,6 +147,62 @@ def test_get_writes_a_page_to_standard_output_and_to_a_file(
     arguments = [*_PYTHON, "get", site]
     plain = subprocess.run(arguments, capture_output=True, check=False, timeout=60, env=environment)
     assert (plain.returncode, plain.stdout, plain.stderr) == (0, BODY, b"")
+
+
+def test_get_shows_on_a_terminal_how_far_it_is(
+    operator: dict[str, str], bridge: Command, site: str, tmp_path: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    with (tmp_path / "page").open("wb") as page:
+        getting = subprocess.Popen(
+            [*_PYTHON, "get", operator["invite"], site], stdout=page, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+        )
+    os.close(theirs)
+    shown = bytearray()
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:
+        pass  # what a terminal of Linux says when the program at its other end has gone
+    finally:
+        os.close(ours)
+    assert getting.wait(PATIENCE_S) == 0
+    assert (tmp_path / "page").read_bytes() == BODY
+    assert b"reading" in shown
+    assert b"300.0/300.0 kB" in shown
+
+
+def getting_into(command: str, operator: dict[str, str], site: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs ``get`` in a shell that does something with its output; its status is on the last line."""
+    quoted = shlex.join([*_PYTHON, "get", operator["invite"], site])
+    return subprocess.run(
+        ["bash", "-c", command.replace("GET", quoted)], capture_output=True, check=False, timeout=PATIENCE_S * 2
+    )
+
+
+def test_get_ends_silently_when_its_output_is_not_read_to_the_end(
+    operator: dict[str, str], bridge: Command, site: str
+) -> None:
+    ended = getting_into("GET | head -c 5; echo ${PIPESTATUS[0]}", operator, site)
+    assert (ended.stdout, ended.stderr) == (BODY[:5] + b"1\n", b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full device")
+def test_get_tells_when_its_output_cannot_be_written(operator: dict[str, str], bridge: Command, site: str) -> None:
+    ended = getting_into("GET > /dev/full", operator, site)
+    assert ended.returncode == 1
+    assert ended.stderr.decode().splitlines() == [
+        "unwalled: The output cannot be written (No space left on device).",
+        "Is the disk full?",
+    ]
+
+
+def test_closed_standard_streams_are_taken_for_ones_that_lead_nowhere(
+    operator: dict[str, str], bridge: Command, site: str
+) -> None:
+    ended = getting_into("GET <&- >&-; echo $?", operator, site)
+    assert (ended.stdout, ended.stderr) == (b"0\n", b"")
+    assert getting_into("GET <&- >&- 2>&-", operator, site + "/missing").returncode == 1
 
 
 @pytest.mark.parametrize(
@@ -228,7 +288,10 @@ def test_get_that_is_stopped_before_it_is_done_says_so_by_its_status() -> None:
             assert (getting.out, getting.err) == ([], [])
 
 
-def test_an_operator_that_comes_back_is_found_again_by_reader_and_bridge(tmp_path: Path, site: str) -> None:
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])
+def test_an_operator_that_comes_back_is_found_again_by_reader_and_bridge(
+    tmp_path: Path, site: str, end: signal.Signals
+) -> None:
     data = str(tmp_path / "data")
     with Command("operate", "--listen", "127.0.0.1:0", "--data", data, "--allow-private") as first:
         ready = words(first.line("ready "))
@@ -240,8 +303,11 @@ def test_an_operator_that_comes_back_is_found_again_by_reader_and_bridge(tmp_pat
             proxy = words(reader.line("ready "))["proxy"]
             reader.line("connected")
             assert fetched(f"http://{proxy}", site).stdout == BODY
-            assert first.stopped(signal.SIGTERM) == 0
             seen_by_reader, seen_by_bridge = len(reader.out), len(bridge.out)
+            assert first.stopped(end) == (0 if end is signal.SIGTERM else -signal.SIGKILL)
+            # Both have noticed it, and have failed at least once to come back.
+            bridge.line("The operator cannot be reached.", after=seen_by_bridge)
+            reader.line("the operator cannot be reached", after=seen_by_reader)
             with Command("operate", "--listen", f"127.0.0.1:{port}", "--data", data, "--allow-private") as second:
                 assert words(second.line("ready ")) == ready
                 bridge.line("waiting for readers", after=seen_by_bridge)
@@ -297,12 +363,6 @@ def foreign_invite(operator: dict[str, str], tmp_path: Path) -> str:
     ).text
 
 
-def expired_invite(operator: dict[str, str], tmp_path: Path) -> str:
-    held = Invite.parse(operator["invite"], 0.0)
-    token = held.token[:8] + (1).to_bytes(4, "big") + held.token[12:]
-    return Invite(held.identity, held.broker_key, token, held.doors, held.stun).text
-
-
 @pytest.mark.parametrize(
     ("change", "cause"),
     [
@@ -311,23 +371,41 @@ def expired_invite(operator: dict[str, str], tmp_path: Path) -> str:
         (lambda text: "uw7." + text[4:], "for a newer version"),
         (lambda text: "hello", "This is not an invite."),
         (lambda text: "", "This is not an invite."),
+        # Of other programs: a bridge line, a proxy's URL, a link.
+        (lambda text: "snowflake 192.0.2.3:80 2B280B23E1107BB62ABFC40DDCC8824814F80A72", "This is not an invite."),
+        (lambda text: "ss://Y2hhY2hhMjA6eA@192.0.2.3:8388#" + text[4:], "This is not an invite."),
+        (lambda text: "https://example.org/read#welcome", "This is not an invite."),
     ],
 )
 @pytest.mark.parametrize("command", ["connect", "get"])
-def test_a_damaged_invite_is_refused_before_any_packet(command: str, change: object, cause: str) -> None:
-    # Its door leads nowhere, so any attempt to use it would show another error.
-    good = Invite.make(bytes(32), bytes(32), bytes(28), ["http://127.0.0.1:9"], []).text
-    rest = ["http://127.0.0.1:9/"] if command == "get" else ["--listen", "127.0.0.1:0"]
-    code, errors = failed(command, "-", *rest, stdin=change(good))  # type: ignore[operator]
+def test_a_damaged_or_foreign_invite_is_refused_before_any_packet(
+    command: str, change: Callable[[str], str], cause: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        good = Invite.make(bytes(32), bytes(32), bytes(28), [f"http://127.0.0.1:{door.getsockname()[1]}"], []).text
+        rest = ["http://127.0.0.1:9/"] if command == "get" else ["--listen", "127.0.0.1:0"]
+        code, errors = failed(command, "-", *rest, stdin=change(good))
+        assert_nobody_came(door)
     assert code == 2
     assert cause in errors[0]
     assert len(errors) == 2
 
 
-def test_an_expired_invite_is_refused_by_the_reader_itself(operator: dict[str, str], tmp_path: Path) -> None:
-    code, errors = failed("connect", expired_invite(operator, tmp_path), "--listen", "127.0.0.1:0")
+def test_an_expired_invite_is_refused_by_the_reader_itself() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        token = bytes(8) + (1).to_bytes(4, "big") + bytes(16)
+        invite = Invite.make(bytes(32), bytes(32), token, [f"http://127.0.0.1:{door.getsockname()[1]}"], [])
+        code, errors = failed("connect", invite.text, "--listen", "127.0.0.1:0")
+        assert_nobody_came(door)
     assert (code, len(errors)) == (2, 2)
     assert errors[0].startswith("unwalled: The invite expired on 1970-01-01")
+
+
+def assert_nobody_came(door: socket.socket) -> None:
+    """The program has ended, so a connection of its would wait to be taken."""
+    door.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        door.accept()
 
 
 def test_another_operators_invite_is_refused_by_the_broker(

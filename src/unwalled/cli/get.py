@@ -7,9 +7,8 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -18,6 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from unwalled.cli.connect import reader
+from unwalled.cli.output import OutputClosed
 from unwalled.cli.running import INTERRUPTED, run
 from unwalled.errors import SignalingFailed, UnwalledError, UsageError
 from unwalled.operator.options import ListenAddress
@@ -63,12 +63,12 @@ def run_get(invite: Invite, url: str, output: Path | None, trace: Path | None = 
     """
 
     async def fetch() -> int:
-        with _destination(output) as write:
+        with _destination(output) as descriptor:
             listen = ListenAddress("127.0.0.1", 0)
             with _Bar() as bar:
                 async with reader(invite, listen, allow_remote=False, trace=trace) as (client, address):
                     await _wait_for_bridge(client, bar)
-                    await _fetch(f"http://{address}", url, write, bar)
+                    await _fetch(f"http://{address}", url, descriptor, bar)
         return 0
 
     return run(fetch, stopped=INTERRUPTED)
@@ -83,7 +83,7 @@ async def _wait_for_bridge(client: ReaderClient, bar: _Bar) -> None:
         raise SignalingFailed(client.status.detail or "No bridge is connected yet.", "Try again in a while.") from None
 
 
-async def _fetch(proxy: str, url: str, write: Callable[[bytes], None], bar: _Bar) -> None:
+async def _fetch(proxy: str, url: str, output: int, bar: _Bar) -> None:
     bar.describe("opening the site")
     # Only silence ends a download, however long it takes.
     timeout = aiohttp.ClientTimeout(total=None, connect=PROGRAM.get_connect_s, sock_read=PROGRAM.get_silence_s)
@@ -93,7 +93,7 @@ async def _fetch(proxy: str, url: str, write: Callable[[bytes], None], bar: _Bar
                 await _check_answer(response)
                 bar.start(response.content_length)
                 async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-                    await asyncio.to_thread(write, chunk)
+                    await asyncio.to_thread(_write, output, chunk)
                     bar.advance(len(chunk))
         except aiohttp.ClientHttpProxyError as error:
             raise _from_proxy(error.headers.get(_PROXY_STATUS, "") if error.headers else "") from None
@@ -128,10 +128,10 @@ def _from_proxy(proxy_status: str) -> FetchFailed:
 
 
 @contextlib.contextmanager
-def _destination(output: Path | None) -> Iterator[Callable[[bytes], None]]:
-    """Where bytes go. A file appears only once it is whole. Raises UsageError when it cannot be written."""
+def _destination(output: Path | None) -> Iterator[int]:
+    """The descriptor where bytes go. A file appears only once it is whole. Raises UsageError when it cannot be made."""
     if output is None:
-        yield _write_out
+        yield sys.stdout.fileno()
         return
     if output.is_dir():
         raise UsageError("The output is a folder.", "Give a file with -o.")
@@ -141,8 +141,10 @@ def _destination(output: Path | None) -> Iterator[Callable[[bytes], None]]:
         raise UsageError(f"The output file cannot be made ({error.strerror}).", "Give another one with -o.") from None
     part = Path(name)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield _writer(file)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
         umask = os.umask(0)
         os.umask(umask)
         part.chmod(0o666 & ~umask)
@@ -151,19 +153,19 @@ def _destination(output: Path | None) -> Iterator[Callable[[bytes], None]]:
         part.unlink(missing_ok=True)
 
 
-def _write_out(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+def _write(descriptor: int, data: bytes) -> None:
+    """Writes all of it. Raises OutputClosed or FetchFailed.
 
-
-def _writer(file: BinaryIO) -> Callable[[bytes], None]:
-    def write(data: bytes) -> None:
-        try:
-            file.write(data)
-        except OSError as error:
-            raise FetchFailed(f"The output file cannot be written ({error.strerror}).", "Is the disk full?") from None
-
-    return write
+    Past Python's own buffers: what they could not write once they would try to write again at the end.
+    """
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except BrokenPipeError:
+        raise OutputClosed from None
+    except OSError as error:
+        raise FetchFailed(f"The output cannot be written ({error.strerror}).", "Is the disk full?") from None
 
 
 class _Bar:

@@ -15,7 +15,15 @@ from rich.live import Live
 from rich.text import Text
 
 from unwalled.clock import Clock
+from unwalled.errors import UnwalledError
 from unwalled.settings import PROGRAM
+
+
+class OutputClosed(UnwalledError):
+    """Whoever read our standard output has had enough of it, such as ``head``. There is nothing to say about it."""
+
+    def __init__(self) -> None:
+        super().__init__("Nobody reads the output any more.")
 
 
 def say(line: str) -> None:
