@@ -105,6 +105,8 @@ class SessionLimits:
     """What one stream sends before it is the next one's turn."""
     handshake_timeout_s: float = 5.0
     """From a hello or join to its answer; then the lane is left and another one is tried."""
+    stopped_ping_s: float = 0.3
+    """A lane that brought data and then nothing for so long is asked once whether it lives."""
     idle_ping_s: float = 15.0
     """A lane that was quiet for so long is asked whether it lives, which also keeps NAT bindings open."""
     ack_delay_s: float = 0.01
@@ -491,7 +493,7 @@ class ReaderLimits:
     """The first wait between requests to the broker while there is no lane; it doubles from there."""
     retry_max_s: float = 30.0
     """Between requests to the broker while there is no lane, or the broker cannot be reached."""
-    bridge_silence_s: float = 1.0
+    bridge_silence_s: float = 0.7
     """A bridge with a lane that owes an ack for too long, and of which nothing came for so long, counts as gone when
     further ones are asked for: it may still wake, but a session over it alone stands still meanwhile."""
     spread_retry_s: float = 15.0

@@ -7,7 +7,7 @@ import pytest
 from tests.support.session_pair import LaneShape, World
 from tests.support.transfers import TARGET, Plan, Transfers
 from unwalled.crypto.handshake import Status
-from unwalled.session.events import LeaveReason, SessionClosed
+from unwalled.session.events import Event, LaneFellSilent, LeaveReason, SessionClosed
 from unwalled.settings import KIB, MIB, SESSION
 from unwalled.wire.codes import Code
 from unwalled.wire.messages import Refusal, encode_refuse
@@ -79,6 +79,46 @@ def test_a_black_hole_that_never_carried_anything_costs_a_second() -> None:
     assert world.now - began < 3.0
     world.run(began + 10.0)
     assert world.reader_left == {hole.key: LeaveReason.SILENT}
+
+
+def test_who_only_receives_notices_soon_that_all_bridges_have_gone_without_a_word() -> None:
+    world, transfers = world_with_lanes(2)
+    silent_at: list[float] = []
+    application = world.on_reader
+
+    def on_reader(event: Event) -> None:
+        if isinstance(event, LaneFellSilent):
+            silent_at.append(world.now)
+        application(event)
+
+    world.on_reader = on_reader
+    sid = transfers.start(Plan(0, 40 * MIB))
+    world.run(world.now + 1.5)
+    lanes = world.reader.core.lanes.values()
+    world.run(world.now + 1.0, lambda: not any(lane.estimator.in_flight_bytes for lane in lanes))
+    assert not any(lane.estimator.in_flight_bytes for lane in lanes), "the reader owes nothing, and is owed no ack"
+    assert not silent_at
+    for lane in world.lanes.values():
+        world.silence(lane)
+    began = world.now
+    world.run(began + 1.0)
+    assert len(silent_at) == 2
+    world.open_lane(FAST)
+    world.run(began + 30.0, lambda: transfers.reader[sid].is_over)
+    assert transfers.reader[sid].got == 40 * MIB
+
+
+def test_a_pong_wakes_a_lane_that_was_taken_for_silent() -> None:
+    world, transfers = world_with_lanes(1)
+    transfers.start(Plan(0, MIB))
+    world.run(world.now + 0.3)
+    world.stall(world.lanes[0], 3.0)
+    world.run(world.now + 2.0)
+    (state,) = world.reader.core.lanes.values()
+    assert state.silent_since is not None
+    world.run(world.now + 2.0)
+    assert state.silent_since is None
+    assert world.reader_left == {}
 
 
 def test_a_new_lane_takes_over_from_silent_ones_at_once() -> None:

@@ -379,7 +379,10 @@ class Session:
                 state.add_pong(ping)
                 return False
             case Pong(ping):
+                was_silent = state.silent_since is not None
                 state.pong_received(ping, now)
+                if was_silent and state.silent_since is None:
+                    self._spread()
                 return False
             case Datagram():
                 self._quiet.datagram_passed(now)

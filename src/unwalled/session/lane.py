@@ -37,6 +37,7 @@ class LaneState:
     __slots__ = (
         "_ack_due",
         "_ack_wanted",
+        "_expects_more",
         "_first_header",
         "_in_flight",
         "_last_received",
@@ -74,6 +75,7 @@ class LaneState:
         self._ack_due = NEVER
         self._newest_at = now
         self._last_received = now
+        self._expects_more = False
         self._ping_sent: tuple[int, float] | None = None
         self._want_ping = False
         self._pongs: deque[int] = deque(maxlen=SESSION.pongs_per_lane)
@@ -182,6 +184,7 @@ class LaneState:
 
     def want_ack(self, now: float) -> None:
         """A record came that wants to be acked."""
+        self._expects_more = True
         self._ack_wanted += 1
         if self._ack_wanted == 1:
             self._ack_due = now + SESSION.ack_delay_s
@@ -215,14 +218,16 @@ class LaneState:
 
     def ask(self) -> None:
         """Sends a ping with the next record, unless one is on its way."""
+        self._expects_more = False
         if self._ping_sent is None:
             self._want_ping = True
 
     def pong_received(self, ping: int, now: float) -> None:
-        """A pong came."""
+        """A pong came: the lane speaks."""
         if self._ping_sent is not None and self._ping_sent[0] == ping:
             self.estimator.rtt_measured(now - self._ping_sent[1], now)
             self._ping_sent = None
+            self._set_silent(None)
 
     # Time.
 
@@ -233,13 +238,28 @@ class LaneState:
             due = min(due, self.joined_at + SESSION.handshake_timeout_s)
         if self.silent_since is not None:
             due = min(due, self.silent_since + SESSION.lane_dead_s)
-        elif self._in_flight:
-            due = min(due, self._owed_since + self.estimator.silence_s)
+        else:
+            due = min(due, self._awaiting_since + self.estimator.silence_s)
         if self._ping_sent is not None:
             due = min(due, self._ping_sent[1] + SESSION.lane_dead_s)
         elif not self._want_ping:
-            due = min(due, self._last_received + SESSION.idle_ping_s)
+            due = min(due, self._last_received + self._idle_s)
         return due
+
+    @property
+    def _awaiting_since(self) -> float:
+        """Since when something should have come: an ack or, once the handshake is over, a pong."""
+        if self._ping_sent is None or not self.confirmed:
+            return self._owed_since
+        return min(self._owed_since, self._ping_sent[1])
+
+    @property
+    def _idle_s(self) -> float:
+        """After how long without a word a lane is asked: soon when a download that it carried stops.
+
+        Who only receives owes and is owed nothing, and would else not see that a bridge has gone without a word.
+        """
+        return SESSION.stopped_ping_s if self._expects_more else SESSION.idle_ping_s
 
     def is_dead(self, now: float) -> bool:
         """Whether the lane was silent for so long that it is given up."""
@@ -250,8 +270,8 @@ class LaneState:
         return self._ping_sent is not None and now >= self._ping_sent[1] + SESSION.lane_dead_s
 
     def fell_silent(self, now: float) -> bool:
-        """True once, when the lane has owed an ack for too long."""
-        if self.silent_since is None and self._in_flight and now >= self._owed_since + self.estimator.silence_s:
+        """True once, when the lane has owed an ack or a pong for too long."""
+        if self.silent_since is None and now >= self._awaiting_since + self.estimator.silence_s:
             self._set_silent(now)
             self.ask()
             return True
@@ -259,4 +279,4 @@ class LaneState:
 
     def is_idle(self, now: float) -> bool:
         """Whether nothing has come for so long that a ping should ask."""
-        return self._ping_sent is None and not self._want_ping and now >= self._last_received + SESSION.idle_ping_s
+        return self._ping_sent is None and not self._want_ping and now >= self._last_received + self._idle_s

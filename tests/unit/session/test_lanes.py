@@ -212,16 +212,17 @@ def test_pings_are_answered_on_their_lane_in_bounds() -> None:
 
 def test_acks_wait_a_little_for_company() -> None:
     puppet = opened()
-    puppet.said_on_lanes()
+    (ping,) = (frame for _, frame in puppet.said_on_lanes() if isinstance(frame, Ping))
+    puppet.send(Pong(ping.id))
     puppet.now = 1.0
     puppet.send(Data(1, 0, b"a"))
     assert puppet.said_on_lanes() == []
     assert puppet.session.next_timer() == 1.0 + SESSION.ack_delay_s
     puppet.now = 1.0 + SESSION.ack_delay_s
-    assert puppet.said_on_lanes() == [(0, Ack(0, 2, 10_000))]
+    assert puppet.said_on_lanes() == [(0, Ack(0, 3, 10_000))]
     for start in range(1, 1 + SESSION.ack_every_records):
         puppet.send(Data(1, start, b"a"))
-    assert puppet.said_on_lanes() == [(0, Ack(0, 2 + SESSION.ack_every_records, 0))]
+    assert puppet.said_on_lanes() == [(0, Ack(0, 3 + SESSION.ack_every_records, 0))]
 
 
 def test_numbers_for_people() -> None:
