@@ -176,8 +176,8 @@ def test_a_name_is_bound_on_all_its_addresses_with_one_port() -> None:
         bind(ListenAddress("no such host", 0))
 
 
-def served(limits: OperatorLimits, use: Callable[[str, int, asyncio.Event], Awaitable[None]]) -> None:
-    """A small server with ``/slow``, which waits for the event, and ``/broken``."""
+def served(limits: OperatorLimits, use: Callable[[str, int, asyncio.Event], Awaitable[None]], lanes: int = 0) -> None:
+    """A small server with ``/slow``, which waits for the event, and ``/broken``, beside so many open lanes."""
 
     async def main() -> None:
         go = asyncio.Event()
@@ -191,7 +191,7 @@ def served(limits: OperatorLimits, use: Callable[[str, int, asyncio.Event], Awai
 
         app = web.Application()
         app.add_routes([web.get("/slow", slow), web.get("/broken", broken)])
-        server = HttpServer(app, limits)
+        server = HttpServer(app, limits, further_connections=lambda: lanes)
         sockets = bind(ANYWHERE)
         port = sockets[0].getsockname()[1]
         await server.start(sockets)
@@ -230,6 +230,7 @@ def test_connections_past_the_bound_are_closed() -> None:
             writer.close()
 
     served(dataclasses.replace(OPERATOR, max_connections=2), use)
+    served(dataclasses.replace(OPERATOR, max_connections=5), use, lanes=3)
 
 
 def test_who_connects_and_leaves_again_keeps_no_place() -> None:

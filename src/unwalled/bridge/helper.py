@@ -14,7 +14,7 @@ from unwalled.bridge.relay import Relay, Side
 from unwalled.bridge.throttle import Throttle
 from unwalled.errors import DescriptionError, LaneClosed
 from unwalled.lanes.webrtc import AnsweredLane, WebRtcStack
-from unwalled.lanes.websocket import WebSocketLane, connect_websocket
+from unwalled.lanes.websocket import connect_websocket
 from unwalled.settings import BRIDGE
 from unwalled.tasks import TaskOwner
 from unwalled.wire.signalling import Answer, Answers, Capacity, Refusal
@@ -201,7 +201,9 @@ class _BridgeLane:
         self._gateway = gateway
         self._over = asyncio.Event()
         self._answered: asyncio.Future[AnsweredLane] = asyncio.get_running_loop().create_future()
-        self._socket: WebSocketLane | None = None
+        self._gone = asyncio.Event()
+        """Whether there is no connection to the gateway."""
+        self._gone.set()
         self.relay = helper.new_relay(self._ended)
 
     def answered(self, answered: AnsweredLane) -> None:
@@ -219,9 +221,9 @@ class _BridgeLane:
                 socket = group.create_task(self._open_gateway(session), name="bridge-gateway-side")
                 await self._over.wait()
                 reader.cancel()
-                # An open socket has been closed by the relay and ends by itself, with the right close code.
-                if self._socket is None:
-                    socket.cancel()
+                socket.cancel()
+            # The relay has closed an open socket; that ends by itself, with the right close code.
+            await self._gone.wait()
         finally:
             self.relay.end("stopped")
             if self._answered.done() and not self._answered.cancelled():
@@ -239,13 +241,13 @@ class _BridgeLane:
 
     async def _open_gateway(self, session: aiohttp.ClientSession) -> None:
         try:
-            self._socket = await connect_websocket(session, self._gateway)
+            lane = await connect_websocket(session, self._gateway, on_lost=self._gone.set)
         except LaneClosed:
             self.relay.end("gateway unreachable")
             return
-        self.relay.open(Side.GATEWAY, self._socket)
+        self._gone.clear()
+        self.relay.open(Side.GATEWAY, lane)
         self._tell_joined()
-        await self._socket.run()
 
     def _tell_joined(self) -> None:
         if self.relay.joined:

@@ -33,11 +33,12 @@ import reactor_webrtc
 from unwalled.errors import DescriptionError, LaneClosed
 from unwalled.lanes.base import Lane, LaneReceiver
 from unwalled.lanes.mailbox import Mailbox
-from unwalled.settings import LANE
+from unwalled.settings import BRIDGE, LANE
 from unwalled.wire.description import LaneDescription, Role, build_sdp, parse_sdp
 
 CHANNEL_LABEL = "data"
 _REFRESH_S = 0.001
+_ASK_FROM_BYTES = min(LANE.send_queue_bytes, BRIDGE.pause_at_bytes) // 4
 
 
 class OfferedLane(Protocol):
@@ -450,14 +451,19 @@ class WebRtcLane:
 
     @property
     def buffered_bytes(self) -> int:
-        """See Lane. At most a millisecond old, since asking the library costs 15 µs."""
+        """See Lane. Never too low, and at most ``_ASK_FROM_BYTES`` too high or a millisecond old.
+
+        To ask the library means to wait for its thread: as long as all that was sent since the last answer could not
+        matter to anybody, it is not asked.
+        """
         channel = self._channel
         if channel is None:
             return 0
-        now = self._connection.stack.loop.time()
-        if self._buffered_bytes and now - self._buffered_at >= _REFRESH_S:
-            self._buffered_bytes = channel.buffered_amount()
-            self._buffered_at = now
+        if self._buffered_bytes > _ASK_FROM_BYTES:
+            now = self._connection.stack.loop.time()
+            if now - self._buffered_at >= _REFRESH_S:
+                self._buffered_bytes = channel.buffered_amount()
+                self._buffered_at = now
         return self._buffered_bytes
 
     def start(self, receiver: LaneReceiver) -> None:

@@ -80,9 +80,16 @@ def _cannot_listen(listen: ListenAddress, error: OSError) -> ConfigurationError:
 class HttpServer:
     """Serves an application on sockets. Bounds connections, requests in progress, and the wait for a first request."""
 
-    def __init__(self, app: web.Application, limits: OperatorLimits = OPERATOR) -> None:
-        """Adds a middleware to ``app``; call it before the application is used."""
+    def __init__(
+        self,
+        app: web.Application,
+        limits: OperatorLimits = OPERATOR,
+        further_connections: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """Adds a middleware to ``app``; call it before the application is used. ``further_connections``: how many came
+        through this server and are served by others now; they count in the same bound."""
         self._limits = limits
+        self._further_connections = further_connections
         self._requests = 0
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
         self._forgot_at = float("-inf")
@@ -120,7 +127,9 @@ class HttpServer:
         most = self._limits.max_connections
         if len(self._silent) >= most:
             self._forget_lost()
-        if server is None or len(server.connections) >= most or len(self._silent) >= most:
+        if server is None:
+            return _Full()
+        if len(server.connections) + self._further_connections() >= most or len(self._silent) >= most:
             return _Full()
         protocol = server()
         loop = asyncio.get_running_loop()

@@ -7,7 +7,6 @@ Everything that a person could have got wrong is found before the first request 
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import errno
 import ipaddress
@@ -97,7 +96,7 @@ class Operator:
         self._lanes = LaneEndpoint(self._hub, self._broker.knows_ticket)
         self._numbers = Numbers(self._broker.metrics, self._hub, self._gateway.counters)
         self._registry = new_registry(self._numbers)
-        self._server = HttpServer(self._application())
+        self._server = HttpServer(self._application(), further_connections=lambda: self._lanes.open_sockets)
 
     @classmethod
     async def start(cls, options: OperatorOptions, clock: Clock | None = None) -> tuple[Operator, Invite]:
@@ -136,10 +135,8 @@ class Operator:
         """Tells readers and bridges, closes everything, within two seconds. Safe to call again."""
         self._server.stop_listening()
         await self._hub.close()
-        self._lanes.close()
         await self._broker.close()
-        # Lanes that were just told that it is over need a turn of the loop to say so.
-        await asyncio.sleep(0)
+        await self._lanes.close()
         await self._server.close()
         self._gateway.close()
 

@@ -42,7 +42,7 @@ def with_endpoint(use: Callable[[str, LaneEndpoint, aiohttp.ClientSession], Awai
                 await use(url, endpoint, session)
         finally:
             await hub.close()
-            endpoint.close()
+            await endpoint.close()
             await runner.cleanup()
 
     asyncio.run(main())
