@@ -107,19 +107,24 @@ class FrameReader:
     def feed(self, data: bytes) -> list[Event]:
         """What is complete with ``data``, in order. After a Closing or a Fault it gives nothing more."""
         events: list[Event] = []
-        if self._over:
-            return events
-        self._held.append(data)
-        self._held_bytes += len(data)
-        if self._held_bytes < self._wanted_bytes:
-            return events
-        if len(self._held) > 1:
-            data = b"".join(self._held)
         at = 0
+        # Only the frame that had begun is put together: to join all that came would cost a copy of everything.
+        while self._held and not self._over:
+            missing = self._wanted_bytes - self._held_bytes
+            piece = data[at : at + missing]
+            self._held.append(piece)
+            self._held_bytes += len(piece)
+            at += len(piece)
+            if len(piece) < missing:
+                return events
+            begun = b"".join(self._held)
+            self._held = [begun] if self._frame(begun, 0, events) is None else []
+            self._held_bytes = len(begun)
         while (end := self._frame(data, at, events)) is not None:
             at = end
-        self._held = [data[at:]] if at < len(data) and not self._over else []
-        self._held_bytes = len(data) - at
+        if at < len(data) and not self._over:
+            self._held = [data[at:]]
+            self._held_bytes = len(data) - at
         return events
 
     def _frame(self, data: bytes, at: int, events: list[Event]) -> int | None:
