@@ -99,6 +99,9 @@ class _Reader:
         """See PumpUser."""
         raise UnwalledError("A lane of an idle session has gone.")
 
+    def lane_fell_silent(self) -> None:
+        """See PumpUser."""
+
     def session_closed(self, code: Code) -> None:
         """See PumpUser."""
 
