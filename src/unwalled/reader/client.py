@@ -278,7 +278,7 @@ class ReaderClient:
             if live is not None:
                 self._growth.sample(self.status.bytes_up + self.status.bytes_down, now)
                 unneeded = self._growth.fewer(lanes, now)
-                live.drop_newest(unneeded)
+                live.drop_spare(unneeded)
                 if unneeded:
                     self._decided("fewer", unneeded, why="quiet" if self._growth.is_quiet else "no gain")
                 is_far = live.pump.core.least_round_trip_s >= self._limits.growth_least_rtt_s
@@ -544,9 +544,25 @@ class _LiveSession:
         self._bridges[key] = (bridge, self.pump.now())
         lane.start(self.pump.attach(key, lane))
 
-    def drop_newest(self, count: int) -> None:
-        """Gives lanes back, the newest first."""
-        for key in sorted(self._bridges, reverse=True)[:count]:
+    def drop_spare(self, count: int) -> None:
+        """Gives lanes back: silent ones first, then the newest of the bridge that has most, so that each keeps some.
+
+        The newest of all may be those of the only bridge that could carry on if another one went.
+        """
+        kept: dict[str, set[int]] = {}
+        silent = set()
+        for key, (bridge, _) in self._bridges.items():
+            heard = self._session.heard_of(key)
+            if heard is not None and heard[1] is not None:
+                silent.add(key)
+            else:
+                kept.setdefault(bridge, set()).add(key)
+        spare = sorted(silent, reverse=True)[:count]
+        while len(spare) < count:
+            most = max(kept.values(), key=lambda keys: (len(keys), max(keys)))
+            spare.append(max(most))
+            most.remove(max(most))
+        for key in spare:
             self._session.drop_lane(key, self.pump.now())
         if count:
             self.pump.wake()

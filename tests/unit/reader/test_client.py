@@ -4,247 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 
 import pytest
 
-from tests.support.descriptions import answer, offer
-from tests.support.memory_lane import MemoryLane, lane_pair
 from tests.support.notes import KeptNotes
 from tests.support.proxy_bench import until
-from unwalled.clock import SystemClock
-from unwalled.crypto.hpke import PostQuantumPrivateKey
-from unwalled.crypto.identity import KeyBundle
-from unwalled.errors import LaneClosed, OpenFailed, SignalingFailed, StreamReset
-from unwalled.gateway import sessions
-from unwalled.gateway.sessions import SessionHub, TokenVerdict
-from unwalled.lanes.base import Lane
-from unwalled.lanes.webrtc import AnsweredLane, OfferedLane
-from unwalled.reader.client import Phase, ReaderClient
-from unwalled.session.notes import Decision, LaneThrough, SessionEnded, TraceSink
-from unwalled.settings import GATEWAY, READER, ReaderLimits
-from unwalled.signaling.client import MatchedLane, MatchResult
-from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
-from unwalled.tunnel.api import DatagramFlow, IncomingStream
-from unwalled.wire.address import Target
-from unwalled.wire.codes import Code
-from unwalled.wire.description import LaneDescription
-from unwalled.wire.invite import Invite
-from unwalled.wire.signalling import Nat, Report, Verdict
-
-QUICK = replace(
-    READER,
-    open_wait_s=5.0,
-    answer_wait_s=10.0,
-    retry_min_s=0.002,
-    retry_max_s=0.01,
-    spread_retry_s=0.01,
-    growth_judge_s=0.005,
-    growth_rate_s=0.005,
-    growth_hold_s=0.02,
-    growth_least_rtt_s=0.0,
+from tests.support.reader_world import (
+    ECHO,
+    MUTE,
+    QUICK,
+    Asked,
+    World,
+    echoes,
+    run,
+    running,
 )
-ECHO = Target.parse("echo.example", 7)
-MUTE = Target.parse("mute.example", 7)
-
-
-class EchoHandler:
-    """Echoes streams and datagrams; leaves those to MUTE without an answer."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    async def handle_stream(self, stream: IncomingStream) -> None:
-        if stream.target == MUTE:
-            self._world.asked += 1
-            try:
-                await stream.read()
-            except StreamReset:
-                self._world.withdrawn += 1
-                raise
-        stream.accept()
-        while data := await stream.read():
-            await stream.write(data)
-        await stream.finish()
-
-    async def handle_datagrams(self, flow: DatagramFlow) -> None:
-        while True:
-            target, payload = await flow.receive()
-            flow.send(target, payload)
-
-
-@dataclass
-class Bridge:
-    """One bridge: its name comes from its number, by which the made-up stack finds it."""
-
-    number: int
-    opens: bool = True
-    tampers: bool = False
-    lanes: list[MemoryLane] = field(default_factory=list)
-
-    @property
-    def name(self) -> str:
-        return f"bridge-{self.number}"
-
-    @property
-    def open_lanes(self) -> int:
-        return sum(not lane.is_closed for lane in self.lanes)
-
-
-@dataclass(frozen=True)
-class Asked:
-    offers: int
-    spread: int
-    avoid: tuple[str, ...]
-    reports: tuple[Report, ...]
-    holds_bundle: bool
-
-
-class World:
-    """A gateway, its broker, and its bridges. ``failure`` is what the broker says; ``mangle`` changes its matches."""
-
-    def __init__(self, bridges: int = 2) -> None:
-        self.bridges = [Bridge(number) for number in range(bridges)]
-        self.requests: list[Asked] = []
-        self.failure: SignalingFailed | None = None
-        self.mangle: Callable[[list[MatchedLane]], list[MatchedLane]] = lambda lanes: lanes
-        self.offers: list[Offered] = []
-        self.offers_before_failure: int | None = None
-        self.holds_answers = False
-        self.asked = 0
-        self.withdrawn = 0
-        self.verdict = TokenVerdict.GOOD
-        self.key = PostQuantumPrivateKey(os.urandom(96))
-        self.hubs: list[SessionHub] = []
-        self.new_gateway()
-
-    def new_gateway(self) -> None:
-        """The gateway starts anew, with the same key and no memory."""
-        self.hub = SessionHub(
-            self.key, lambda token: self.verdict, lambda invite: EchoHandler(self), os.urandom, lambda *report: None
-        )
-        self.hubs.append(self.hub)
-
-    @property
-    def bundle(self) -> KeyBundle:
-        return KeyBundle(1, self.key.public, 0, (), b"bundle")
-
-    # The broker.
-
-    async def match(
-        self,
-        offers: Sequence[LaneDescription],
-        *,
-        nat: Nat,
-        spread: int,
-        avoid: Sequence[str],
-        reports: Sequence[Report],
-        held_bundle: KeyBundle | None,
-    ) -> MatchResult:
-        self.requests.append(Asked(len(offers), spread, tuple(avoid), tuple(reports), held_bundle is not None))
-        await asyncio.sleep(0)
-        if self.failure is not None:
-            raise self.failure
-        there = [bridge for bridge in self.bridges if bridge.name not in avoid][:spread]
-        if not there:
-            raise NoBridge(0.002)
-        lanes = [
-            MatchedLane(index, there[index % len(there)].name, "net", answer(there[index % len(there)].number))
-            for index in range(len(offers))
-        ]
-        return MatchResult(tuple(self.mangle(lanes)), self.bundle)
-
-    # The WebRTC stack.
-
-    async def offer(self) -> OfferedLane:
-        await asyncio.sleep(0)
-        if self.offers_before_failure is not None:
-            if not self.offers_before_failure:
-                raise LaneClosed("No more.")
-            self.offers_before_failure -= 1
-        made = Offered(self, len(self.offers))
-        self.offers.append(made)
-        return made
-
-    async def answer(self, offer: LaneDescription) -> AnsweredLane:
-        raise AssertionError("A reader answers no offers.")
-
-    async def aclose(self) -> None: ...
-
-    @property
-    def leaked_offers(self) -> int:
-        """Offers that gave no lane and were not closed."""
-        return sum(not made.is_closed and made.lane is None for made in self.offers)
-
-    @property
-    def open_lanes(self) -> int:
-        return sum(bridge.open_lanes for bridge in self.bridges)
-
-
-class Offered:
-    """An offer; ``accept`` joins a lane to the gateway, through the bridge whose number the answer has."""
-
-    def __init__(self, world: World, number: int) -> None:
-        self._world = world
-        self.description = offer(number)
-        self.is_closed = False
-        self.lane: MemoryLane | None = None
-
-    async def accept(self, answer: LaneDescription) -> Lane:
-        bridge = self._world.bridges[int(answer.ufrag.removeprefix("ufrag"))]
-        await asyncio.sleep(0)
-        if self._world.holds_answers:
-            await asyncio.Event().wait()
-        if not bridge.opens:
-            raise LaneClosed("The lane did not open.")
-        mine, theirs = lane_pair()
-        if bridge.tampers:
-            mine.tamper = lambda message: [message if message[0] != 0x10 else message[:-1] + bytes((message[-1] ^ 1,))]
-            theirs.tamper = mine.tamper
-        self._world.hub.take_lane(theirs, "ticket")
-        self.lane = mine
-        bridge.lanes.append(mine)
-        return mine
-
-    def close(self) -> None:
-        self.is_closed = True
-
-
-@asynccontextmanager
-async def running(
-    world: World, limits: ReaderLimits = QUICK, trace: TraceSink | None = None
-) -> AsyncIterator[ReaderClient]:
-    """A client at work; when it has stopped, nothing may be left of it."""
-    before = asyncio.all_tasks()
-    invite = Invite(bytes(32), bytes(32), bytes(28), ("https://door.example",), ())
-    client = ReaderClient(invite, world, world, SystemClock(), os.urandom, Random(1), limits=limits, trace=trace)
-    task = asyncio.create_task(client.run())
-    try:
-        yield client
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        assert task.cancelled()
-        assert world.open_lanes == 0
-        assert world.leaked_offers == 0
-        for hub in world.hubs:
-            await hub.close()
-        await until(lambda: asyncio.all_tasks() == before)
-
-
-def run(main: Callable[[], object]) -> None:
-    asyncio.run(asyncio.wait_for(main(), 20))  # type: ignore[arg-type]
-
-
-async def echoes(client: ReaderClient) -> None:
-    stream = await client.open(ECHO)
-    await stream.write(b"hello")
-    assert await stream.read() == b"hello"
-    await stream.finish()
-    assert await stream.read() == b""
+from unwalled.clock import SystemClock
+from unwalled.errors import OpenFailed, SignalingFailed, StreamReset
+from unwalled.gateway import sessions
+from unwalled.gateway.sessions import TokenVerdict
+from unwalled.lanes.webrtc import OfferedLane
+from unwalled.reader.client import Phase, ReaderClient
+from unwalled.session.notes import Decision, LaneThrough, SessionEnded
+from unwalled.settings import GATEWAY, READER
+from unwalled.signaling.client import MatchedLane
+from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
+from unwalled.wire.codes import Code
+from unwalled.wire.invite import Invite
+from unwalled.wire.signalling import Report, Verdict
 
 
 def test_the_first_request_spreads_lanes_over_two_bridges_and_streams_and_datagrams_work() -> None:
@@ -475,93 +264,6 @@ def test_a_gateway_started_anew_costs_only_the_streams_that_were_open() -> None:
             assert cut.value.code is Code.SESSION_LOST
             assert client.status.phase is Phase.CONNECTED
             assert client.status.bytes_up > carried
-
-    run(main)
-
-
-def test_with_one_bridge_a_second_is_asked_for_quietly_and_joins_when_it_comes() -> None:
-    async def main() -> None:
-        world = World(bridges=1)
-        async with running(world) as client:
-            stream = await client.open(ECHO)
-            await until(lambda: len(world.requests) >= 4)
-            for asked in world.requests[1:]:
-                assert (asked.offers, asked.spread) == (READER.lanes_per_bridge, 1)
-                assert "bridge-0" in asked.avoid
-            assert client.status.phase is Phase.CONNECTED
-            world.bridges.append(Bridge(1))
-            await until(lambda: client.status.bridges == 2)
-            await until(lambda: world.bridges[1].open_lanes == READER.lanes_per_bridge)
-            for lane in world.bridges[0].lanes:
-                lane.close()
-            await stream.write(b"still there")
-            assert await stream.read() == b"still there"
-
-    run(main)
-
-
-def test_bridges_that_fall_silent_are_replaced_though_nothing_closes() -> None:
-    async def main() -> None:
-        world = World(bridges=2)
-        async with running(world, replace(QUICK, spread_retry_s=60.0, bridge_silence_s=0.01)) as client:
-            stream = await client.open(ECHO)
-            await until(lambda: client.status.lanes == READER.bridges * READER.lanes_per_bridge)
-            for lane in world.bridges[0].lanes + world.bridges[1].lanes:
-                assert lane.other is not None
-                lane.black_hole = lane.other.black_hole = True
-            world.bridges.append(Bridge(2))
-            await stream.write(b"still there")
-            assert await stream.read() == b"still there"
-            assert {"bridge-0", "bridge-1"} <= set(world.requests[-1].avoid)
-            assert world.bridges[0].open_lanes, "it may wake"
-            assert client.status.phase is Phase.CONNECTED
-
-    run(main)
-
-
-def test_lanes_are_added_while_they_hold_the_session_up_but_not_through_bridges_that_failed() -> None:
-    async def main() -> None:
-        world = World()
-        world.bridges.append(Bridge(2))
-        base = READER.bridges * READER.lanes_per_bridge
-        async with running(world, replace(QUICK, growth_hold_s=1000.0, growth_gain=0.0)) as client:
-            await until(lambda: client.status.lanes == base)
-            client._book.failed("bridge-0", Verdict.BAD, SystemClock().monotonic())
-            client.lanes_limited()
-            await until(lambda: client.status.lanes > base)
-            asked = world.requests[-1]
-            assert (asked.spread, asked.avoid) == (READER.bridges, ("bridge-0",))
-            world.failure = NoBridge(None)
-            asked_before = len(world.requests)
-            client.lanes_limited()
-            await until(lambda: not client._limited.is_set())
-            await echoes(client)
-            assert len(world.requests) <= asked_before + 1
-
-    run(main)
-
-
-def test_lanes_that_are_not_needed_any_more_are_given_back() -> None:
-    async def main() -> None:
-        world = World()
-        async with running(world) as client:
-            await until(lambda: client.status.lanes == READER.base_lanes)
-            client.lanes_limited()
-            await until(lambda: sum(len(bridge.lanes) for bridge in world.bridges) > READER.base_lanes)
-            await until(lambda: client.status.lanes == READER.base_lanes == world.open_lanes)
-            await echoes(client)
-
-    run(main)
-
-
-def test_lanes_are_not_added_when_the_way_is_short() -> None:
-    async def main() -> None:
-        world = World()
-        async with running(world, replace(QUICK, growth_least_rtt_s=1000.0)) as client:
-            await until(lambda: client.status.lanes == READER.base_lanes)
-            client.lanes_limited()
-            await until(lambda: not client._limited.is_set())
-            assert len(world.requests) == 1
 
     run(main)
 
