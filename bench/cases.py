@@ -363,6 +363,8 @@ _LOSSES: tuple[tuple[BridgeKind, str, str], ...] = (
     ("chromium", "tab", "closed by its visitor"),
 )
 
+_KINDS: tuple[tuple[BridgeKind, str], ...] = (("chromium", "Chromium"), ("headless", "headless"))
+
 CASES = (
     Case("loopback", "Plain TCP through nothing, no delay", loopback),
     Case(
@@ -421,15 +423,18 @@ CASES = (
         targets=(("longest gap, s", Target(most=2)),),
     ),
     Case("cold", "A reader's start, one headless bridge, no delay", cold("headless")),
-    Case(
-        "far-cold",
-        "A reader's start, one Chromium bridge, RTT 100 ms",
-        cold("chromium"),
-        FAR,
-        targets=(
-            ("start to first byte, s", Target(most=0.65)),
-            ("the same above one round trip, ms", Target(most=20)),
-        ),
+    *(
+        Case(
+            f"far-cold-{kind}" if kind == "headless" else "far-cold",
+            f"A reader's start, one {words} bridge, RTT 100 ms",
+            cold(kind),
+            FAR,
+            targets=(
+                ("start to first byte, s", Target(most=0.65)),
+                ("the same above one round trip, ms", Target(most=20)),
+            ),
+        )
+        for kind, words in _KINDS
     ),
     Case(
         "far",

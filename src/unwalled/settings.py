@@ -471,6 +471,10 @@ class ReaderLimits:
     """How long an application's connection waits for a bridge before it gets the proxy protocol's error."""
     answer_wait_s: float = 45.0
     """How long a connection waits for the gateway's answer while bridges are there."""
+    reached_targets: int = 1024
+    """Targets that the gateway has connected to lately, and whose new connections do not wait for its answer."""
+    reached_s: float = 300.0
+    """How long a target counts as reached lately: about as long as one reads on a site."""
     bridges: int = 2
     """Bridges over which lanes are spread, so that one may leave unnoticed."""
     lanes_per_bridge: int = 4

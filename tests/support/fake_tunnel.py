@@ -141,8 +141,8 @@ class FakeTunnel:
         """Where a target is: an address stays, every name is this machine."""
         return target.host if target.literal is not None else "127.0.0.1"
 
-    async def open(self, target: Target) -> Stream:
-        """See Tunnel."""
+    async def open(self, target: Target, *, at_once: bool = False) -> Stream:
+        """See Tunnel; always waits."""
         self.asked.append(target)
         try:
             await self.hold.wait()

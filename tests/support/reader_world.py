@@ -26,6 +26,7 @@ from unwalled.signaling.client import MatchedLane, MatchResult
 from unwalled.signaling.errors import NoBridge
 from unwalled.tunnel.api import DatagramFlow, IncomingStream
 from unwalled.wire.address import Target
+from unwalled.wire.codes import Code
 from unwalled.wire.description import LaneDescription
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import Nat, Report
@@ -53,6 +54,9 @@ class EchoHandler:
         self._world = world
 
     async def handle_stream(self, stream: IncomingStream) -> None:
+        if stream.target in self._world.refuses:
+            stream.reset(Code.CONNECTION_REFUSED)
+            return
         if stream.target == MUTE:
             self._world.asked += 1
             try:
@@ -111,6 +115,7 @@ class World:
         self.holds_answers = False
         self.asked = 0
         self.withdrawn = 0
+        self.refuses: set[Target] = set()
         self.verdict = TokenVerdict.GOOD
         self.key = PostQuantumPrivateKey(os.urandom(96))
         self.hubs: list[SessionHub] = []
@@ -210,12 +215,14 @@ class Offered:
 
 @asynccontextmanager
 async def running(
-    world: World, limits: ReaderLimits = QUICK, trace: TraceSink | None = None
+    world: World, limits: ReaderLimits = QUICK, trace: TraceSink | None = None, *, is_exact: bool = False
 ) -> AsyncIterator[ReaderClient]:
     """A client at work; when it has stopped, nothing may be left of it."""
     before = asyncio.all_tasks()
     invite = Invite(bytes(32), bytes(32), bytes(28), ("https://door.example",), ())
-    client = ReaderClient(invite, world, world, SystemClock(), os.urandom, Random(1), limits=limits, trace=trace)
+    client = ReaderClient(
+        invite, world, world, SystemClock(), os.urandom, Random(1), limits=limits, trace=trace, is_exact=is_exact
+    )
     task = asyncio.create_task(client.run())
     try:
         yield client

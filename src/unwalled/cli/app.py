@@ -231,6 +231,9 @@ def connect(
         bool, typer.Option("--allow-remote", help="Let other machines use the proxy (with --listen).")
     ] = False,
     trace: Annotated[Path | None, _TRACE] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Tell programs what became of each connection before they send anything.")
+    ] = False,
 ) -> None:
     """Read freely: a SOCKS5 and HTTP proxy on this computer, through visitors' browsers."""
     from unwalled.cli.connect import run_reader
@@ -238,7 +241,7 @@ def connect(
     from unwalled.operator.options import ListenAddress
 
     address = ListenAddress.parse(listen)
-    _set_code(run_reader(read_invite(invite), address, allow_remote=allow_remote, trace=trace))
+    _set_code(run_reader(read_invite(invite), address, allow_remote=allow_remote, is_exact=exact, trace=trace))
 
 
 @app.command()

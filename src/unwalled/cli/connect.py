@@ -36,7 +36,8 @@ async def reader(
     invite: Invite,
     listen: ListenAddress,
     *,
-    allow_remote: bool,
+    allow_remote: bool = False,
+    is_exact: bool = False,
     changed: Callable[[], None] = lambda: None,
     trace: Path | None = None,
 ) -> AsyncIterator[tuple[ReaderClient, ProxyAddress]]:
@@ -48,7 +49,9 @@ async def reader(
     clock = SystemClock()
     stack = ReactorStack(invite.stun)
     signaling = SignalingClient(invite, clock, os.urandom)
-    client = ReaderClient(invite, signaling, stack, clock, os.urandom, SystemRandom(), changed, trace=sink)
+    client = ReaderClient(
+        invite, signaling, stack, clock, os.urandom, SystemRandom(), changed, trace=sink, is_exact=is_exact
+    )
     proxy = ProxyListener(client, listen.host, listen.port, allow_remote=allow_remote)
     try:
         address = await proxy.start()
@@ -80,7 +83,9 @@ def describe(status: ReaderStatus, up_bps: float, down_bps: float) -> Status:
     )
 
 
-def run_reader(invite: Invite, listen: ListenAddress, *, allow_remote: bool, trace: Path | None = None) -> int:
+def run_reader(
+    invite: Invite, listen: ListenAddress, *, allow_remote: bool, is_exact: bool = False, trace: Path | None = None
+) -> int:
     """Runs the proxy until stopped; ``trace``: see `reader`. Raises ConfigurationError when it cannot listen."""
     clock = SystemClock()
     meter = RateMeter()
@@ -94,10 +99,10 @@ def run_reader(invite: Invite, listen: ListenAddress, *, allow_remote: bool, tra
             return describe(status, up_bps, down_bps)
 
         line = StatusLine(now, clock)
-        async with reader(invite, listen, allow_remote=allow_remote, changed=line.changed, trace=trace) as (
-            client,
-            address,
-        ):
+        reading = reader(
+            invite, listen, allow_remote=allow_remote, is_exact=is_exact, changed=line.changed, trace=trace
+        )
+        async with reading as (client, address):
             if not listen.is_loopback:
                 warn("Whoever reaches this proxy over the network can read through it, without a password.")
             say(f"ready proxy={address}")

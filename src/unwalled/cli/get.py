@@ -66,7 +66,7 @@ def run_get(invite: Invite, url: str, output: Path | None, trace: Path | None = 
         with _destination(output) as descriptor:
             listen = ListenAddress("127.0.0.1", 0)
             with _Bar() as bar:
-                async with reader(invite, listen, allow_remote=False, trace=trace) as (client, address):
+                async with reader(invite, listen, trace=trace) as (client, address):
                     await _wait_for_bridge(client, bar)
                     await _fetch(f"http://{address}", url, descriptor, bar)
         return 0

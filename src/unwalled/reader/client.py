@@ -21,6 +21,7 @@ from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, WebRtcStack
 from unwalled.reader.bridges import BridgeBook
 from unwalled.reader.growth import LaneGrowth
+from unwalled.reader.reached import ReachedTargets
 from unwalled.session.events import LeaveReason
 from unwalled.session.notes import Decision, DecisionCause, DecisionKind, Numbering, TraceSink
 from unwalled.session.reader import ReaderSession
@@ -103,7 +104,8 @@ class ReaderClient:
 
     ``random_bytes`` makes keys; ``rng`` spreads retries. ``status_changed`` is called, without arguments, whenever
     ``status`` may have changed in more than its numbers. ``limits`` None = ``READER``.
-    ``trace`` hears of sessions, lanes and decisions; whoever gave it closes it.
+    ``trace`` hears of sessions, lanes and decisions; whoever gave it closes it. ``is_exact`` = every stream waits for
+    the gateway's answer, also those to targets that were reached lately.
     """
 
     def __init__(
@@ -118,10 +120,13 @@ class ReaderClient:
         *,
         limits: ReaderLimits | None = None,
         trace: TraceSink | None = None,
+        is_exact: bool = False,
     ) -> None:
         self._trace = trace
         self._numbers = Numbering(TRACE.max_bridges)
         self._limits = limits if limits is not None else READER
+        self._is_exact = is_exact
+        self._reached = ReachedTargets(self._limits)
         self._invite = invite
         self._matchmaker = matchmaker
         self._stack = stack
@@ -146,20 +151,40 @@ class ReaderClient:
 
     # Tunnel.
 
-    async def open(self, target: Target) -> TunnelStream:
+    async def open(self, target: Target, *, at_once: bool = False) -> TunnelStream:
         """See Tunnel."""
-        deadline = self._clock.monotonic() + self._limits.open_wait_s
+        began = self._clock.monotonic()
+        deadline = began + self._limits.open_wait_s
         while True:
             live = await self._session_before(deadline)
             stream = live.pump.open_stream(target)
+            # Without lanes the session itself may be lost, and only an open that waits is made again in the next one.
+            is_sure = live.is_connected and not self._is_exact and self._reached.has(target, began)
+            if at_once or is_sure:
+                self._tasks.start(self._hear(stream, live, deadline), "answer to an open")
+                return stream
             try:
                 await self._answered(stream, live, deadline)
             except BaseException as failed:
                 stream.reset(Code.CANCELLED)
+                self._reached.remove(target)
                 if not _is_session_lost(failed):
                     raise
             else:
+                self._reached.add(target, self._clock.monotonic())
                 return stream
+
+    async def _hear(self, stream: TunnelStream, live: _LiveSession, deadline: float) -> None:
+        """Takes the gateway's answer to an open that nobody waits for; a failure cuts the stream."""
+        try:
+            await self._answered(stream, live, deadline)
+        except OpenFailed as failed:
+            # An application that has gone says nothing about the site.
+            if failed.code is not Code.CANCELLED:
+                self._reached.remove(stream.target)
+                stream.reset(failed.code)
+        else:
+            self._reached.add(stream.target, self._clock.monotonic())
 
     async def open_datagrams(self) -> TunnelFlow:
         """See Tunnel."""

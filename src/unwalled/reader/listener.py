@@ -148,12 +148,12 @@ class ProxyListener:
         app.on_lost = lost
 
     async def _serve(self, app: AppSocket, is_refused: bool) -> None:
-        async def open_stream(target: Target) -> Stream:
+        async def open_stream(target: Target, at_once: bool = False) -> Stream:
             if is_refused:
                 raise OpenFailed(Code.LIMIT_REACHED)
             if self._leads_back(target, app):
                 raise LoopFound
-            return await self._tunnel.open(target)
+            return await self._tunnel.open(target, at_once=at_once)
 
         try:
             async with asyncio.timeout(self._limits.head_timeout_s):

@@ -7,7 +7,8 @@ site have closed it meanwhile, the request is sent once more on a new stream. Al
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
+from typing import Protocol
 
 from unwalled.errors import OpenFailed, StreamReset
 from unwalled.reader.answers import ESTABLISHED, LOOP, TIMED_OUT, answer_for
@@ -33,7 +34,12 @@ from unwalled.tunnel.api import Stream
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 
-Open = Callable[[Target], Awaitable[Stream]]
+
+class Open(Protocol):
+    """Opens streams: `unwalled.tunnel.api.Tunnel.open`. Raises OpenFailed or LoopFound."""
+
+    def __call__(self, target: Target, at_once: bool = False, /) -> Awaitable[Stream]:
+        """A stream; with ``at_once`` a failure may come later, as a StreamReset."""
 
 
 class LoopFound(OpenFailed):
@@ -48,7 +54,7 @@ class _StreamStale(StreamReset):
 
 
 class WebConnection:
-    """One app's connection. ``open_stream`` raises OpenFailed or LoopFound."""
+    """One app's connection."""
 
     def __init__(self, app: AppSocket, open_stream: Open, limits: ReaderLimits = READER) -> None:
         self._app = app
@@ -84,7 +90,9 @@ class WebConnection:
                         return await self._exchange(asked, idle, is_reused=True)
                     except _StreamStale:
                         pass
-                return await self._exchange(asked, await self._opened(asked.target), is_reused=False)
+                # The app hears the same when the request itself fails, so it need not wait for the connection.
+                stream = await self._opened(asked.target, at_once=True)
+                return await self._exchange(asked, stream, is_reused=False)
             case _:
                 await self._app.linger()
                 return False
@@ -108,9 +116,9 @@ class WebConnection:
             raise HttpError(TIMED_OUT) from None
         return event
 
-    async def _opened(self, target: Target) -> Stream:
+    async def _opened(self, target: Target, at_once: bool = False) -> Stream:
         try:
-            return await self._open(target)
+            return await self._open(target, at_once)
         except LoopFound:
             raise HttpError(LOOP) from None
         except OpenFailed as failed:

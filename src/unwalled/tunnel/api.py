@@ -65,10 +65,12 @@ class DatagramFlow(Protocol):
 class Tunnel(Protocol):
     """The reader's way out: opens streams and datagram flows through whatever bridges there are."""
 
-    async def open(self, target: Target) -> Stream:
+    async def open(self, target: Target, *, at_once: bool = False) -> Stream:
         """Opens a stream. Waits for the gateway's answer (and, within a bound, for a bridge).
 
-        Raises OpenFailed with the gateway's code, or with NO_BRIDGE. When cancelled, the open is withdrawn.
+        Raises OpenFailed with the gateway's code, or with NO_BRIDGE. When cancelled, the open is withdrawn. With
+        ``at_once``, and for targets that were reached lately, it does not wait for the answer: what is written
+        travels right behind the open, and a failure comes as the StreamReset of a later call, with the same code.
         """
 
     async def open_datagrams(self) -> DatagramFlow:

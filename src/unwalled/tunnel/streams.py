@@ -134,9 +134,10 @@ class TunnelStream:
     def cut_by(self, code: Code) -> None:
         """The stream is over, with this code."""
         self._cut = code
+        # Who waits for the answer hears first: what it learns counts for the application's next try.
+        self._opened.set()
         self._readable.set()
         self._writable.set()
-        self._opened.set()
 
     def accepted_by_peer(self) -> None:
         """The gateway has connected it."""

@@ -1,0 +1,102 @@
+"""Streams of the reader's client that do not wait for the gateway's answer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.support.proxy_bench import until
+from tests.support.reader_world import (
+    ECHO,
+    MUTE,
+    QUICK,
+    World,
+    echoes,
+    run,
+    running,
+)
+from unwalled.errors import OpenFailed, StreamReset
+from unwalled.reader.client import Phase
+from unwalled.signaling.errors import NoBridge
+from unwalled.tunnel.api import Stream
+from unwalled.wire.codes import Code
+
+
+async def _reset_code(stream: Stream) -> Code:
+    with pytest.raises(StreamReset) as failed:
+        await stream.read()
+    return failed.value.code
+
+
+def test_a_target_that_was_reached_lately_is_opened_without_waiting_until_it_fails() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world) as client:
+            await echoes(client)
+            world.refuses.add(ECHO)
+            stream = await client.open(ECHO)
+            assert await _reset_code(stream) is Code.CONNECTION_REFUSED
+            with pytest.raises(OpenFailed) as failed:
+                await client.open(ECHO)
+            assert failed.value.code is Code.CONNECTION_REFUSED
+            world.refuses.clear()
+            await echoes(client)
+
+    run(main)
+
+
+def test_whoever_wants_exact_answers_waits_for_each() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world, is_exact=True) as client:
+            await echoes(client)
+            world.refuses.add(ECHO)
+            with pytest.raises(OpenFailed):
+                await client.open(ECHO)
+
+    run(main)
+
+
+def test_a_stream_that_is_opened_at_once_carries_data_before_the_answer_and_before_there_is_a_bridge() -> None:
+    async def main() -> None:
+        world = World()
+        world.failure = NoBridge(0.002)
+        async with running(world) as client:
+            await until(lambda: client.status.phase is Phase.NO_BRIDGE)
+            opening = asyncio.create_task(client.open(ECHO, at_once=True))
+            world.failure = None
+            stream = await opening
+            await stream.write(b"early")
+            assert await stream.read() == b"early"
+            stream.reset(Code.CANCELLED)
+
+    run(main)
+
+
+def test_a_stream_that_is_opened_at_once_ends_when_no_answer_comes() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world, replace(QUICK, open_wait_s=0.02, answer_wait_s=0.04)) as client:
+            await client.connected()
+            stream = await client.open(MUTE, at_once=True)
+            assert await _reset_code(stream) is Code.TIMED_OUT
+            await until(lambda: world.withdrawn == 1)
+
+    run(main)
+
+
+def test_an_application_that_leaves_before_the_answer_spoils_nothing() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world) as client:
+            await echoes(client)
+            stream = await client.open(ECHO)
+            stream.reset(Code.CANCELLED)
+            await until(lambda: len(client._tasks) == 0)
+            world.refuses.add(ECHO)
+            again = await client.open(ECHO)
+            assert await _reset_code(again) is Code.CONNECTION_REFUSED
+
+    run(main)
