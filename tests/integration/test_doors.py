@@ -19,6 +19,7 @@ from tests.support.broker_scene import (
     offers,
     play,
 )
+from tests.support.proxy_bench import until
 from unwalled.clock import SystemClock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.errors import SignalingFailed, SignallingError
@@ -195,5 +196,63 @@ def test_a_reader_closes_what_it_opened(tmp_path: Path) -> None:
         assert all(result.lanes for result in results)
         await reader.aclose()
         await reader.aclose()
+
+    play(tmp_path, act)
+
+
+def test_a_knock_is_the_connection_of_the_first_match(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        await scene.bridge()
+        reader = scene.reader()
+        before = scene.connections()
+        reader.knock()
+        reader.knock()
+        await until(lambda: scene.connections() > before)
+        assert len((await reader.match(offers(1))).lanes) == 1
+        assert scene.connections() == before + 1
+
+    play(tmp_path, act)
+
+
+def test_a_knock_that_nobody_hears_is_told_by_the_match(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        reader = scene.reader(scene.running.invite(doors=(await closed_port(),)))
+        reader.knock()
+        with pytest.raises(DoorsUnreachable, match="no connection"):
+            await reader.match(offers(1))
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize("is_heard", [True, False])
+def test_a_knock_without_a_match_leaves_nothing(tmp_path: Path, is_heard: bool) -> None:
+    async def act(scene: Scene) -> None:
+        reader = scene.reader(None if is_heard else scene.running.invite(doors=(await closed_port(),)))
+        before = scene.connections()
+        for _ in range(2):
+            reader.knock()
+            await reader.aclose()
+        reader.knock()
+        await asyncio.sleep(0.05)
+        await reader.aclose()
+        await until(lambda: scene.connections() == before)
+
+    play(tmp_path, act)
+
+
+def test_a_connection_that_the_door_closed_meanwhile_is_not_used_again(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        async def leave(request: web.Request) -> web.StreamResponse:
+            await request.read()
+            assert request.transport is not None
+            asyncio.get_running_loop().call_later(0.01, request.transport.close)
+            return web.Response(status=429, headers={"Retry-After": "1"})
+
+        async with stand_in(leave) as url:
+            reader = scene.reader(scene.running.invite(doors=(url,)))
+            for _ in range(3):
+                with pytest.raises(TooManyRequests):
+                    await reader.match(offers(1))
+                await asyncio.sleep(0.03)
 
     play(tmp_path, act)

@@ -173,6 +173,20 @@ def test_a_lane_given_up_while_it_opens_is_closed() -> None:
     with_stack(scenario)
 
 
+def test_prepared_offers_come_first_and_open_like_others_and_unused_ones_are_closed() -> None:
+    async def scenario(stack: ReactorStack) -> None:
+        stack.prepare(2)
+        prepared = list(stack._prepared)
+        one, other = await joined(stack)
+        offered = await stack.offer()
+        assert prepared[1].offer is offered
+        stack.prepare(3)
+        for lane in (one, other):
+            lane.close()
+
+    with_stack(scenario)
+
+
 def test_nothing_can_be_made_by_a_closed_stack() -> None:
     async def main() -> None:
         stack = ReactorStack()

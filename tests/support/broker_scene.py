@@ -6,7 +6,7 @@ import asyncio
 import ipaddress
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -160,6 +160,7 @@ class Scene:
     running: Running
     http: aiohttp.ClientSession
     group: asyncio.TaskGroup
+    readers: list[SignalingClient] = field(default_factory=list)
 
     async def bridge(
         self,
@@ -187,13 +188,14 @@ class Scene:
             await bridge.socket.close()
 
     def reader(self, invite: Invite | None = None, limits: SignallingLimits | None = None) -> SignalingClient:
-        return SignalingClient(
+        reader = SignalingClient(
             invite or self.running.invite(),
             SystemClock(),
             os.urandom,
-            lambda: self.http,
             limits=limits or SignallingLimits(),
         )
+        self.readers.append(reader)
+        return reader
 
     def connections(self) -> int:
         """How many connections the broker has open, bridges' ones included."""
@@ -224,6 +226,8 @@ def play(
                     try:
                         await act(scene)
                     finally:
+                        for reader in scene.readers:
+                            await reader.aclose()
                         await running.broker.close()
             finally:
                 await running.stop()

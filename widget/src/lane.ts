@@ -109,7 +109,8 @@ export class Lane {
     const peer = this.#peer;
     await peer.setRemoteDescription({ type: "offer", sdp: toSdp(offer) });
     await peer.setLocalDescription(await peer.createAnswer());
-    await this.#gathered();
+    // Without STUN a page finds only its own addresses, which browsers hide behind names that no description may have.
+    if (this.#options.stun.length > 0) await this.#gathered();
     return fromSdp(peer.localDescription?.sdp ?? "", "answer", this.#options.allowPrivate);
   }
 

@@ -4,15 +4,15 @@ import { Bridge } from "../src/bridge.js";
 import type { Answer, OperatorConfig } from "../src/wire/messages.js";
 import { FakeChannel, FakeTransports, OFFER } from "./fakes.js";
 
-const CONFIG: OperatorConfig = { bridgeSocket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: [], allowPrivate: false };
+const CONFIG: OperatorConfig = { bridgeSocket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: ["stun:x:1"], allowPrivate: false };
 
-function start(maxReaders = 2): { bridge: Bridge; transports: FakeTransports; take: (match: string, lanes: number, reader?: string) => Promise<Answer[]> } {
+function start(maxReaders = 2, config = CONFIG): { bridge: Bridge; transports: FakeTransports; take: (match: string, lanes: number, reader?: string) => Promise<Answer[]> } {
   const transports = new FakeTransports();
   const bridge = new Bridge(transports, maxReaders, () => undefined);
   const take = (match: string, lanes: number, reader?: string): Promise<Answer[]> => {
     const offers = Array.from({ length: lanes }, (_, offer) => ({ offer, description: OFFER }));
     const named = reader === undefined ? {} : { reader };
-    return bridge.take({ match, gateway: `wss://x/v1/lane/${match}`, offers, ...named }, CONFIG);
+    return bridge.take({ match, gateway: `wss://x/v1/lane/${match}`, offers, ...named }, config);
   };
   return { bridge, transports, take };
 }
@@ -180,5 +180,13 @@ test("an answer waits a moment for more addresses, in a hidden page for the firs
   transports.peers[1]?.onicecandidate?.({ candidate: { type: "srflx" } });
   await second;
   assert.equal(done, 2);
+  bridge.close();
+});
+
+test("without STUN servers there is nothing to wait for", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { bridge, transports, take } = start(2, { ...CONFIG, stun: [] });
+  transports.prepare = (peer) => (peer.iceGatheringState = "gathering");
+  assert.deepEqual(refusals(await take("A", 2)), ["answered", "answered"]);
   bridge.close();
 });

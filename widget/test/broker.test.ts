@@ -5,7 +5,7 @@ import { BrokerClient } from "../src/broker.js";
 import type { BrokerPhase } from "../src/states.js";
 import { FakeSocket, FakeTransports, OFFER } from "./fakes.js";
 
-const CONFIG = { v: 1, bridge_socket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: [], allow_private: false };
+const CONFIG = { v: 1, bridge_socket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: ["stun:x:1"], allow_private: false };
 
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import traceback
-from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +19,8 @@ from unwalled.cli.output import OutputClosed, complain
 from unwalled.errors import UnwalledError, UsageError
 from unwalled.settings import BRIDGE
 
+_LOG_FORMAT = "%(relativeCreated)d ms %(levelname)s %(name)s: %(message)s"
+"""Milliseconds since the program began to load: enough to see where the time of a start goes."""
 _FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
@@ -106,6 +107,8 @@ def _set_code(code: int) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version as version_of
+
         sys.stdout.write(f"unwalled {version_of('unwalled')}\n")
         raise typer.Exit
 
@@ -118,7 +121,7 @@ def _common(
     ] = False,
 ) -> None:
     _Debug.on = debug
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format=_LOG_FORMAT)
     # Ours only: what libraries say when asked for more names addresses and hosts, and people post such output.
     logging.getLogger("unwalled").setLevel(logging.DEBUG if debug else logging.NOTSET)
 

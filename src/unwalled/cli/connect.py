@@ -1,34 +1,42 @@
-"""``unwalled connect``: the reader with its local proxy."""
+"""``unwalled connect``: the reader with its local proxy.
+
+A reader's start is waited for, and a third of it was the loading of modules. So the connection to the broker and the
+offers are begun before most of them are loaded, and those load in a thread while packets travel.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from random import SystemRandom
+from typing import TYPE_CHECKING
 
 from unwalled.cli.output import Status, StatusLine, say, warn
 from unwalled.cli.running import run
-from unwalled.cli.units import RateMeter, show_count, show_rate
+from unwalled.cli.units import RateMeter
 from unwalled.clock import SystemClock
 from unwalled.lanes.webrtc import ReactorStack
 from unwalled.operator.options import ListenAddress
-from unwalled.reader.client import Phase, ReaderClient, ReaderStatus
-from unwalled.reader.listener import ProxyAddress, ProxyListener
+from unwalled.settings import READER
 from unwalled.signaling.client import SignalingClient
-from unwalled.trace.file import TraceFile
 from unwalled.wire.invite import Invite
 
-_WORDS = {
-    Phase.SEARCHING: "looking for a bridge",
-    Phase.NO_BRIDGE: "no bridge just now",
-    Phase.NO_BROKER: "the operator cannot be reached",
-    Phase.CONNECTING: "a bridge is found, connecting",
-    Phase.CONNECTED: "connected",
-    Phase.REFUSED: "the operator refuses",
-}
+if TYPE_CHECKING:
+    from unwalled.reader.client import ReaderClient
+    from unwalled.reader.listener import ProxyAddress
+
+_LATER = ("unwalled.reader.client", "unwalled.reader.listener", "unwalled.cli.reading", "unwalled.trace.file")
+_log = logging.getLogger(__name__)
+
+
+def _load_the_rest() -> None:
+    for name in _LATER:
+        import_module(name)
 
 
 @asynccontextmanager
@@ -45,12 +53,38 @@ async def reader(
 
     ``trace``: a file for what its sessions do.
     """
-    sink = None if trace is None else TraceFile(trace)
-    clock = SystemClock()
+    signaling = SignalingClient(invite, SystemClock(), os.urandom)
+    signaling.knock()
     stack = ReactorStack(invite.stun)
-    signaling = SignalingClient(invite, clock, os.urandom)
+    stack.prepare(READER.bridges * READER.lanes_per_bridge)
+    try:
+        await asyncio.to_thread(_load_the_rest)
+        _log.debug("All modules are loaded.")
+        async with _proxy(invite, signaling, stack, listen, allow_remote, is_exact, changed, trace) as made:
+            yield made
+    finally:
+        await signaling.aclose()
+        await stack.aclose()
+
+
+@asynccontextmanager
+async def _proxy(
+    invite: Invite,
+    signaling: SignalingClient,
+    stack: ReactorStack,
+    listen: ListenAddress,
+    allow_remote: bool,
+    is_exact: bool,
+    changed: Callable[[], None],
+    trace: Path | None,
+) -> AsyncIterator[tuple[ReaderClient, ProxyAddress]]:
+    from unwalled.reader.client import ReaderClient
+    from unwalled.reader.listener import ProxyListener
+    from unwalled.trace.file import TraceFile
+
+    sink = None if trace is None else TraceFile(trace)
     client = ReaderClient(
-        invite, signaling, stack, clock, os.urandom, SystemRandom(), changed, trace=sink, is_exact=is_exact
+        invite, signaling, stack, SystemClock(), os.urandom, SystemRandom(), changed, trace=sink, is_exact=is_exact
     )
     proxy = ProxyListener(client, listen.host, listen.port, allow_remote=allow_remote)
     try:
@@ -63,24 +97,8 @@ async def reader(
                 await proxy.close()
                 running.cancel()
     finally:
-        await signaling.aclose()
-        await stack.aclose()
         if sink is not None:
             sink.close()
-
-
-def describe(status: ReaderStatus, up_bps: float, down_bps: float) -> Status:
-    """The status line of a reader."""
-    state = _WORDS[status.phase]
-    if status.detail and status.phase is not Phase.CONNECTED:
-        state = f"{state}: {status.detail}"
-    if not status.lanes:
-        return Status(state)
-    return Status(
-        state,
-        f"{show_count(status.bridges, 'bridge')}, {show_count(status.lanes, 'lane')} · down {show_rate(down_bps)}, "
-        f"up {show_rate(up_bps)}",
-    )
 
 
 def run_reader(
@@ -96,6 +114,8 @@ def run_reader(
         def now() -> Status:
             status = client.status
             up_bps, down_bps = meter.measure(status.bytes_up, status.bytes_down, clock.monotonic())
+            from unwalled.cli.reading import describe
+
             return describe(status, up_bps, down_bps)
 
         line = StatusLine(now, clock)

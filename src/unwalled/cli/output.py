@@ -10,10 +10,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
-
 from unwalled.clock import Clock
 from unwalled.errors import UnwalledError
 from unwalled.settings import PROGRAM
@@ -80,12 +76,8 @@ class StatusLine:
 
     async def run(self) -> None:
         """Shows until cancelled."""
-        console = Console(file=sys.stdout, highlight=False)
-        if console.is_terminal:
-            with Live(Text(), console=console, auto_refresh=False, transient=True) as live:
-                while True:
-                    live.update(Text(str(self._describe()), no_wrap=True, overflow="ellipsis"), refresh=True)
-                    await self._wait()
+        if sys.stdout.isatty():
+            await self._renew()
         shown: Status | None = None
         shown_at = 0.0
         while True:
@@ -95,6 +87,20 @@ class StatusLine:
                 say(str(status))
                 shown, shown_at = status, now
             await self._wait()
+
+    async def _renew(self) -> None:
+        # Not before it is needed: it takes as long to load as a bridge to be found.
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        console = Console(file=sys.stdout, highlight=False)
+        if not console.is_terminal:
+            return
+        with Live(Text(), console=console, auto_refresh=False, transient=True) as live:
+            while True:
+                live.update(Text(str(self._describe()), no_wrap=True, overflow="ellipsis"), refresh=True)
+                await self._wait()
 
     async def _wait(self) -> None:
         self._changed.clear()

@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,6 +34,7 @@ from unwalled.errors import DescriptionError, LaneClosed
 from unwalled.lanes.base import Lane, LaneReceiver
 from unwalled.lanes.mailbox import Mailbox
 from unwalled.settings import BRIDGE, LANE
+from unwalled.tasks import TaskOwner
 from unwalled.wire.description import LaneDescription, Role, build_sdp, parse_sdp
 
 CHANNEL_LABEL = "data"
@@ -124,10 +125,31 @@ class ReactorStack:
         self._none_live = asyncio.Event()
         self._none_live.set()
         self._closed = False
+        self._prepared: list[_Prepared] = []
+        self._tasks = TaskOwner()
         atexit.register(self._abandon)
+
+    def prepare(self, count: int) -> None:
+        """Begins to make offers, which the next calls of ``offer`` give. For a program's start: they do not keep."""
+        for _ in range(count):
+            prepared = _Prepared()
+            self._prepared.append(prepared)
+            self._tasks.start(prepared.make(self._new_offer), "prepare an offer")
 
     async def offer(self) -> OfferedLane:
         """See WebRtcStack."""
+        if self._prepared:
+            prepared = self._prepared.pop(0)
+            try:
+                await prepared.is_over.wait()
+            except BaseException:
+                self._prepared.append(prepared)
+                raise
+            if prepared.offer is not None:
+                return prepared.offer
+        return await self._new_offer()
+
+    async def _new_offer(self) -> OfferedLane:
         connection = self._connect()
         try:
             return await _Offered.make(connection)
@@ -148,6 +170,8 @@ class ReactorStack:
     async def aclose(self) -> None:
         """See WebRtcStack."""
         self._closed = True
+        self._prepared.clear()
+        await self._tasks.close()
         for connection in tuple(self._live):
             connection.close("closed")
         await self._none_live.wait()
@@ -186,6 +210,23 @@ class ReactorStack:
         for connection in tuple(self._live):
             connection.handles.clear()
         self._dropper.shutdown(wait=True)
+
+
+class _Prepared:
+    """An offer that is made before somebody wants it."""
+
+    def __init__(self) -> None:
+        self.offer: OfferedLane | None = None
+        self.is_over = asyncio.Event()
+
+    async def make(self, new_offer: Callable[[], Awaitable[OfferedLane]]) -> None:
+        """Makes it; when that fails, whoever wants an offer tries anew and hears the reason."""
+        try:
+            self.offer = await new_offer()
+        except (LaneClosed, DescriptionError):
+            pass
+        finally:
+            self.is_over.set()
 
 
 @functools.cache

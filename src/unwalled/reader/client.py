@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,8 @@ from unwalled.wire.codes import Code
 from unwalled.wire.description import LaneDescription
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import Nat, Report, Verdict
+
+_log = logging.getLogger(__name__)
 
 
 class Phase(StrEnum):
@@ -349,6 +352,7 @@ class ReaderClient:
     async def _ask(self, lanes: int, spread: int, avoid: list[str]) -> None:
         """Asks for lanes over at most ``spread`` bridges; they open by themselves. Raises SignalingFailed."""
         offers = await self._make_offers(min(lanes, SIGNALLING.max_offers))
+        _log.debug("Offers are made: %d.", len(offers))
         used: set[int] = set()
         self._decided("asked", len(offers), spread)
         reports = self._book.take_reports()
@@ -361,6 +365,7 @@ class ReaderClient:
                 reports=reports,
                 held_bundle=self._bundle,
             )
+            _log.debug("The broker has answered: %d lanes.", len(result.lanes))
             self._bundle = result.bundle
             self._session()
             self._decided("matched", len(result.lanes), len({matched.bridge for matched in result.lanes}))
@@ -425,6 +430,7 @@ class ReaderClient:
             self._book.failed(matched.bridge, Verdict.DEAD, self._clock.monotonic())
             self._decided("failed", 1, self._numbers.number(matched.bridge))
             return
+        _log.debug("A lane is open.")
         self._book.lane_opened(matched.bridge)
         self._session().add(lane, matched.bridge)
 
@@ -456,6 +462,7 @@ class ReaderClient:
 
     def established(self) -> None:
         """The handshake is done."""
+        _log.debug("The session stands.")
         self._say(Phase.CONNECTED)
 
     def lane_fell_silent(self) -> None:

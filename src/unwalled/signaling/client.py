@@ -11,8 +11,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import aiohttp
-
 from unwalled.clock import Clock
 from unwalled.crypto.envelope import check_request_size, open_reply, seal_request
 from unwalled.crypto.hpke import ClassicalPrivateKey
@@ -77,11 +75,6 @@ class _DoorState:
         return (self.failures, not self.is_proved, self.order)
 
 
-def plain_session() -> aiohttp.ClientSession:
-    """An HTTP session that tells a door nothing of its own: no cookies, no name of the program."""
-    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("User-Agent",))
-
-
 class SignalingClient:
     """Asks the broker of one invite for lanes. One client may run several matches at once."""
 
@@ -90,21 +83,17 @@ class SignalingClient:
         invite: Invite,
         clock: Clock,
         random_bytes: RandomBytes,
-        session_factory: Callable[[], aiohttp.ClientSession] = plain_session,
         *,
         limits: SignallingLimits = SIGNALLING,
-        make_door: Callable[[str, aiohttp.ClientSession, SignallingLimits], Door] = HttpDoor,
+        make_door: Callable[[str, SignallingLimits], Door] = HttpDoor,
     ) -> None:
-        """The HTTP session is made at the first match, in the event loop that runs then."""
+        """Opens nothing yet."""
         self._invite = invite
         self._clock = clock
         self._random_bytes = random_bytes
         self._reader = random_bytes(READER_BYTES)
-        self._session_factory = session_factory
-        self._make_door = make_door
         self._limits = limits
-        self._session: aiohttp.ClientSession | None = None
-        self._doors: list[_DoorState] = []
+        self._doors = [_DoorState(make_door(url, limits), order=index) for index, url in enumerate(invite.doors)]
 
     async def match(
         self,
@@ -135,7 +124,7 @@ class SignalingClient:
         reply_key = ClassicalPrivateKey(self._random_bytes(_KEY_BYTES))
         plaintext = self._request(wish, reply_key).encode()
         check_request_size(plaintext)
-        waiting = sorted(self._open_doors(), key=lambda state: state.rank)
+        waiting = sorted(self._doors, key=lambda state: state.rank)
         failures: list[SignalingFailed] = []
         running: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState] = {}
         async with asyncio.TaskGroup() as group:
@@ -170,19 +159,15 @@ class SignalingClient:
 
     async def aclose(self) -> None:
         """Closes the kept connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-            self._doors = []
+        for state in self._doors:
+            await state.door.aclose()
 
-    def _open_doors(self) -> list[_DoorState]:
-        if self._session is None:
-            self._session = self._session_factory()
-            self._doors = [
-                _DoorState(self._make_door(url, self._session, self._limits), order=index)
-                for index, url in enumerate(self._invite.doors)
-            ]
-        return self._doors
+    def knock(self) -> None:
+        """Connects to the first door ahead of the first match, so that its round trips pass while the program loads.
+
+        Call it in the event loop, once.
+        """
+        self._doors[0].door.knock()
 
     def _fallback_s(self, running: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState]) -> float:
         if any(state.is_proved for state in running.values()):

@@ -6,17 +6,26 @@ A door does one thing, ``post``. Its failures are DoorFailed, with a status when
 from __future__ import annotations
 
 import asyncio
+import logging
+import socket
 import ssl
 from typing import Protocol
+from urllib.parse import urlsplit
 
-import aiohttp
+import aiohappyeyeballs
 
-from unwalled.errors import UnwalledError
+from unwalled.errors import SignallingError, UnwalledError
 from unwalled.settings import SIGNALLING, SignallingLimits
+from unwalled.signaling.http import HttpExchange, HttpReply
+from unwalled.tasks import TaskOwner
 from unwalled.wire.invite import is_private_url
 
+_log = logging.getLogger(__name__)
 _MATCH_PATH = "/v1/match"
 _MAX_RETRY_S = 86_400.0
+_READ_BYTES = 64 * 1024
+_OTHER_FAMILY_S = 0.25
+"""When an address does not answer at once, the next one is tried beside it (RFC 8305 section 5)."""
 
 
 class DoorFailed(UnwalledError):
@@ -42,17 +51,29 @@ class Door(Protocol):
         When cancelled, the connection is closed, so that the broker sees that nobody waits any more.
         """
 
+    def knock(self) -> None:
+        """Begins to connect, for the next ``post``; what goes wrong is told there."""
+
+    async def aclose(self) -> None:
+        """Closes what is kept open. A later ``post`` connects anew."""
+
 
 class HttpDoor:
     """A door that is the broker's own URL, or a host that passes everything on to it. Keeps its connection."""
 
-    def __init__(self, base_url: str, session: aiohttp.ClientSession, limits: SignallingLimits = SIGNALLING) -> None:
-        self._url = base_url.rstrip("/") + _MATCH_PATH
-        self._session = session
+    def __init__(self, base_url: str, limits: SignallingLimits = SIGNALLING) -> None:
+        parts = urlsplit(base_url)
+        self._is_tls = parts.scheme == "https"
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._is_tls else 80)
+        self._authority = parts.netloc.rpartition("@")[2]
+        self._path = parts.path.rstrip("/") + _MATCH_PATH
+        self._is_private = is_private_url(base_url)
         self._limits = limits
-        self._timeout = aiohttp.ClientTimeout(
-            total=limits.door_timeout_s, sock_connect=limits.door_connect_timeout_s, connect=limits.door_timeout_s
-        )
+        self._kept: list[_Connection] = []
+        self._tasks = TaskOwner()
+        self._knocking: asyncio.Task[None] | None = None
+        self._unheard: DoorFailed | None = None
 
     def __repr__(self) -> str:
         return "HttpDoor(…)"
@@ -60,47 +81,134 @@ class HttpDoor:
     @property
     def is_private(self) -> bool:
         """See Door."""
-        return is_private_url(self._url)
+        return self._is_private
+
+    def knock(self) -> None:
+        """See Door."""
+        if self._knocking is None:
+            self._knocking = self._tasks.start(self._knock(), "knock at a door")
+
+    async def _knock(self) -> None:
+        try:
+            self._kept.append(await self._connect())
+        except DoorFailed as failed:
+            self._unheard = failed
 
     async def post(self, body: bytes) -> bytes:
         """See Door."""
         try:
-            async with self._session.post(
-                self._url,
-                data=body,
-                headers={"Content-Type": "application/octet-stream"},
-                timeout=self._timeout,
-                allow_redirects=False,
-            ) as response:
-                if response.status != 200:
-                    raise DoorFailed(_word(response.status), response.status, _retry_after_s(response))
-                return await self._read(response)
-        except (ssl.SSLError, aiohttp.ClientSSLError):
-            raise DoorFailed("its certificate is not right") from None
-        except aiohttp.ClientConnectorDNSError:
-            raise DoorFailed("its name was not found") from None
-        except aiohttp.ConnectionTimeoutError:
+            async with asyncio.timeout(self._limits.door_timeout_s):
+                reply = await self._exchange(await self._connection(), body)
+        except TimeoutError:
             raise DoorFailed("no answer") from None
-        except aiohttp.ClientConnectorError:
-            raise DoorFailed("no connection") from None
-        except (TimeoutError, asyncio.IncompleteReadError):
-            raise DoorFailed("no answer") from None
-        except (aiohttp.ClientError, OSError, ValueError):
-            raise DoorFailed("the connection broke") from None
+        if reply.status != 200:
+            raise DoorFailed(_word(reply.status), reply.status, _retry_after_s(reply.retry_after))
+        return reply.body
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > self._limits.max_reply_bytes:
-                raise DoorFailed("its answer is too large", response.status)
-        return bytes(body)
+    async def aclose(self) -> None:
+        """See Door."""
+        await self._tasks.close()
+        self._knocking = self._unheard = None
+        kept, self._kept = self._kept, []
+        for connection in kept:
+            await connection.aclose()
+
+    async def _connection(self) -> _Connection:
+        if (knocking := self._knocking) is not None:
+            await asyncio.wait((knocking,))
+            self._knocking = None
+            if (unheard := self._unheard) is not None:
+                self._unheard = None
+                raise unheard
+        while self._kept:
+            connection = self._kept.pop()
+            if connection.is_usable:
+                return connection
+            connection.abort()
+        return await self._connect()
+
+    async def _exchange(self, connection: _Connection, body: bytes) -> HttpReply:
+        try:
+            reply = await connection.run(HttpExchange(self._authority, self._path, body, self._limits.max_reply_bytes))
+        except BaseException as failed:
+            connection.abort()
+            if isinstance(failed, SignallingError):
+                raise DoorFailed("its answer is no answer of a broker", 200) from None
+            if isinstance(failed, OSError) and not isinstance(failed, TimeoutError):
+                raise DoorFailed("the connection broke") from None
+            raise
+        if reply.is_last:
+            connection.abort()
+        else:
+            self._kept.append(connection)
+        return reply
+
+    async def _connect(self) -> _Connection:
+        try:
+            async with asyncio.timeout(self._limits.door_connect_timeout_s):
+                return await self._dial()
+        except socket.gaierror:
+            raise DoorFailed("its name was not found") from None
+        except ssl.SSLError:
+            raise DoorFailed("its certificate is not right") from None
+        except TimeoutError:
+            raise DoorFailed("no answer") from None
+        except (OSError, ValueError):
+            raise DoorFailed("no connection") from None
+
+    async def _dial(self) -> _Connection:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        sock = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=_OTHER_FAMILY_S, interleave=1)
+        try:
+            # Without this the request's second packet waits for the first one's ack.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            context = ssl.create_default_context() if self._is_tls else None
+            name = self._host if self._is_tls else None
+            streams = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name)
+        except BaseException:
+            sock.close()
+            raise
+        _log.debug("A door is connected.")
+        return _Connection(*streams)
+
+
+class _Connection:
+    """One connection to a door, for one exchange at a time."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the other end has neither closed it nor said what nobody asked for."""
+        return not self._reader.at_eof() and not self._writer.is_closing() and self._reader.exception() is None
+
+    async def run(self, exchange: HttpExchange) -> HttpReply:
+        """Sends a request and reads its reply. Raises OSError or SignallingError; abort it then, or when cancelled."""
+        self._writer.write(exchange.request)
+        await self._writer.drain()
+        while True:
+            if (reply := exchange.receive(await self._reader.read(_READ_BYTES))) is not None:
+                return reply
+
+    def abort(self) -> None:
+        """Closes it at once."""
+        self._writer.transport.abort()
+
+    async def aclose(self) -> None:
+        """Closes it at once, and waits until it has gone."""
+        self.abort()
+        try:
+            await self._writer.wait_closed()
+        except OSError:
+            pass
 
 
 def _word(status: int) -> str:
     return "it sent us elsewhere" if 300 <= status < 400 else "it answered with an error"
 
 
-def _retry_after_s(response: aiohttp.ClientResponse) -> float | None:
-    text = response.headers.get("Retry-After", "")
+def _retry_after_s(text: str) -> float | None:
     return min(float(text), _MAX_RETRY_S) if text.isascii() and text.isdigit() and len(text) < 9 else None

@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 
@@ -52,6 +51,10 @@ class FakeDoor:
         self.asked = asyncio.Event()
         self.was_cancelled = False
 
+    def knock(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
     async def post(self, body: bytes) -> bytes:
         request = MatchRequest.decode(open_request(body, KEYS.broker_key()))
         self.requests.append(request)
@@ -81,7 +84,7 @@ def client(doors: Sequence[FakeDoor], limits: SignallingLimits | None = None) ->
         FixedClock(),
         os.urandom,
         limits=limits or SignallingLimits(),
-        make_door=lambda url, session, limits: by_url[url],
+        make_door=lambda url, limits: by_url[url],
     )
     made.append(asking)
     return asking
@@ -274,10 +277,6 @@ def test_offers_that_are_too_large_are_not_sent() -> None:
 
 
 def test_a_door_says_nothing_of_itself() -> None:
-    async def main() -> None:
-        async with aiohttp.ClientSession() as session:
-            assert repr(HttpDoor("https://secret.example", session)) == "HttpDoor(…)"
-            assert HttpDoor("http://127.0.0.1:1", session).is_private
-            assert not HttpDoor("https://news.example", session).is_private
-
-    run(main)
+    assert repr(HttpDoor("https://secret.example")) == "HttpDoor(…)"
+    assert HttpDoor("http://127.0.0.1:1").is_private
+    assert not HttpDoor("https://news.example").is_private

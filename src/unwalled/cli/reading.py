@@ -1,0 +1,30 @@
+"""What the status line of a reader says."""
+
+from __future__ import annotations
+
+from unwalled.cli.output import Status
+from unwalled.cli.units import show_count, show_rate
+from unwalled.reader.client import Phase, ReaderStatus
+
+_WORDS = {
+    Phase.SEARCHING: "looking for a bridge",
+    Phase.NO_BRIDGE: "no bridge just now",
+    Phase.NO_BROKER: "the operator cannot be reached",
+    Phase.CONNECTING: "a bridge is found, connecting",
+    Phase.CONNECTED: "connected",
+    Phase.REFUSED: "the operator refuses",
+}
+
+
+def describe(status: ReaderStatus, up_bps: float, down_bps: float) -> Status:
+    """The status line of a reader."""
+    state = _WORDS[status.phase]
+    if status.detail and status.phase is not Phase.CONNECTED:
+        state = f"{state}: {status.detail}"
+    if not status.lanes:
+        return Status(state)
+    return Status(
+        state,
+        f"{show_count(status.bridges, 'bridge')}, {show_count(status.lanes, 'lane')} · down {show_rate(down_bps)}, "
+        f"up {show_rate(up_bps)}",
+    )
