@@ -109,12 +109,12 @@ class MatchingMachine(RuleBasedStateMachine):
             assert len(one.offers) <= rooms[one.bridge]
             assert (nat, self.bridges[one.bridge].about.nat) not in IMPOSSIBLE
             self.bridges[one.bridge].open[one.match] = one
-        self.every_wish_was_met_that_could_be(nat, offers, spread, used, placed, sure, rooms)
+        self.every_wish_was_met_that_could_be(avoided, offers, spread, used, placed, sure, rooms)
         return multiple(*(one.match for one in held))
 
     def every_wish_was_met_that_could_be(
         self,
-        nat: Nat,
+        avoided: frozenset[str],
         offers: int,
         spread: int,
         used: list[str],
@@ -128,12 +128,15 @@ class MatchingMachine(RuleBasedStateMachine):
         assert len(used) >= min(wish, len(sure))
         if not spread:
             assert len(placed) >= min(offers, sum(rooms[name] for name in sure))
-        # No bridge of a network comes twice while another network has one of the same NAT class to give.
+        # No bridge of a network comes twice while another network has one of the same NAT class to give. A reader has
+        # been in the networks of bridges that it avoids.
+        known = {self.bridges[name].about.network for name in avoided if name in self.bridges}
         for kind in Nat:
             networks = [self.bridges[name].about.network for name in used if self.bridges[name].about.nat is kind]
             unused = {
                 network for name, network in sure.items() if self.bridges[name].about.nat is kind and name not in used
             } - {self.bridges[name].about.network for name in used}
+            unused -= known
             if len(networks) > len(set(networks)):
                 assert not unused
 

@@ -102,7 +102,7 @@ def test_lanes_that_are_given_back_leave_each_bridge_some() -> None:
         async with running(world) as client:
             await until(lambda: client.status.lanes == READER.base_lanes)
             world.bridges.append(Bridge(1))
-            await until(lambda: client.status.lanes > READER.base_lanes)
+            await until(lambda: len(world.bridges[1].lanes) == READER.lanes_per_bridge)
             await until(lambda: client.status.lanes == READER.base_lanes == world.open_lanes)
             assert [bridge.open_lanes for bridge in world.bridges] == [READER.base_lanes // 2] * 2
             assert len(world.bridges[1].lanes) == READER.lanes_per_bridge, "none of the spare's lanes was given back"
