@@ -87,6 +87,18 @@ class SessionLimits:
     """What a lane sends at once after a rest: four packets, in libwebrtc."""
     twice_bytes: int = 1200
     """Records up to this size, which is one packet, go over two lanes at once."""
+    hurry_idle_s: float = 0.05
+    """While lanes have nothing else to do: data that is nearer than this is not sent again."""
+    hurry_busy_s: float = 0.5
+    """The same while they have."""
+    hurry_every_s: float = 0.05
+    """How often busy lanes look for such data."""
+    hurried_streams: int = 8
+    """Of so many streams the oldest data is looked at, by turns."""
+    hurried_items: int = 16
+    """So much of it is sent again at a time, if it is on slow lanes."""
+    hurried_copies: int = 3
+    """More lanes than this do not carry the same data."""
     limited_s: float = 0.5
     """How long data must have found no lane with room before the reader hears that lanes hold the session up."""
     limited_every_s: float = 1.0
@@ -119,6 +131,12 @@ class SessionLimits:
     """The least silence of a lane that owes acks before its records are sent again elsewhere."""
     lane_dead_s: float = 20.0
     """A lane that is silent for so long, though it was asked, is closed."""
+    useless_rtt_s: float = 2.0
+    """A lane with a longer round trip is of no use beside one whose round trip is a tenth of it."""
+    useless_times: float = 10.0
+    """What "a tenth" is in ``useless_rtt_s``."""
+    useless_s: float = 5.0
+    """How long a lane must have been of no use before it is left as a silent one."""
     orphan_lifetime_s: float = 120.0
     """How long a session without any lane is kept for its reader to come back."""
     unconfirmed_lifetime_s: float = 15.0

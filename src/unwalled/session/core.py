@@ -8,16 +8,18 @@ Sans-IO. The user feeds ``receive``, ``lane_lost`` and ``handle_timer``, then dr
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 
 from unwalled.crypto.handshake import Secrets
 from unwalled.crypto.keys import Direction, LaneCipher
 from unwalled.errors import CryptoError, FrameError, MessageError, OpenFailed
 from unwalled.session.events import Event, LaneFellSilent, LaneLeft, LanesLimited, LeaveReason, SessionClosed
 from unwalled.session.flows import FlowTable
+from unwalled.session.hurry import hurried
 from unwalled.session.items import Item
 from unwalled.session.lane import NEVER, LaneState
+from unwalled.session.limited import LimitWatch
 from unwalled.session.queues import IdRanges
+from unwalled.session.reasons import BLAMES, CLOSE_REASONS
 from unwalled.session.scheduler import QuietLanes, pick_lane, pick_swift, pick_urgent
 from unwalled.session.streams import StreamTable
 from unwalled.session.trace import SessionTrace
@@ -25,9 +27,6 @@ from unwalled.settings import SESSION
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 from unwalled.wire.frames import (
-    LANE_MISBEHAVED,
-    LANE_SILENT,
-    LANE_UNNEEDED,
     Ack,
     Close,
     Data,
@@ -58,11 +57,7 @@ from unwalled.wire.messages import (
 
 _JOIN_EXTRA_BYTES = 16
 _OVERHEAD_BYTES = RECORD_HEADER_BYTES + _JOIN_EXTRA_BYTES + TAG_BYTES + SESSION.own_frames_bytes
-_CLOSE_REASONS = {
-    LeaveReason.MISBEHAVED: LANE_MISBEHAVED,
-    LeaveReason.SILENT: LANE_SILENT,
-    LeaveReason.UNNEEDED: LANE_UNNEEDED,
-}
+_UNKNOWN = -NEVER
 
 
 class Session:
@@ -77,6 +72,7 @@ class Session:
         emit = self._events.append if trace is None else trace.watching(self._events.append)
         self._flows = FlowTable(is_reader, self._control, self._events.append)
         self._streams = StreamTable(is_reader, self._control, emit, self._flows)
+        self._streams.round_trip_s = self._longest_round_trip_s
         self._lanes: dict[int, LaneState] = {}
         self._used_lanes = IdRanges()
         self._quiet = QuietLanes()
@@ -90,8 +86,12 @@ class Session:
         self._confirmed = is_reader
         self._close_code: Code | None = None
         self._closed = False
-        self._limited_since = NEVER
-        self._limited_told = -NEVER
+        self._talkers: dict[int, LaneState] = {}
+        """Lanes that have an ack, a pong or a ping to give, now or soon."""
+        self._due = _UNKNOWN
+        """No lane needs its timer sooner than this."""
+        self._hurry_at = now
+        self._limit = LimitWatch()
         self._past_sent = 0
         self._past_received = 0
 
@@ -212,6 +212,12 @@ class Session:
         known = (lane.estimator.min_rtt_s for lane in self._lanes.values())
         return min((rtt_s for rtt_s in known if rtt_s is not None), default=SESSION.assumed_rtt_s)
 
+    def _longest_round_trip_s(self) -> float:
+        """What a stream's window must span: bytes of one stream go over all lanes, and wait for the slowest."""
+        lanes = self._lanes.values()
+        known = (lane.estimator.srtt_s for lane in lanes if lane.silent_since is None)
+        return max((srtt_s for srtt_s in known if srtt_s is not None), default=SESSION.assumed_rtt_s)
+
     @property
     def carried_bytes(self) -> tuple[int, int]:
         """Bytes sent and received in records, over all lanes that ever were."""
@@ -249,6 +255,7 @@ class Session:
         state = self._new_lane(lane, first_header, now)
         self._take_lane(state)
         state.ask()
+        self._touched(state)
         return lane
 
     def _new_lane(self, lane: int, first_header: bytes, now: float) -> LaneState:
@@ -266,6 +273,17 @@ class Session:
         if self._trace is not None:
             self._trace.lane_joined(state.id, state.joined_at)
         self._spread()
+
+    def _touched(self, state: LaneState) -> None:
+        """Something happened on a lane: notes when it needs its timer, and whether it has something to say."""
+        self._due = min(self._due, state.next_timer())
+        if state.has_words:
+            self._talkers[state.id] = state
+
+    def _seal(self, state: LaneState, parts: list[bytes], items: list[Item], now: float) -> bytes:
+        message = state.seal(parts, items, now)
+        self._due = min(self._due, state.next_timer())
+        return message
 
     def join(self, join: Join, now: float) -> int:
         """A lane asks to belong to this session (gateway's end); gives its id.
@@ -296,6 +314,7 @@ class Session:
         state = self._lanes.pop(lane, None)
         if state is None:
             return
+        self._talkers.pop(lane, None)
         self._past_sent += state.sent_bytes
         self._past_received += state.received_bytes
         if not self._lanes:
@@ -307,8 +326,8 @@ class Session:
             self._trace.sent_again(lane, again, has_left=True)
         if reason is not LeaveReason.CLOSED:
             self._events.append(LaneLeft(lane, reason))
-        if reason in _CLOSE_REASONS and len(self._control) < SESSION.control_frames:
-            self._say(Item(LaneClose(lane, _CLOSE_REASONS[reason])))
+        if reason in CLOSE_REASONS and len(self._control) < SESSION.control_frames:
+            self._say(Item(LaneClose(lane, CLOSE_REASONS[reason])))
 
     def _send_again(self, item: Item) -> int:
         """Queues what no lane carries any more, if it still matters; gives its bytes."""
@@ -366,6 +385,7 @@ class Session:
             return
         if wants_ack:
             state.want_ack(now)
+        self._touched(state)
 
     def _dispatch(self, frame: Frame, state: LaneState, now: float) -> bool:
         """Acts on one frame; True when its record wants an ack."""
@@ -401,8 +421,8 @@ class Session:
         if lane in self._lanes:
             self._leave(lane, LeaveReason.CLOSED, now)
             # A reader may slander bridges, the gateway has no reason to: only its word is passed on.
-            blamed = self._is_reader and reason == LANE_MISBEHAVED
-            self._events.append(LaneLeft(lane, LeaveReason.MISBEHAVED if blamed else LeaveReason.CLOSED))
+            blame = BLAMES.get(reason, LeaveReason.CLOSED) if self._is_reader else LeaveReason.CLOSED
+            self._events.append(LaneLeft(lane, blame))
         elif lane <= self._highest_lane + SESSION.lane_id_gap:
             # Its join may still be on the way.
             self._used_lanes.add(lane)
@@ -456,12 +476,12 @@ class Session:
                 item.acked = True
                 if isinstance(item.frame, (Data, Open, Opened, Fin, Reset)):
                     self._streams.item_acked(item)
+        if state is not arrived_on:
+            self._touched(state)
         if was_silent and state.silent_since is None:
             if self._trace is not None:
                 self._trace.lane_spoke(state.id, now)
             self._spread()
-        measured = [lane.estimator.srtt_s for lane in self._lanes.values() if lane.estimator.srtt_s is not None]
-        self._streams.round_trip_s = min(measured, default=SESSION.assumed_rtt_s)
 
     # Sending.
 
@@ -476,8 +496,11 @@ class Session:
             for window in self._streams.window_frames():
                 self._say(window)
         self._send_datagrams(now, out)
-        limited = False
         for_data = [lane for lane in self._lanes.values() if lane.id not in self._quiet]
+        if now >= self._hurry_at:
+            self._hurry_at = now + SESSION.hurry_every_s
+            self._hurry(SESSION.hurry_busy_s, for_data, now, out)
+        limited = False
         while self._control or self._streams.sendable:
             lane = pick_lane(for_data, SESSION.first_burst_bytes, self._streams.backlog_bytes)
             if lane is None:
@@ -492,15 +515,25 @@ class Session:
                 self._say_twice(lane, items, now, out)
             self._ahead_bytes = max(self._ahead_bytes - len(message), 0)
             self._send_datagrams(now, out)
-        self._note_limit(limited or self._flows.sendable, now)
+        if not limited:
+            self._hurry(SESSION.hurry_idle_s, for_data, now, out)
+        if self._limit.is_news(limited or self._flows.sendable, now):
+            if self._trace is not None:
+                self._trace.held_up(now)
+            if self._is_reader:
+                self._events.append(LanesLimited())
+            else:
+                self._say(Item(Limited()))
         while self._control and (urgent := pick_urgent(self._lanes.values())) is not None:
             sent = self._build(urgent, now, with_data=False)
             if sent is None:
                 break
             out.append((urgent.id, sent[0]))
-        for lane in self._lanes.values():
+        for lane in list(self._talkers.values()):
             if lane.must_speak(now):
-                out.append((lane.id, lane.seal(lane.own_frames(now), [], now)))
+                out.append((lane.id, self._seal(lane, lane.own_frames(now), [], now)))
+            if not lane.has_words:
+                del self._talkers[lane.id]
         if self._trace is not None:
             self._trace.sample(self._lanes.values(), self._streams, limited, now)
         if self._close_code is not None:
@@ -535,21 +568,6 @@ class Session:
                 self._say_twice(lane, items, now, out)
             self._ahead_bytes += len(message) * takes_turns
 
-    def _note_limit(self, limited: bool, now: float) -> None:
-        """Tells the reader, once in a while, that lanes hold the session up."""
-        if not limited:
-            self._limited_since = NEVER
-            return
-        self._limited_since = min(self._limited_since, now)
-        if now >= max(self._limited_since + SESSION.limited_s, self._limited_told + SESSION.limited_every_s):
-            self._limited_told = now
-            if self._trace is not None:
-                self._trace.held_up(now)
-            if self._is_reader:
-                self._events.append(LanesLimited())
-            else:
-                self._say(Item(Limited()))
-
     def _say_twice(self, first: LaneState, items: list[Item], now: float, out: list[tuple[int, bytes]]) -> None:
         """Sends a few bytes on a second lane, too: a lost packet may hold up one lane for half a second, not both."""
         wanted = [item for item in items if not isinstance(item.frame, (Window, Limited))]
@@ -561,7 +579,11 @@ class Session:
             second = pick_urgent(others)
         if wanted and second is not None:
             parts = [item.encoded for item in wanted]
-            out.append((second.id, second.seal(second.own_frames(now) + parts, wanted, now)))
+            out.append((second.id, self._seal(second, second.own_frames(now) + parts, wanted, now)))
+
+    def _hurry(self, least_s: float, lanes: list[LaneState], now: float, out: list[tuple[int, bytes]]) -> None:
+        for lane, item in hurried(self._streams, lanes, least_s, now):
+            out.append((lane.id, self._seal(lane, [*lane.own_frames(now), item.encoded], [item], now)))
 
     def _build(self, lane: LaneState, now: float, with_data: bool) -> tuple[bytes, list[Item]] | None:
         """One record for ``lane``, of control frames and data, or of control frames and datagrams. None when there is
@@ -580,7 +602,7 @@ class Session:
         items = items or self._fill(fair, with_data) or self._fill(self._max_plaintext, with_data)
         if not items:
             return None
-        return lane.seal(lane.own_frames(now) + [item.encoded for item in items], items, now), items
+        return self._seal(lane, lane.own_frames(now) + [item.encoded for item in items], items, now), items
 
     def _fill(self, room: int, with_data: bool) -> list[Item]:
         """What goes into ``room`` bytes of a record: control, then data or datagrams."""
@@ -606,12 +628,17 @@ class Session:
     # Time and end.
 
     def next_timer(self) -> float:
-        """When ``handle_timer`` should be called next; infinity for never. Ask again after every call."""
+        """When ``handle_timer`` should be called next; infinity for never. Ask again after every call.
+
+        It may come too early, since looking at all lanes for each message would cost too much; never too late.
+        """
         if self._closed:
             return NEVER
         if self._orphan_since is not None:
             return self._orphan_since + self._lifetime_s
-        return min((lane.next_timer() for lane in self._lanes.values()), default=NEVER)
+        if self._due == _UNKNOWN:
+            self._due = min((lane.next_timer() for lane in self._lanes.values()), default=NEVER)
+        return self._due
 
     @property
     def _lifetime_s(self) -> float:
@@ -626,17 +653,21 @@ class Session:
         if self._orphan_since is not None and now >= self._orphan_since + self._lifetime_s:
             self._over(Code.SESSION_LOST)
             return
+        least_s = self.least_round_trip_s
         for lane in list(self._lanes.values()):
-            if lane.is_dead(now):
+            if lane.is_dead(now) or lane.is_useless(least_s, now):
                 self._leave(lane.id, LeaveReason.SILENT, now)
             elif lane.fell_silent(now):
                 if self._trace is not None:
                     self._trace.lane_silent(lane, now)
+                self._touched(lane)
                 self._spread()
                 if self._is_reader:
                     self._events.append(LaneFellSilent())
             elif lane.is_idle(now):
                 lane.ask()
+                self._touched(lane)
+        self._due = _UNKNOWN
 
     def _spread(self) -> None:
         """Sends again elsewhere what silent lanes owe and no other lane carries, if there is an elsewhere."""
@@ -668,9 +699,3 @@ class Session:
     def next_event(self) -> Event | None:
         """The oldest event that was not taken, or None."""
         return self._events.popleft() if self._events else None
-
-    def lane_summary(self) -> Iterable[tuple[int, float | None, float, int]]:
-        """For numbers: id, smoothed round trip in seconds, rate in bytes per second, bytes in flight, of each lane."""
-        for lane in self._lanes.values():
-            estimator = lane.estimator
-            yield lane.id, estimator.srtt_s, estimator.rate_bytes_s, estimator.in_flight_bytes

@@ -177,6 +177,21 @@ class LaneEstimator:
         return max(self.in_flight_bytes / rate - (self.min_rtt_s or SESSION.assumed_rtt_s), 0.0)
 
     @property
+    def sent_total(self) -> int:
+        """Bytes sent so far, as `ahead_s` counts them."""
+        return self._delivered + self.in_flight_bytes
+
+    def ahead_s(self, stands_at: int, now: float) -> float:
+        """In how many seconds what was sent when ``sent_total`` had become ``stands_at`` arrives, as far as known.
+
+        A lane from which no ack has come for longer than a round trip is expected to need as long again.
+        """
+        rtt_s = self.srtt_s or SESSION.assumed_rtt_s
+        rate = self.rate_bytes_s or self.window_bytes / rtt_s
+        overdue_s = max(now - self._delivered_at - rtt_s, 0.0)
+        return (self.min_rtt_s or rtt_s) / 2 + max(stands_at - self._delivered, 0) / rate + overdue_s
+
+    @property
     def burst_room_bytes(self) -> int:
         """What the association below still sends at once after a rest; 0 when it is busy anyway.
 

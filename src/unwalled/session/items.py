@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from unwalled.wire.frames import Data, Frame
+
+if TYPE_CHECKING:
+    from unwalled.session.estimator import LaneEstimator
 
 
 class Item:
     """A frame that must arrive once, on whatever lane. Several lanes may hold a copy of it at the same time."""
 
-    __slots__ = ("acked", "copies", "encoded", "frame", "queued")
+    __slots__ = ("acked", "carrier", "copies", "encoded", "frame", "queued", "stands_at")
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
@@ -19,6 +24,10 @@ class Item:
         """Lanes that hold it unacked and are not silent."""
         self.queued = False
         """Whether it waits to be sent (again)."""
+        self.carrier: LaneEstimator | None = None
+        """Of the lane that took it last."""
+        self.stands_at = 0
+        """Where it stands on that lane, as `LaneEstimator.ahead_s` wants it."""
 
     def __lt__(self, other: Item) -> bool:
         """Older bytes of a stream go first when they are sent again."""

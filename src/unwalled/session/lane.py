@@ -47,6 +47,7 @@ class LaneState:
         "_ping_sent",
         "_pongs",
         "_sealer",
+        "_slow_since",
         "_want_ping",
         "confirmed",
         "estimator",
@@ -71,6 +72,7 @@ class LaneState:
         self.received_bytes = 0
         self._in_flight: deque[_SentRecord] = deque()
         self._owed_since = NEVER
+        self._slow_since = NEVER
         self._ack_wanted = 0
         self._ack_due = NEVER
         self._newest_at = now
@@ -113,6 +115,8 @@ class LaneState:
             self._in_flight.append(record)
             for item in items:
                 item.queued = False
+                item.carrier = self.estimator
+                item.stands_at = self.estimator.sent_total
         return message
 
     @property
@@ -195,6 +199,11 @@ class LaneState:
         """A ping came; too many of them at once are answered only in part."""
         self._pongs.append(ping)
 
+    @property
+    def has_words(self) -> bool:
+        """Whether it has an ack, a pong or a ping to give, now or soon."""
+        return self._ack_wanted > 0 or self._want_ping or bool(self._pongs)
+
     def must_speak(self, now: float) -> bool:
         """Whether an ack, a pong or a ping should go out now, even alone."""
         return self._ack_due <= now or bool(self._pongs) or self._want_ping
@@ -268,6 +277,14 @@ class LaneState:
         if self.silent_since is not None and now >= self.silent_since + SESSION.lane_dead_s:
             return True
         return self._ping_sent is not None and now >= self._ping_sent[1] + SESSION.lane_dead_s
+
+    def is_useless(self, least_rtt_s: float, now: float) -> bool:
+        """Whether it takes seconds where another one takes a tenth of that: it slowed to a trickle, or delays."""
+        if (self.estimator.srtt_s or 0.0) <= max(SESSION.useless_rtt_s, SESSION.useless_times * least_rtt_s):
+            self._slow_since = NEVER
+            return False
+        self._slow_since = min(self._slow_since, now)
+        return now >= self._slow_since + SESSION.useless_s
 
     def fell_silent(self, now: float) -> bool:
         """True once, when the lane has owed an ack or a pong for too long."""

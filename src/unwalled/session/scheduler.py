@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from unwalled.session.lane import LaneState
 from unwalled.settings import SESSION
 
 
-def pick_lane(lanes: Iterable[LaneState], size: int, backlog_bytes: int) -> LaneState | None:
+def pick_free(lanes: Iterable[LaneState], size: int) -> LaneState | None:
+    """Of the lanes that have room and are not silent, the one that would deliver ``size`` bytes first."""
+    best: LaneState | None = None
+    best_s = float("inf")
+    for lane in lanes:
+        if lane.silent_since is None and lane.has_room:
+            delivery_s = lane.estimator.delivery_s(size)
+            if delivery_s < best_s:
+                best, best_s = lane, delivery_s
+    return best
+
+
+def pick_lane(lanes: Collection[LaneState], size: int, backlog_bytes: int) -> LaneState | None:
     """The lane that would deliver ``size`` bytes first, or None when waiting is better.
 
     A lane with room is used unless the fuller but faster lanes would have carried all of the backlog before it
     delivered this one record (after ECF, Lim et al., CoNEXT 2017). Silent lanes get nothing new.
     """
-    usable = [lane for lane in lanes if lane.silent_since is None]
-    best: LaneState | None = None
-    best_s = float("inf")
-    for lane in usable:
-        if lane.has_room:
-            delivery_s = lane.estimator.delivery_s(size)
-            if delivery_s < best_s:
-                best, best_s = lane, delivery_s
+    best = pick_free(lanes, size)
     if best is None:
         return None
+    best_s = best.estimator.delivery_s(size)
+    full = [lane.estimator for lane in lanes if lane.silent_since is None and not lane.has_room]
+    # The exact answer costs a look at each lane, and is seldom needed: most often the backlog is too large.
+    if backlog_bytes >= best_s * sum([estimator.rate_bytes_s for estimator in full]):
+        return best
     rate = 0.0
     slowest_s = 0.0
-    for lane in usable:
-        if lane is not best and not lane.has_room:
-            delivery_s = lane.estimator.delivery_s(size)
-            if delivery_s < best_s:
-                rate += lane.estimator.rate_bytes_s
-                slowest_s = max(slowest_s, delivery_s)
+    for estimator in full:
+        delivery_s = estimator.delivery_s(size)
+        if delivery_s < best_s:
+            rate += estimator.rate_bytes_s
+            slowest_s = max(slowest_s, delivery_s)
     if rate > 0 and slowest_s + backlog_bytes / rate < best_s:
         return None
     return best

@@ -9,11 +9,13 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Callable, Container, Iterator
+from itertools import islice
 
 from unwalled.errors import FrameError, OpenFailed
 from unwalled.session.events import Event, StreamAccepted, StreamCut, StreamOpened, StreamReadable, StreamWritable
 from unwalled.session.items import Item
 from unwalled.session.queues import FairQueue, IdRanges
+from unwalled.session.sending import Sending
 from unwalled.settings import SESSION
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
@@ -24,48 +26,6 @@ _LEAST_ROOM_BYTES = 256
 _READ_BYTES = 256 * 1024
 _CRUMB_BYTES = 4096
 _UPDATE_FLOOR_S = 0.05
-
-
-class _Sending:
-    """What this end has still to send on one stream."""
-
-    __slots__ = ("ended", "limit", "next_offset", "owed", "pending", "pending_bytes", "resend", "want_room")
-
-    def __init__(self) -> None:
-        self.pending: deque[memoryview] = deque()
-        self.pending_bytes = 0
-        self.next_offset = 0
-        self.limit = SESSION.stream_window_bytes
-        self.resend: list[Item] = []
-        self.owed = 0
-        """Items that the other end has not acked, wherever they are."""
-        self.ended = False
-        """A fin or reset was queued."""
-        self.want_room = False
-
-    def take(self, size: int) -> bytes | memoryview:
-        """The next ``size`` bytes (all of them are there)."""
-        self.pending_bytes -= size
-        self.next_offset += size
-        head = self.pending[0]
-        if len(head) > size:
-            self.pending[0] = head[size:]
-            return head[:size]
-        parts: list[memoryview] = []
-        while size:
-            head = self.pending[0]
-            if len(head) > size:
-                self.pending[0] = head[size:]
-                head = head[:size]
-            else:
-                self.pending.popleft()
-            parts.append(head)
-            size -= len(head)
-        return b"".join(parts)
-
-    def drop_pending(self) -> None:
-        self.pending.clear()
-        self.pending_bytes = 0
 
 
 class _Receiving:
@@ -177,7 +137,7 @@ class _Stream:
         """Whether its open has been seen; its data may overtake it."""
         self.accepted = False
         self.cut = False
-        self.sending = _Sending()
+        self.sending = Sending()
         self.receiving = _Receiving()
 
 
@@ -206,6 +166,8 @@ class StreamTable:
         self._starved: set[int] = set()
         self._windows_due: dict[int, None] = {}
         self._backlog = 0
+        self._flying: dict[int, None] = {}
+        """Streams some of whose data may not be acked."""
         self._sent_total = 0
         self._unacked = 0
         self._peer_limit = 0
@@ -215,7 +177,7 @@ class StreamTable:
         self._own_limit = 0
         self._grown = 0
         self._pieces = 0
-        self.round_trip_s = SESSION.assumed_rtt_s
+        self.round_trip_s: Callable[[], float] = lambda: SESSION.assumed_rtt_s
         self.repeated_bytes = 0
 
     # What the user of the session asks for.
@@ -344,6 +306,7 @@ class StreamTable:
                 self._emit(StreamCut(stream.sid, code))
         self._streams.clear()
         self._backlog = 0
+        self._flying.clear()
         self._fair = FairQueue(SESSION.quantum_bytes)
         self._windows_due.clear()
         self._starved.clear()
@@ -403,6 +366,8 @@ class StreamTable:
         offset = sending.next_offset
         item = Item(Data(stream.sid, offset, sending.take(size)))
         sending.owed += 1
+        sending.flying[offset] = item
+        self._flying[stream.sid] = None
         self._backlog -= size
         self._sent_total += size
         self._unacked += size
@@ -417,11 +382,22 @@ class StreamTable:
         if stream is not None:
             stream.sending.owed -= 1
             if isinstance(item.frame, Data):
-                self._delivered(len(item.frame.payload))
+                self._landed(stream, item.frame)
             self._settle(stream)
 
-    def _delivered(self, size: int) -> None:
-        self._unacked -= size
+    def waited_for(self, streams: int, items: int) -> Iterator[Iterator[Item]]:
+        """Of so many streams, by turns, so many of the oldest items that were sent and not acked."""
+        for sid in list(islice(self._flying, streams)):
+            del self._flying[sid]
+            self._flying[sid] = None
+            yield islice(self._streams[sid].sending.flying.values(), items)
+
+    def _landed(self, stream: _Stream, frame: Data) -> None:
+        flying = stream.sending.flying
+        del flying[frame.offset]
+        if not flying:
+            del self._flying[frame.sid]
+        self._unacked -= len(frame.payload)
         if self._starved and self._peer_limit > self._sent_total:
             self._feed_starved()
 
@@ -622,7 +598,7 @@ class StreamTable:
             return
         if receiving.limit - receiving.consumed >= receiving.window // 2:
             return
-        if now - receiving.updated_at < max(4 * self.round_trip_s, _UPDATE_FLOOR_S):
+        if now - receiving.updated_at < max(4 * self.round_trip_s(), _UPDATE_FLOOR_S):
             grown = min(2 * receiving.window, SESSION.max_stream_window_bytes)
             # Half of the session's window stays for streams that did not grow: else a few large ones that nobody
             # reads any more could fill it, and stop all others.
@@ -656,7 +632,7 @@ class StreamTable:
             assert isinstance(item.frame, Data)
             item.acked = True
             stream.sending.owed -= 1
-            self._delivered(len(item.frame.payload))
+            self._landed(stream, item.frame)
 
     def _settle(self, stream: _Stream) -> None:
         """Forgets a stream when both directions are over and nothing is owed."""

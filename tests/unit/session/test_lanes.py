@@ -19,6 +19,7 @@ from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 from unwalled.wire.frames import (
     LANE_MISBEHAVED,
+    LANE_SILENT,
     LANE_UNNEEDED,
     Ack,
     Close,
@@ -129,6 +130,31 @@ def test_who_may_blame_a_bridge() -> None:
     reader.add(lane)
     assert reader.send(LaneClose(lane, LANE_MISBEHAVED)) == [LaneLeft(lane, LeaveReason.MISBEHAVED)]
     assert reader.send(LaneClose(lane, LANE_MISBEHAVED)) == []
+    lane = reader.session.add_lane(0.0)
+    assert reader.send(LaneClose(lane, LANE_SILENT)) == [LaneLeft(lane, LeaveReason.SILENT)]
+    lane = reader.session.add_lane(0.0)
+    assert reader.send(LaneClose(lane, LANE_UNNEEDED)) == [LaneLeft(lane, LeaveReason.CLOSED)]
+
+
+def test_a_lane_that_needs_seconds_beside_a_fast_one_is_left_after_a_while() -> None:
+    puppet = opened()
+    puppet.session.join(puppet.join(1), 0.0)
+    slow, fast = puppet.session.lanes[0].estimator, puppet.session.lanes[1].estimator
+    slow.rtt_measured(3.0, 0.0)
+    fast.rtt_measured(1.0, 0.0)
+    puppet.session.handle_timer(0.1)
+    puppet.session.handle_timer(4.9)
+    assert set(puppet.session.lanes) == {0, 1}, "three times as long is no reason"
+    fast.min_rtt_s = 0.1
+    puppet.session.handle_timer(5.0)
+    slow.srtt_s = 1.0
+    puppet.session.handle_timer(9.0)
+    slow.srtt_s = 3.0
+    puppet.session.handle_timer(10.0)
+    assert set(puppet.session.lanes) == {0, 1}, "not all the time"
+    puppet.session.handle_timer(10.0 + SESSION.useless_s)
+    assert puppet.events() == [LaneLeft(0, LeaveReason.SILENT)]
+    assert set(puppet.session.lanes) == {1}
 
 
 def test_a_lane_that_is_not_needed() -> None:
@@ -225,13 +251,10 @@ def test_acks_wait_a_little_for_company() -> None:
     assert puppet.said_on_lanes() == [(0, Ack(0, 3 + SESSION.ack_every_records, 0))]
 
 
-def test_numbers_for_people() -> None:
+def test_bytes_are_counted_over_all_lanes_that_ever_were() -> None:
     puppet = opened()
     puppet.session.write(1, b"data")
     puppet.said()
-    ((lane, srtt, rate, in_flight),) = puppet.session.lane_summary()
-    assert (lane, srtt, rate) == (0, None, 0.0)
-    assert in_flight > 0
     sent, received = puppet.session.carried_bytes
     assert sent > 0
     assert received > 0
