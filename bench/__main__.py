@@ -17,6 +17,7 @@ from bench.machine import ROOT, this_machine
 from bench.processes import BenchError
 from bench.profile import ROLES, profile
 from bench.runs import Result, run_case
+from bench.scale import scale
 from bench.table import as_markdown
 
 RESULTS = ROOT / "bench" / "results"
@@ -35,16 +36,22 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-ceilings", action="store_true", help="only the chain, for work on the code")
     parser.add_argument("--trace", type=Path, metavar="DIR", help="keep traces there, for `unwalled trace`")
     parser.add_argument("--list", action="store_true", help="the cases, one in each line")
-    commands = parser.add_subparsers(dest="command", metavar="profile ROLE")
+    commands = parser.add_subparsers(dest="command", metavar="profile ROLE | scale")
     profiler = commands.add_parser("profile", help="where one part spends its time in a download")
     profiler.add_argument("role", choices=ROLES)
     profiler.add_argument("--through", choices=("chromium", "headless"), default="headless")
     profiler.add_argument("--direction", choices=("down", "up"), default="down")
     profiler.add_argument("--seconds", type=float, default=10)
+    scaler = commands.add_parser("scale", help="very many lanes, and hostile bridges, on a simulated clock")
+    scaler.add_argument("--seeds", type=int, default=20)
+    scaler.add_argument("--lanes", type=int, default=100)
     options = parser.parse_args(arguments)
 
     if options.command == "profile":
         print(profile(options.role, options.through, options.direction, options.seconds))
+        return 0
+    if options.command == "scale":
+        print(scale(options.seeds, options.lanes))
         return 0
     if options.list:
         for case in CASES:

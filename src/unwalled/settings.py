@@ -58,8 +58,9 @@ class SessionLimits:
     """The same for all streams together; past it a stream that still holds something gets no more."""
     max_streams: int = 1024
     """Streams that may be open at once."""
-    max_lanes: int = 64
-    """Lanes that may be joined at once; a further join is refused."""
+    max_lanes: int = 128
+    """Lanes that may be joined at once; a further join is refused. A reader with 32 lanes whose network changes twice
+    has 96 for a while, since those that are gone without a word are given up only after ``lane_dead_s``."""
     lane_id_gap: int = 1024
     """How far apart in number joins may arrive, so that the gateway's memory of used lanes is bounded."""
     urgent_bytes: int = 64 * KIB

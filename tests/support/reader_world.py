@@ -1,4 +1,4 @@
-"""A reader's client over bridges in memory: a real session and a real gateway's hub, a broker and WebRTC made up."""
+"""A reader's client over bridges in memory: a real gateway's hub behind them, a broker and WebRTC made up."""
 
 from __future__ import annotations
 
@@ -113,6 +113,7 @@ class World:
         self.offers: list[Offered] = []
         self.offers_before_failure: int | None = None
         self.holds_answers = False
+        self.waits_for_bridges = False
         self.asked = 0
         self.withdrawn = 0
         self.refuses: set[Target] = set()
@@ -150,6 +151,8 @@ class World:
             raise self.failure
         there = [bridge for bridge in self.bridges if bridge.name not in avoid][:spread]
         if not there:
+            if self.waits_for_bridges:
+                await asyncio.Event().wait()
             raise NoBridge(0.002)
         lanes = [
             MatchedLane(index, there[index % len(there)].name, "net", answer(there[index % len(there)].number))

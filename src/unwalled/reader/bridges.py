@@ -15,6 +15,8 @@ class _Known:
     lanes: int = 0
     avoid_until: float = 0.0
     short_lives: int = 0
+    has_refused: bool = False
+    """It failed because it said no in the gateway's name."""
 
 
 class BridgeBook:
@@ -56,7 +58,22 @@ class BridgeBook:
         rest_s = limits.bad_bridge_rest_s if verdict is Verdict.BAD else limits.dead_bridge_rest_s
         entry = self._entry(bridge)
         entry.avoid_until = max(entry.avoid_until, now + rest_s)
+        entry.has_refused = False
         self._report(bridge, verdict)
+
+    def refused(self, bridge: str, now: float) -> None:
+        """A bridge brought a refusal, which may be the gateway's or its own: it counts as dead until that is known."""
+        self.failed(bridge, Verdict.DEAD, now)
+        self._entry(bridge).has_refused = True
+
+    def acquit_refused(self) -> None:
+        """The refusals were the gateway's: whoever brought them may be used again, and nobody hears of it."""
+        for name, entry in self._known.items():
+            if entry.has_refused:
+                entry.has_refused = False
+                entry.avoid_until = 0.0
+                if self._reports.get(name) is Verdict.DEAD:
+                    del self._reports[name]
 
     @property
     def in_use(self) -> int:
@@ -75,6 +92,11 @@ class BridgeBook:
         """Nobody else is there: what failed may be tried again."""
         for entry in self._known.values():
             entry.avoid_until = 0.0
+
+    @property
+    def has_doubts(self) -> bool:
+        """Whether the broker has not heard yet of a bridge that failed."""
+        return any(verdict is not Verdict.GOOD for verdict in self._reports.values())
 
     def take_reports(self) -> list[Report]:
         """What the broker should hear with the next request; each verdict is told once."""

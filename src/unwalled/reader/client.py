@@ -29,7 +29,7 @@ from unwalled.session.reader import ReaderSession
 from unwalled.session.trace import SessionTrace
 from unwalled.settings import READER, SIGNALLING, TRACE, ReaderLimits
 from unwalled.signaling.client import MatchedLane, MatchResult
-from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver
+from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
 from unwalled.tasks import TaskOwner
 from unwalled.tunnel.pump import Pump
 from unwalled.tunnel.streams import TunnelFlow, TunnelStream
@@ -143,6 +143,9 @@ class ReaderClient:
         self._live: _LiveSession | None = None
         self._opening = 0
         self._rest_until = float("-inf")
+        self._doubts_rest_until = float("-inf")
+        self._spreading: asyncio.Timeout | None = None
+        """Of a request for further bridges, made while lanes were there."""
         self._changed = asyncio.Event()
         self._limited = asyncio.Event()
         self._growth = LaneGrowth(self._limits)
@@ -284,6 +287,8 @@ class ReaderClient:
             elif missing > 0 and not self._opening:
                 wait_s = await self._ask_bridges(missing, failures)
                 failures = 0 if self._opening or self._is_carried else failures + 1
+            elif self._book.has_doubts and not self._opening:
+                wait_s = await self._tell_doubts()
             elif self._opening:
                 wait_s = self._limits.retry_max_s
             if doubtful:
@@ -342,11 +347,36 @@ class ReaderClient:
         if not self._live_lanes and self._phase not in (Phase.NO_BRIDGE, Phase.NO_BROKER):
             self._say_hopeful(Phase.SEARCHING)
         try:
-            await self._ask(missing * self._limits.lanes_per_bridge, missing, self._book.avoid(self._clock.monotonic()))
+            async with asyncio.timeout(None) as spreading:
+                self._spreading = spreading
+                avoid = self._book.avoid(self._clock.monotonic())
+                await self._ask(missing * self._limits.lanes_per_bridge, missing, avoid)
+        except TimeoutError:
+            if not spreading.expired():
+                raise
+            # All lanes went away while one more bridge was looked for: the bridges of before are welcome again.
+            return 0.0
         except SignalingFailed as failed:
             return self._failed(failed, failures)
+        finally:
+            self._spreading = None
         if not self._live_lanes:
             self._say_hopeful(Phase.CONNECTING)
+        return self._limits.spread_retry_s
+
+    async def _tell_doubts(self) -> float:
+        """Bridges enough carry lanes, but the broker should hear of a bad one before it gives it to others, too.
+
+        A request is for one lane at least, which is a spare. Gives how long to wait then.
+        """
+        now = self._clock.monotonic()
+        if now < self._doubts_rest_until:
+            return self._doubts_rest_until - now
+        self._doubts_rest_until = now + self._limits.spread_retry_s
+        try:
+            await self._ask(1, 1, self._book.avoid(now))
+        except SignalingFailed:
+            pass
         return self._limits.spread_retry_s
 
     async def _ask(self, lanes: int, spread: int, avoid: list[str]) -> None:
@@ -381,6 +411,9 @@ class ReaderClient:
         except BaseException as failed:
             if isinstance(failed, SignalingFailed):
                 self._decided("unmatched", len(offers))
+            if isinstance(failed, NoBridge):
+                # The broker read the reports before it looked for bridges.
+                raise
             self._book.keep_reports(reports)
             raise
         finally:
@@ -432,7 +465,11 @@ class ReaderClient:
             return
         _log.debug("A lane is open.")
         self._book.lane_opened(matched.bridge)
-        self._session().add(lane, matched.bridge)
+        live = self._session()
+        live.add(lane, matched.bridge)
+        if live.is_connected:
+            # The session is the one of before, and goes on.
+            self._say(Phase.CONNECTED)
 
     def _session(self) -> _LiveSession:
         """The session, a new one if need be: what is opened before its first lane travels with the hello."""
@@ -479,16 +516,25 @@ class ReaderClient:
         now = self._clock.monotonic()
         if reason is LeaveReason.MISBEHAVED:
             self._book.failed(bridge, Verdict.BAD, now)
-        elif reason in (LeaveReason.SILENT, LeaveReason.REFUSED):
+            if self._live is not None:
+                self._live.drop_bridge(bridge)
+        elif reason is LeaveReason.SILENT:
             self._book.failed(bridge, Verdict.DEAD, now)
+        elif reason is LeaveReason.REFUSED:
+            self._book.refused(bridge, now)
         elif reason is LeaveReason.CLOSED:
             self._book.lane_cut(bridge, lived_s, now)
         if not self._live_lanes:
             self._say_hopeful(Phase.SEARCHING)
+            if self._spreading is not None and not self._opening:
+                self._spreading.reschedule(asyncio.get_running_loop().time())
         self._changed.set()
 
-    def session_closed(self, live: _LiveSession) -> None:
+    def session_closed(self, live: _LiveSession, code: Code) -> None:
         """The session is over; the next lane starts another, unless the operator has refused us."""
+        if code is Code.SESSION_LOST:
+            # The gateway has forgotten the session, and those who passed that on told the truth.
+            self._book.acquit_refused()
         if self._live is live:
             up, down = live.pump.core.carried_bytes
             self._past_up += up
@@ -618,6 +664,13 @@ class _LiveSession:
         """See PumpUser."""
         self._client.lane_fell_silent()
 
+    def drop_bridge(self, bridge: str) -> None:
+        """Leaves all lanes of a bridge that tampered with one of them."""
+        for key, (other, _) in list(self._bridges.items()):
+            if other == bridge:
+                self._session.drop_lane(key, self.pump.now())
+        self.pump.wake()
+
     def lanes_limited(self) -> None:
         """See PumpUser."""
         self._client.lanes_limited()
@@ -639,4 +692,4 @@ class _LiveSession:
 
     def session_closed(self, code: Code) -> None:
         """See PumpUser."""
-        self._client.session_closed(self)
+        self._client.session_closed(self, code)

@@ -281,8 +281,10 @@ class Session:
             self._talkers[state.id] = state
 
     def _seal(self, state: LaneState, parts: list[bytes], items: list[Item], now: float) -> bytes:
+        owes = state.owes
         message = state.seal(parts, items, now)
-        self._due = min(self._due, state.next_timer())
+        if not owes:  # Otherwise its timer is not sooner than before.
+            self._due = min(self._due, state.next_timer())
         return message
 
     def join(self, join: Join, now: float) -> int:
@@ -628,10 +630,7 @@ class Session:
     # Time and end.
 
     def next_timer(self) -> float:
-        """When ``handle_timer`` should be called next; infinity for never. Ask again after every call.
-
-        It may come too early, since looking at all lanes for each message would cost too much; never too late.
-        """
+        """When ``handle_timer`` should be called next, or earlier; infinity for never. Ask again after every call."""
         if self._closed:
             return NEVER
         if self._orphan_since is not None:

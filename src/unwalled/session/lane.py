@@ -156,6 +156,11 @@ class LaneState:
             for record in self._in_flight:
                 record.count(since is None)
 
+    @property
+    def owes(self) -> bool:
+        """Whether a record that wants an ack has none yet."""
+        return bool(self._in_flight)
+
     def owed_items(self) -> list[Item]:
         """All items of records that were not acked."""
         return [item for record in self._in_flight for item in record.items]

@@ -88,3 +88,21 @@ def test_when_all_are_busy_the_oldest_gives_way_to_the_new_one() -> None:
     assert book.in_use == SIGNALLING.max_avoid
     assert "busy-0" not in book.avoid(0.0)
     assert f"busy-{SIGNALLING.max_avoid}" in book.avoid(0.0)
+
+
+def test_a_bridge_that_brought_the_gateways_own_refusal_is_acquitted() -> None:
+    book = BridgeBook()
+    book.refused("honest", 0.0)
+    book.failed("dead", Verdict.DEAD, 0.0)
+    book.refused("bad", 0.0)
+    book.failed("bad", Verdict.BAD, 0.0)
+    assert book.has_doubts
+    assert set(book.resting(1.0)) == {"honest", "dead", "bad"}
+    book.acquit_refused()
+    assert set(book.resting(1.0)) == {"dead", "bad"}
+    assert set(book.take_reports()) == {Report("dead", Verdict.DEAD), Report("bad", Verdict.BAD)}
+    assert not book.has_doubts
+    book.refused("honest", 2.0)
+    book.failed("honest", Verdict.DEAD, 3.0)
+    book.acquit_refused()
+    assert "honest" in book.resting(4.0), "it failed otherwise, too"

@@ -11,22 +11,14 @@ import pytest
 
 from tests.support.notes import KeptNotes
 from tests.support.proxy_bench import until
-from tests.support.reader_world import (
-    ECHO,
-    MUTE,
-    QUICK,
-    Asked,
-    World,
-    echoes,
-    run,
-    running,
-)
+from tests.support.reader_world import ECHO, MUTE, QUICK, Asked, World, echoes, run, running
 from unwalled.clock import SystemClock
 from unwalled.errors import OpenFailed, SignalingFailed, StreamReset
 from unwalled.gateway import sessions
 from unwalled.gateway.sessions import TokenVerdict
 from unwalled.lanes.webrtc import OfferedLane
 from unwalled.reader.client import Phase, ReaderClient
+from unwalled.session.events import LeaveReason
 from unwalled.session.notes import Decision, LaneThrough, SessionEnded
 from unwalled.settings import GATEWAY, READER
 from unwalled.signaling.client import MatchedLane
@@ -234,6 +226,51 @@ def test_a_bridge_that_tampers_is_reported_and_avoided_and_nothing_is_lost() -> 
     run(main)
 
 
+def test_a_bridge_that_tampers_with_one_lane_loses_all_of_them_and_the_broker_hears_of_it_at_once() -> None:
+    async def main() -> None:
+        world = World(bridges=3)
+        async with running(world, replace(QUICK, spread_retry_s=1000.0)) as client:
+            await echoes(client)
+            await until(lambda: client.status.lanes == 2 * READER.lanes_per_bridge)
+            bad = world.bridges[0]
+            assert bad.open_lanes == READER.lanes_per_bridge
+            far = bad.lanes[0].other
+            assert far is not None
+            far.send(b"\x10" + bytes(60))
+            report = Report(bad.name, Verdict.BAD)
+            await until(lambda: any(report in asked.reports for asked in world.requests))
+            await until(lambda: not bad.open_lanes and world.bridges[2].open_lanes > 0)
+            await echoes(client)
+
+    run(main)
+
+
+def test_the_broker_hears_of_a_failed_lane_though_no_bridge_is_missing_but_not_all_the_time() -> None:
+    async def main() -> None:
+        world = World(bridges=3)
+        async with running(world, replace(QUICK, spread_retry_s=1000.0)) as client:
+            await echoes(client)
+            await until(lambda: client.status.lanes == 2 * READER.lanes_per_bridge)
+            before = len(world.requests)
+            client.lane_left("bridge-0", LeaveReason.SILENT, 100.0)
+            await until(lambda: len(world.requests) > before)
+            asked = world.requests[before]
+            assert (asked.offers, asked.spread) == (1, 1)
+            assert Report("bridge-0", Verdict.DEAD) in asked.reports
+            await until(lambda: not client._opening)
+            client.lane_left("bridge-1", LeaveReason.SILENT, 100.0)
+            await until(lambda: not client._changed.is_set())
+            assert len(world.requests) == before + 1
+            client._doubts_rest_until = 0.0
+            world.failure = NoBridge(0.002)
+            client._changed.set()
+            await until(lambda: len(world.requests) == before + 2)
+            assert Report("bridge-1", Verdict.DEAD) in world.requests[-1].reports
+            assert not client._book.has_doubts, "a broker that has no bridge has read the reports"
+
+    run(main)
+
+
 def test_verdicts_that_the_broker_did_not_hear_are_told_again() -> None:
     async def main() -> None:
         world = World(bridges=1)
@@ -264,6 +301,27 @@ def test_a_gateway_started_anew_costs_only_the_streams_that_were_open() -> None:
             assert cut.value.code is Code.SESSION_LOST
             assert client.status.phase is Phase.CONNECTED
             assert client.status.bytes_up > carried
+
+    run(main)
+
+
+def test_all_lanes_lost_while_a_second_bridge_is_waited_for_the_first_one_is_asked_for_again_at_once() -> None:
+    async def main() -> None:
+        world = World(bridges=1)
+        world.waits_for_bridges = True
+        async with running(world, replace(QUICK, spread_retry_s=1000.0, short_life_s=0.0)) as client:
+            stream = await client.open(ECHO)
+            await until(lambda: len(world.requests) == 2 and not client._opening)
+            assert world.requests[1].avoid == ("bridge-0",)
+            for lane in list(world.bridges[0].lanes):
+                lane.close()
+            await until(lambda: len(world.requests) >= 3 and client.status.lanes > 0)
+            assert world.requests[2].avoid == ()
+            await stream.write(b"still there")
+            assert await stream.read() == b"still there"
+            assert client.status.phase is Phase.CONNECTED, "the session of before is connected, too"
+            assert world.hub.session_count == 1
+            await stream.finish()
 
     run(main)
 
