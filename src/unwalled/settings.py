@@ -88,6 +88,8 @@ class SessionLimits:
     """What a lane sends at once after a rest: four packets, in libwebrtc."""
     twice_bytes: int = 1200
     """Records up to this size, which is one packet, go over two lanes at once."""
+    twice_least_rtt_s: float = 0.01
+    """Not over lanes with a shorter round trip, on which little is lost, and a copy costs more than it saves."""
     hurry_idle_s: float = 0.05
     """While lanes have nothing else to do: data that is nearer than this is not sent again."""
     hurry_busy_s: float = 0.5
@@ -100,7 +102,7 @@ class SessionLimits:
     """So much of it is sent again at a time, if it is on slow lanes."""
     hurried_copies: int = 3
     """More lanes than this do not carry the same data."""
-    limited_s: float = 0.5
+    limited_s: float = 1.0
     """How long data must have found no lane with room before the reader hears that lanes hold the session up."""
     limited_every_s: float = 1.0
     """At most so often is the reader told."""
@@ -130,6 +132,10 @@ class SessionLimits:
     """The silence of a lane whose round trip is not known yet (as RFC 6298 section 2 starts)."""
     silence_floor_s: float = 0.2
     """The least silence of a lane that owes acks before its records are sent again elsewhere."""
+    silence_round_trips: float = 4.0
+    """The longest silence of a lane, in its least round trips; and in addition:"""
+    silence_slack_s: float = 0.4
+    """see ``silence_round_trips``."""
     lane_dead_s: float = 20.0
     """A lane that is silent for so long, though it was asked, is closed."""
     useless_rtt_s: float = 2.0
@@ -153,9 +159,26 @@ class SessionLimits:
     datagram_numbers: int = 1024
     """Numbers of a flow's latest datagrams that are remembered, to drop the second copy of one."""
     quiet_s: float = 1.0
-    """For so long after a datagram some lanes are kept free of bulk data."""
+    """For so long after a datagram more lanes are kept free of bulk data."""
     quiet_from_lanes: int = 4
-    """With fewer lanes none is kept free; with twice as many two are, and with 24 and more one of eight."""
+    """With twice as many lanes one is kept free of bulk data. While datagrams flow: with so many lanes one, with twice
+    as many two, with 24 and more one of eight."""
+    quiet_share: float = 1.25
+    """A lane that carries more than this times the mean is not kept free but for datagrams."""
+    near_times: float = 1.5
+    """Lanes whose round trips differ by no more than this factor are as near as each other."""
+    near_slack_s: float = 0.01
+    """The same, in addition: short round trips vary."""
+    least_watch_s: float = 0.05
+    """How often at most, each round trip otherwise, the queue is looked at that all lanes share."""
+    shared_queue_s: float = 0.015
+    """From so long a shared queue on further lanes would not help, but wait in it."""
+    shared_queue_target_s: float = 0.03
+    """How much waiting the windows of all lanes together may cause in a queue that they share."""
+    least_window_scale: float = 0.25
+    """The part of its own window that a lane keeps, however long the shared queue is."""
+    window_scale_growth: float = 1.05
+    """By how much that part grows in a round trip while the shared queue is short."""
     same_delay_s: float = 0.005
     """Lanes whose expected delays differ by less than this are as good as each other for a datagram."""
     datagram_flows: int = 64

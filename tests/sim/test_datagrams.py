@@ -74,7 +74,7 @@ def test_a_call_does_not_wait_behind_a_download(lanes: int) -> None:
     download = call.transfers.start(Plan(0, 100 * MIB))
     call.world.run(6.0)
     full = [lane for lane in call.end.session.lanes.values() if not lane.has_room]
-    assert len(full) == lanes, "the download fills all windows"
+    assert len(full) == (lanes if lanes < 8 else lanes - 1), "the download fills all windows but the one kept free"
     before, began = call.transfers.reader[download].got, call.world.now
     call.send_every(0.02, 160, 10.0)
     assert len(call.took_s) == 500, "nothing is lost"
@@ -106,7 +106,7 @@ def test_lanes_go_back_to_the_download_when_no_datagram_flows() -> None:
     call.send_every(0.02, 160, 1.0)
     call.world.run(call.world.now + 2.0)
     full = [lane for lane in call.end.session.lanes.values() if not lane.has_room]
-    assert len(full) == 8
+    assert len(full) == 7
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 8])
@@ -166,7 +166,7 @@ def test_ten_downloads_share_alike() -> None:
     world.run(began + 20.0)
     shares = [transfers.reader[sid].got - before[sid] for sid in sids]
     assert max(shares) < 1.2 * min(shares)
-    assert sum(shares) > 0.9 * 8 * RATE * 20.0
+    assert sum(shares) > 0.9 * 7 * RATE * 20.0
 
 
 def test_a_click_is_not_behind_ten_downloads() -> None:

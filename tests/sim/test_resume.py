@@ -74,7 +74,7 @@ def in_mid_transfer(world: World, lanes: int = 4) -> tuple[Transfers, int]:
     for _ in range(lanes):
         world.open_lane(NEAR)
     sid = transfers.start(Plan(3 * MIB, 3 * MIB))
-    world.run(0.4)
+    world.run(0.4 if lanes < 8 else 0.3)
     assert 200 * KIB < transfers.reader[sid].got < 2 * MIB
     return transfers, sid
 

@@ -28,14 +28,16 @@ def test_a_page_does_not_wait_for_lanes_that_turn_out_to_be_slow() -> None:
 def test_one_stream_gets_what_very_different_lanes_give_together() -> None:
     plan = ScalePlan(lanes=24, most_mbit_s=5.0, streams=1, measured_s=4.0)
     for seed in range(2):
-        assert ScaleRun(seed, plan).run().share > 0.8, seed
+        # One lane of those is kept free for what is urgent.
+        assert ScaleRun(seed, plan).run().share > 0.75, seed
 
 
 def test_the_sum_of_many_lanes_that_change_stall_and_die() -> None:
     plan = ScalePlan(lanes=24, most_mbit_s=10.0, streams=8, death_every_s=2.0, measured_s=5.0)
     for seed in range(3):
         result = ScaleRun(seed, plan).run()
-        assert result.share > 0.85, seed
+        # One lane of those is kept free for what is urgent.
+        assert result.share > 0.8, seed
         assert result.gap_s < 0.5, seed
         assert result.stream_gap_s < 2.0, seed
         assert result.deaths > 0

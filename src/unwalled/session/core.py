@@ -14,13 +14,11 @@ from unwalled.crypto.keys import Direction, LaneCipher
 from unwalled.errors import CryptoError, FrameError, MessageError, OpenFailed
 from unwalled.session.events import Event, LaneFellSilent, LaneLeft, LanesLimited, LeaveReason, SessionClosed
 from unwalled.session.flows import FlowTable
-from unwalled.session.hurry import hurried
 from unwalled.session.items import Item
 from unwalled.session.lane import NEVER, LaneState
-from unwalled.session.limited import LimitWatch
 from unwalled.session.queues import IdRanges
 from unwalled.session.reasons import BLAMES, CLOSE_REASONS
-from unwalled.session.scheduler import QuietLanes, pick_lane, pick_swift, pick_urgent
+from unwalled.session.sender import Messages, Sender
 from unwalled.session.streams import StreamTable
 from unwalled.session.trace import SessionTrace
 from unwalled.settings import SESSION
@@ -46,18 +44,12 @@ from unwalled.wire.frames import (
     decode_frames,
 )
 from unwalled.wire.messages import (
-    RECORD_HEADER_BYTES,
-    TAG_BYTES,
     Join,
     Record,
     Refuse,
     decode_message,
     join_header,
 )
-
-_JOIN_EXTRA_BYTES = 16
-_OVERHEAD_BYTES = RECORD_HEADER_BYTES + _JOIN_EXTRA_BYTES + TAG_BYTES + SESSION.own_frames_bytes
-_UNKNOWN = -NEVER
 
 
 class Session:
@@ -74,24 +66,18 @@ class Session:
         self._streams = StreamTable(is_reader, self._control, emit, self._flows)
         self._streams.round_trip_s = self._longest_round_trip_s
         self._lanes: dict[int, LaneState] = {}
+        self._sender = Sender(
+            is_reader, self._lanes, self._control, self._streams, self._flows, self._events.append, trace
+        )
         self._used_lanes = IdRanges()
-        self._quiet = QuietLanes()
-        self._ahead_bytes = 0
         self._highest_lane = -1
         self._master = b""
         self._session_id = b""
-        self._max_plaintext = 0
         self._orphan_lifetime_s: float = SESSION.orphan_lifetime_s
         self._orphan_since: float | None = None if is_reader else now
         self._confirmed = is_reader
         self._close_code: Code | None = None
         self._closed = False
-        self._talkers: dict[int, LaneState] = {}
-        """Lanes that have an ack, a pong or a ping to give, now or soon."""
-        self._due = _UNKNOWN
-        """No lane needs its timer sooner than this."""
-        self._hurry_at = now
-        self._limit = LimitWatch()
         self._past_sent = 0
         self._past_received = 0
 
@@ -100,7 +86,7 @@ class Session:
         terms = secrets.terms
         self._master = secrets.master
         self._session_id = secrets.session_id
-        self._max_plaintext = terms.max_message_bytes - _OVERHEAD_BYTES
+        self._sender.set_message_bytes(terms.max_message_bytes)
         self._orphan_lifetime_s = terms.orphan_lifetime_s
         self._orphan_since = now
         self._streams.set_session_window(terms.session_window)
@@ -161,7 +147,7 @@ class Session:
 
     def send_datagram(self, sid: int, target: Target, payload: bytes, now: float) -> None:
         """Queues a datagram, or drops the oldest ones."""
-        self._quiet.datagram_passed(now)
+        self._sender.quiet.datagram_passed(now)
         self._flows.send(sid, target, payload, now)
 
     def close_flow(self, sid: int, code: Code) -> None:
@@ -255,7 +241,7 @@ class Session:
         state = self._new_lane(lane, first_header, now)
         self._take_lane(state)
         state.ask()
-        self._touched(state)
+        self._sender.touched(state)
         return lane
 
     def _new_lane(self, lane: int, first_header: bytes, now: float) -> LaneState:
@@ -273,19 +259,6 @@ class Session:
         if self._trace is not None:
             self._trace.lane_joined(state.id, state.joined_at)
         self._spread()
-
-    def _touched(self, state: LaneState) -> None:
-        """Something happened on a lane: notes when it needs its timer, and whether it has something to say."""
-        self._due = min(self._due, state.next_timer())
-        if state.has_words:
-            self._talkers[state.id] = state
-
-    def _seal(self, state: LaneState, parts: list[bytes], items: list[Item], now: float) -> bytes:
-        owes = state.owes
-        message = state.seal(parts, items, now)
-        if not owes:  # Otherwise its timer is not sooner than before.
-            self._due = min(self._due, state.next_timer())
-        return message
 
     def join(self, join: Join, now: float) -> int:
         """A lane asks to belong to this session (gateway's end); gives its id.
@@ -316,7 +289,7 @@ class Session:
         state = self._lanes.pop(lane, None)
         if state is None:
             return
-        self._talkers.pop(lane, None)
+        self._sender.left(state)
         self._past_sent += state.sent_bytes
         self._past_received += state.received_bytes
         if not self._lanes:
@@ -329,7 +302,7 @@ class Session:
         if reason is not LeaveReason.CLOSED:
             self._events.append(LaneLeft(lane, reason))
         if reason in CLOSE_REASONS and len(self._control) < SESSION.control_frames:
-            self._say(Item(LaneClose(lane, CLOSE_REASONS[reason])))
+            self._sender.say(Item(LaneClose(lane, CLOSE_REASONS[reason])))
 
     def _send_again(self, item: Item) -> int:
         """Queues what no lane carries any more, if it still matters; gives its bytes."""
@@ -343,12 +316,8 @@ class Session:
         ):
             self._streams.item_lost(item)
         else:
-            self._say(item)
+            self._sender.say(item)
         return len(item.encoded) if item.queued else 0
-
-    def _say(self, item: Item) -> None:
-        item.queued = True
-        self._control.append(item)
 
     # Receiving.
 
@@ -387,7 +356,7 @@ class Session:
             return
         if wants_ack:
             state.want_ack(now)
-        self._touched(state)
+        self._sender.touched(state)
 
     def _dispatch(self, frame: Frame, state: LaneState, now: float) -> bool:
         """Acts on one frame; True when its record wants an ack."""
@@ -407,7 +376,7 @@ class Session:
                     self._spread()
                 return False
             case Datagram():
-                self._quiet.datagram_passed(now)
+                self._sender.quiet.datagram_passed(now)
                 self._flows.datagram_received(frame)
             case Close(code):
                 if self._trace is not None:
@@ -479,7 +448,7 @@ class Session:
                 if isinstance(item.frame, (Data, Open, Opened, Fin, Reset)):
                     self._streams.item_acked(item)
         if state is not arrived_on:
-            self._touched(state)
+            self._sender.touched(state)
         if was_silent and state.silent_since is None:
             if self._trace is not None:
                 self._trace.lane_spoke(state.id, now)
@@ -487,145 +456,18 @@ class Session:
 
     # Sending.
 
-    def data_to_send(self, now: float) -> list[tuple[int, bytes]]:
+    def data_to_send(self, now: float) -> Messages:
         """All messages that should go out now, each with its lane, in order."""
-        out: list[tuple[int, bytes]] = []
         if self._trace is not None:
             self._trace.stamp(now)
         if self._closed or not self._lanes:
-            return out
-        if self._streams.has_windows:
-            for window in self._streams.window_frames():
-                self._say(window)
-        self._send_datagrams(now, out)
-        for_data = [lane for lane in self._lanes.values() if lane.id not in self._quiet]
-        if now >= self._hurry_at:
-            self._hurry_at = now + SESSION.hurry_every_s
-            self._hurry(SESSION.hurry_busy_s, for_data, now, out)
-        limited = False
-        while self._control or self._streams.sendable:
-            lane = pick_lane(for_data, SESSION.first_burst_bytes, self._streams.backlog_bytes)
-            if lane is None:
-                limited = self._streams.sendable
-                break
-            sent = self._build(lane, now, with_data=True)
-            if sent is None:
-                break
-            message, items = sent
-            out.append((lane.id, message))
-            if len(message) <= SESSION.twice_bytes:
-                self._say_twice(lane, items, now, out)
-            self._ahead_bytes = max(self._ahead_bytes - len(message), 0)
-            self._send_datagrams(now, out)
-        if not limited:
-            self._hurry(SESSION.hurry_idle_s, for_data, now, out)
-        if self._limit.is_news(limited or self._flows.sendable, now):
-            if self._trace is not None:
-                self._trace.held_up(now)
-            if self._is_reader:
-                self._events.append(LanesLimited())
-            else:
-                self._say(Item(Limited()))
-        while self._control and (urgent := pick_urgent(self._lanes.values())) is not None:
-            sent = self._build(urgent, now, with_data=False)
-            if sent is None:
-                break
-            out.append((urgent.id, sent[0]))
-        for lane in list(self._talkers.values()):
-            if lane.must_speak(now):
-                out.append((lane.id, self._seal(lane, lane.own_frames(now), [], now)))
-            if not lane.has_words:
-                del self._talkers[lane.id]
-        if self._trace is not None:
-            self._trace.sample(self._lanes.values(), self._streams, limited, now)
+            return []
+        out = self._sender.records(now)
         if self._close_code is not None:
             for lane in self._lanes.values():
                 out.append((lane.id, lane.seal([Close(self._close_code).encode()], [], now)))
             self._over(self._close_code)
         return out
-
-    def _send_datagrams(self, now: float, out: list[tuple[int, bytes]]) -> None:
-        """Sends what datagrams wait, beyond windows if need be, before any data.
-
-        While data waits, too, they may be ahead of it by some bytes only, on lanes that carry data; then they take
-        turns with it. Few go in each record as long as few wait: one lost packet then holds up few.
-        """
-        if not self._streams.sendable:
-            self._ahead_bytes = 0
-        self._flows.drop_late(now)
-        self._quiet.update(self._lanes.values(), now)
-        while self._flows.sendable:
-            lane = pick_swift(self._lanes.values(), now)
-            if lane is None:
-                return
-            takes_turns = lane.id not in self._quiet and self._streams.sendable
-            if takes_turns and self._ahead_bytes >= SESSION.urgent_bytes:
-                return
-            sent = self._build(lane, now, with_data=False)
-            if sent is None:
-                return
-            message, items = sent
-            out.append((lane.id, message))
-            if len(message) <= SESSION.twice_bytes:
-                self._say_twice(lane, items, now, out)
-            self._ahead_bytes += len(message) * takes_turns
-
-    def _say_twice(self, first: LaneState, items: list[Item], now: float, out: list[tuple[int, bytes]]) -> None:
-        """Sends a few bytes on a second lane, too: a lost packet may hold up one lane for half a second, not both."""
-        wanted = [item for item in items if not isinstance(item.frame, (Window, Limited))]
-        others = [lane for lane in self._lanes.values() if lane is not first and lane.silent_since is None]
-        if any(isinstance(item.frame, Datagram) for item in wanted):
-            # When many wait, or the lanes are full, copies would be in the way of the datagrams themselves.
-            second = None if self._flows.sendable else pick_swift((lane for lane in others if lane.has_room), now)
-        else:
-            second = pick_urgent(others)
-        if wanted and second is not None:
-            parts = [item.encoded for item in wanted]
-            out.append((second.id, self._seal(second, second.own_frames(now) + parts, wanted, now)))
-
-    def _hurry(self, least_s: float, lanes: list[LaneState], now: float, out: list[tuple[int, bytes]]) -> None:
-        for lane, item in hurried(self._streams, lanes, least_s, now):
-            out.append((lane.id, self._seal(lane, [*lane.own_frames(now), item.encoded], [item], now)))
-
-    def _build(self, lane: LaneState, now: float, with_data: bool) -> tuple[bytes, list[Item]] | None:
-        """One record for ``lane``, of control frames and data, or of control frames and datagrams. None when there is
-        nothing to say, or nothing fits.
-
-        A lane that had a rest gets what its association sends at once, so that a small page goes over several lanes.
-        """
-        fair = min(lane.estimator.record_bytes - _OVERHEAD_BYTES, self._max_plaintext)
-        if not with_data and self._flows.queued_bytes <= SESSION.first_burst_bytes:
-            fair = min(fair, SESSION.twice_bytes - _OVERHEAD_BYTES)
-        burst = lane.estimator.burst_room_bytes - _OVERHEAD_BYTES
-        items: list[Item] = []
-        if burst > 0 and len(self._lanes) > 1:
-            items = self._fill(min(fair, burst), with_data)
-        # What was sent on a faster lane before may need a longer record than is fair on this one.
-        items = items or self._fill(fair, with_data) or self._fill(self._max_plaintext, with_data)
-        if not items:
-            return None
-        return self._seal(lane, lane.own_frames(now) + [item.encoded for item in items], items, now), items
-
-    def _fill(self, room: int, with_data: bool) -> list[Item]:
-        """What goes into ``room`` bytes of a record: control, then data or datagrams."""
-        items: list[Item] = []
-        while self._control:
-            item = self._control[0]
-            if len(item.encoded) > room:
-                break
-            self._control.popleft()
-            if item.acked:
-                item.queued = False
-                continue
-            items.append(item)
-            room -= len(item.encoded)
-        while not with_data and (found := self._flows.next_datagram(room, self._max_plaintext)) is not None:
-            items.append(found)
-            room -= len(found.encoded)
-        while with_data and (found := self._streams.next_data(room)) is not None:
-            items.append(found)
-            room -= len(found.encoded)
-        return items
 
     # Time and end.
 
@@ -635,9 +477,7 @@ class Session:
             return NEVER
         if self._orphan_since is not None:
             return self._orphan_since + self._lifetime_s
-        if self._due == _UNKNOWN:
-            self._due = min((lane.next_timer() for lane in self._lanes.values()), default=NEVER)
-        return self._due
+        return self._sender.next_timer()
 
     @property
     def _lifetime_s(self) -> float:
@@ -659,14 +499,14 @@ class Session:
             elif lane.fell_silent(now):
                 if self._trace is not None:
                     self._trace.lane_silent(lane, now)
-                self._touched(lane)
+                self._sender.touched(lane)
                 self._spread()
                 if self._is_reader:
                     self._events.append(LaneFellSilent())
             elif lane.is_idle(now):
                 lane.ask()
-                self._touched(lane)
-        self._due = _UNKNOWN
+                self._sender.touched(lane)
+        self._sender.timers_handled()
 
     def _spread(self) -> None:
         """Sends again elsewhere what silent lanes owe and no other lane carries, if there is an elsewhere."""

@@ -46,10 +46,14 @@ class LaneEstimator:
         "_earlier_rtt_s",
         "_first_sent_at",
         "_full_at",
+        "_last_rtt_s",
+        "_period_rtt_s",
+        "_period_until",
         "_rates",
         "in_flight_bytes",
         "min_rtt_s",
         "rtt_variation_s",
+        "scale",
         "srtt_s",
         "window_bytes",
     )
@@ -61,6 +65,8 @@ class LaneEstimator:
         """The least round trip of the last ``min_rtt_s`` to twice that."""
         self.in_flight_bytes = 0
         self.window_bytes = SESSION.initial_lane_window_bytes
+        self.scale = 1.0
+        """What part of the window may be used: see QuietLanes."""
         self._delivered = 0
         self._delivered_at = 0.0
         self._first_sent_at = 0.0
@@ -70,6 +76,19 @@ class LaneEstimator:
         self._earlier_rtt_s = _UNKNOWN
         self._best_until = -_UNKNOWN
         self._drain_until = -_UNKNOWN
+        self._period_until = -_UNKNOWN
+        self._period_rtt_s = _UNKNOWN
+        self._last_rtt_s = _UNKNOWN
+
+    @property
+    def has_room(self) -> bool:
+        """Whether the window lets one more record in."""
+        return self.in_flight_bytes < self.window_bytes * self.scale
+
+    @property
+    def smoothed_s(self) -> float:
+        """The smoothed round trip, or what is assumed of a lane that was not measured."""
+        return self.srtt_s if self.srtt_s is not None else SESSION.assumed_rtt_s
 
     @property
     def rate_bytes_s(self) -> float:
@@ -87,7 +106,7 @@ class LaneEstimator:
         if self.in_flight_bytes == 0:
             self._delivered_at = self._first_sent_at = now
         self.in_flight_bytes += size
-        if self.in_flight_bytes >= self.window_bytes:
+        if not self.has_room:
             self._full_at = now
         return Snapshot(now, self._delivered, self._delivered_at, self._first_sent_at)
 
@@ -105,12 +124,25 @@ class LaneEstimator:
         else:
             self.rtt_variation_s += _GAIN_VARIATION * (abs(self.srtt_s - rtt_s) - self.rtt_variation_s)
             self.srtt_s += _GAIN_SRTT * (rtt_s - self.srtt_s)
+        if now >= self._period_until:
+            # Two periods count, the running one and the one before, unless that is long over.
+            is_old = now >= self._period_until + self.srtt_s
+            self._last_rtt_s = _UNKNOWN if is_old else self._period_rtt_s
+            self._period_rtt_s = _UNKNOWN
+            self._period_until = now + max(self.srtt_s, SESSION.least_watch_s)
+        self._period_rtt_s = min(self._period_rtt_s, rtt_s)
         if now >= self._best_until:
             self._earlier_rtt_s, self._best_rtt_s = self._best_rtt_s, _UNKNOWN
             self._best_until = now + SESSION.min_rtt_s
             self._drain_until = now + 2 * self.srtt_s
         self._best_rtt_s = min(self._best_rtt_s, rtt_s)
         self.min_rtt_s = min(self._best_rtt_s, self._earlier_rtt_s)
+
+    def standing_queue_s(self, now: float) -> float | None:
+        """By how much even the quickest of the latest round trips exceeded the least one; None without late samples."""
+        if self.min_rtt_s is None or now > self._period_until + self.smoothed_s:
+            return None
+        return min(self._period_rtt_s, self._last_rtt_s) - self.min_rtt_s
 
     def acked(self, size: int, newest: Snapshot, rtt_s: float | None, now: float) -> None:
         """Records of ``size`` bytes in all were acked, the newest of them sent as ``newest`` says.
@@ -206,4 +238,7 @@ class LaneEstimator:
             return SESSION.unmeasured_silence_s
         is_small = self.in_flight_bytes <= SESSION.first_burst_bytes
         floor_s = SESSION.small_silence_floor_s if is_small else SESSION.silence_floor_s
-        return max(floor_s, 1.5 * self.srtt_s + 3 * self.rtt_variation_s) + SESSION.ack_delay_s
+        usual_s = 1.5 * self.srtt_s + 3 * self.rtt_variation_s
+        # A lane that delays by seconds what it brought in no time before must not make us wait for seconds each time.
+        most_s = SESSION.silence_round_trips * (self.min_rtt_s or self.srtt_s) + SESSION.silence_slack_s
+        return max(floor_s, min(usual_s, most_s)) + SESSION.ack_delay_s

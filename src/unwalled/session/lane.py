@@ -52,6 +52,7 @@ class LaneState:
         "confirmed",
         "estimator",
         "id",
+        "is_over",
         "joined_at",
         "received_bytes",
         "sent_bytes",
@@ -67,6 +68,8 @@ class LaneState:
         self.confirmed = False
         """Whether the other end has sent an authentic record on it."""
         self.joined_at = now
+        self.is_over = False
+        """Whether the session has left it."""
         self.silent_since: float | None = None
         self.sent_bytes = 0
         self.received_bytes = 0
@@ -172,12 +175,18 @@ class LaneState:
             record.count(False)
             self.estimator.forgotten(record.size)
         self._in_flight.clear()
+        self.is_over = True
         return items
 
     @property
     def has_room(self) -> bool:
         """Whether the lane's window lets one more record in."""
-        return self.estimator.in_flight_bytes < self.estimator.window_bytes
+        return self.estimator.has_room
+
+    @property
+    def has_burst_room(self) -> bool:
+        """Whether the association below would send a packet at once, since hardly anything is on its way."""
+        return self.estimator.burst_room_bytes >= SESSION.twice_bytes
 
     @property
     def has_urgent_room(self) -> bool:

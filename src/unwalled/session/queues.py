@@ -43,6 +43,16 @@ class FairQueue:
             queue.popleft()
             self._rest.append(sid)
 
+    def next_fresh(self) -> int | None:
+        """The stream that has just become active and has not used up its first quantum; or None. Its turn is next."""
+        while self._fresh:
+            sid = self._fresh[0]
+            if self._deficit[sid] > 0:
+                return sid
+            self._deficit[sid] += self._quantum
+            self._rest.append(self._fresh.popleft())
+        return None
+
     def charge(self, sid: int, sent_bytes: int) -> None:
         """The stream that ``next`` named has sent so much."""
         self._deficit[sid] -= sent_bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from unwalled.session.lane import LaneState
 from unwalled.settings import SESSION
@@ -57,60 +57,22 @@ def pick_urgent(lanes: Iterable[LaneState]) -> LaneState | None:
     return min(free, key=lambda lane: lane.estimator.delivery_s(0), default=None)
 
 
-def pick_swift(lanes: Iterable[LaneState], now: float) -> LaneState | None:
+def pick_swift(lanes: Iterable[LaneState], now: float, quiet: Container[LaneState] = ()) -> LaneState | None:
     """The lane that would bring a datagram soonest: none before it waits there, and nothing is lost there as far as is
     known. None when all owe far more than their windows, or are silent.
 
-    Of lanes that are as good as each other the one that owes least, so that few datagrams stand behind a lost one.
+    Of lanes that are as good as each other one of those that are kept quiet, and then the one that owes least, so that
+    few datagrams stand behind a lost one.
     """
     free = [lane for lane in lanes if lane.silent_since is None and lane.has_urgent_room]
     free = [lane for lane in free if not lane.is_held_up(now)] or free
     if not free:
         return None
     good_s = min(map(_delay_s, free)) + SESSION.same_delay_s
-    return min((lane for lane in free if _delay_s(lane) <= good_s), key=lambda lane: lane.estimator.in_flight_bytes)
+    good = (lane for lane in free if _delay_s(lane) <= good_s)
+    return min(good, key=lambda lane: (lane not in quiet, lane.estimator.in_flight_bytes))
 
 
 def _delay_s(lane: LaneState) -> float:
     estimator = lane.estimator
     return (estimator.min_rtt_s or SESSION.assumed_rtt_s) / 2 + estimator.wait_s
-
-
-class QuietLanes:
-    """Lanes that carry no bulk data while datagrams flow, so that these need not wait behind it.
-
-    Each end keeps its own; the other need not know.
-    """
-
-    def __init__(self) -> None:
-        self._ids: set[int] = set()
-        self._until = float("-inf")
-
-    def __contains__(self, lane: int) -> bool:
-        return lane in self._ids
-
-    def datagram_passed(self, now: float) -> None:
-        """A datagram was sent or has come."""
-        self._until = now + SESSION.quiet_s
-
-    def update(self, lanes: Iterable[LaneState], now: float) -> None:
-        """Chooses anew where one has gone, fell silent, or is not needed any more."""
-        if now >= self._until:
-            self._ids.clear()
-            return
-        speaking = [lane for lane in lanes if lane.silent_since is None]
-        self._ids.intersection_update(lane.id for lane in speaking)
-        wanted = _quiet_count(len(speaking))
-        while len(self._ids) > wanted:
-            self._ids.remove(max(self._ids))
-        while len(self._ids) < wanted:
-            others = [lane for lane in speaking if lane.id not in self._ids]
-            chosen = pick_swift(others, now) or others[0]
-            self._ids.add(chosen.id)
-
-
-def _quiet_count(lanes: int) -> int:
-    """Two copies should both be quick where two lanes can be spared."""
-    if lanes < SESSION.quiet_from_lanes:
-        return 0
-    return max(lanes // 8, 1 if lanes < 2 * SESSION.quiet_from_lanes else 2)

@@ -323,18 +323,22 @@ class StreamTable:
         self._windows_due.clear()
 
     @property
-    def has_windows(self) -> bool:
-        """Whether ``window_frames`` would give any."""
-        return bool(self._windows_due)
-
-    @property
     def sendable(self) -> bool:
         """Whether some stream may have data to send."""
         return len(self._fair) > 0
 
-    def next_data(self, room: int) -> Item | None:
-        """The next data that fits into ``room`` bytes of a record, by turns; None when nothing does."""
-        while (sid := self._fair.next()) is not None:
+    @property
+    def has_fresh(self) -> bool:
+        """Whether a stream that has just begun to send may have data."""
+        return self._fair.next_fresh() is not None
+
+    def next_data(self, room: int, only_fresh: bool = False) -> Item | None:
+        """The next data that fits into ``room`` bytes of a record, by turns; None when nothing does.
+
+        ``only_fresh``: only of streams that have just begun to send, and no more than their first quantum.
+        """
+        turn = self._fair.next_fresh if only_fresh else self._fair.next
+        while (sid := turn()) is not None:
             stream = self._streams[sid]
             sending = stream.sending
             while sending.resend and sending.resend[0].acked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -57,7 +58,7 @@ def test_a_gateways_trace_tells_what_was_sent_again(
     out = capsys.readouterr().out
     assert "Trace of a gateway" in out
     assert "Sent again: " in out
-    assert "1 × " in out
+    assert re.search(r"[1-9] × \d", out)
     assert (tmp_path / "p.svg").exists()
 
 

@@ -102,6 +102,10 @@ def test_a_bridge_that_brought_the_gateways_own_refusal_is_acquitted() -> None:
     assert set(book.resting(1.0)) == {"dead", "bad"}
     assert set(book.take_reports()) == {Report("dead", Verdict.DEAD), Report("bad", Verdict.BAD)}
     assert not book.has_doubts
+    book.refused("told", 1.0)
+    assert book.take_reports() == [Report("told", Verdict.DEAD)]
+    book.acquit_refused()
+    assert "told" not in book.resting(1.5), "what the broker has heard cannot be taken back"
     book.refused("honest", 2.0)
     book.failed("honest", Verdict.DEAD, 3.0)
     book.acquit_refused()
