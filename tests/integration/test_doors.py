@@ -25,6 +25,7 @@ from unwalled.crypto.identity import OperatorKeys
 from unwalled.errors import SignalingFailed, SignallingError
 from unwalled.settings import SignallingLimits
 from unwalled.signaling.client import MatchResult, SignalingClient
+from unwalled.signaling.doors import HttpDoor
 from unwalled.signaling.errors import (
     BrokerBusy,
     DoorNonsense,
@@ -203,10 +204,11 @@ def test_a_reader_closes_what_it_opened(tmp_path: Path) -> None:
 def test_a_knock_is_the_connection_of_the_first_match(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
         await scene.bridge()
-        reader = scene.reader()
+        door = HttpDoor(scene.running.url)
+        reader = scene.reader(door=door)
         before = scene.connections()
-        reader.knock()
-        reader.knock()
+        door.knock()
+        door.knock()
         await until(lambda: scene.connections() > before)
         assert len((await reader.match(offers(1))).lanes) == 1
         assert scene.connections() == before + 1
@@ -216,8 +218,9 @@ def test_a_knock_is_the_connection_of_the_first_match(tmp_path: Path) -> None:
 
 def test_a_knock_that_nobody_hears_is_told_by_the_match(tmp_path: Path) -> None:
     async def act(scene: Scene) -> None:
-        reader = scene.reader(scene.running.invite(doors=(await closed_port(),)))
-        reader.knock()
+        door = HttpDoor(await closed_port())
+        door.knock()
+        reader = scene.reader(door=door)
         with pytest.raises(DoorsUnreachable, match="no connection"):
             await reader.match(offers(1))
 
@@ -227,14 +230,14 @@ def test_a_knock_that_nobody_hears_is_told_by_the_match(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_heard", [True, False])
 def test_a_knock_without_a_match_leaves_nothing(tmp_path: Path, is_heard: bool) -> None:
     async def act(scene: Scene) -> None:
-        reader = scene.reader(None if is_heard else scene.running.invite(doors=(await closed_port(),)))
+        door = HttpDoor(scene.running.url if is_heard else await closed_port())
         before = scene.connections()
         for _ in range(2):
-            reader.knock()
-            await reader.aclose()
-        reader.knock()
+            door.knock()
+            await door.aclose()
+        door.knock()
         await asyncio.sleep(0.05)
-        await reader.aclose()
+        await door.aclose()
         await until(lambda: scene.connections() == before)
 
     play(tmp_path, act)

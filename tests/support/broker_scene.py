@@ -25,6 +25,7 @@ from unwalled.crypto.tokens import mint_token
 from unwalled.operator.invites import InviteBook, token_checker
 from unwalled.settings import BrokerLimits, SignallingLimits
 from unwalled.signaling.client import SignalingClient
+from unwalled.signaling.doors import Door, HttpDoor
 from unwalled.wire.description import LaneDescription
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import (
@@ -187,12 +188,16 @@ class Scene:
         finally:
             await bridge.socket.close()
 
-    def reader(self, invite: Invite | None = None, limits: SignallingLimits | None = None) -> SignalingClient:
+    def reader(
+        self, invite: Invite | None = None, limits: SignallingLimits | None = None, door: Door | None = None
+    ) -> SignalingClient:
+        """``door``: the only one that it goes to."""
         reader = SignalingClient(
             invite or self.running.invite(),
             SystemClock(),
             os.urandom,
             limits=limits or SignallingLimits(),
+            make_door=lambda url, limits: door or HttpDoor(url, limits),
         )
         self.readers.append(reader)
         return reader

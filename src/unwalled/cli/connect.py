@@ -20,17 +20,26 @@ from unwalled.cli.output import Status, StatusLine, say, warn
 from unwalled.cli.running import run
 from unwalled.cli.units import RateMeter
 from unwalled.clock import SystemClock
-from unwalled.lanes.webrtc import ReactorStack
 from unwalled.operator.options import ListenAddress
-from unwalled.settings import READER
-from unwalled.signaling.client import SignalingClient
+from unwalled.settings import READER, SignallingLimits
+from unwalled.signaling.doors import HttpDoor
 from unwalled.wire.invite import Invite
 
 if TYPE_CHECKING:
+    from unwalled.lanes.webrtc import ReactorStack
     from unwalled.reader.client import ReaderClient
     from unwalled.reader.listener import ProxyAddress
+    from unwalled.signaling.client import SignalingClient
 
-_LATER = ("unwalled.reader.client", "unwalled.reader.listener", "unwalled.cli.reading", "unwalled.trace.file")
+_FIRST_PACKET_S = 0.001
+"""Modules hold the interpreter while they load; the first packet shall leave before that."""
+_LATER = (
+    "unwalled.signaling.client",
+    "unwalled.reader.client",
+    "unwalled.reader.listener",
+    "unwalled.cli.reading",
+    "unwalled.trace.file",
+)
 _log = logging.getLogger(__name__)
 
 
@@ -53,17 +62,30 @@ async def reader(
 
     ``trace``: a file for what its sessions do.
     """
-    signaling = SignalingClient(invite, SystemClock(), os.urandom)
-    signaling.knock()
+    door = HttpDoor(invite.doors[0])
+    door.knock()
+    await asyncio.sleep(_FIRST_PACKET_S)
+    _log.debug("A door is knocked at.")
+    from unwalled.lanes.webrtc import ReactorStack
+
     stack = ReactorStack(invite.stun)
+    signaling: SignalingClient | None = None
     stack.prepare(READER.bridges * READER.lanes_per_bridge)
     try:
         await asyncio.to_thread(_load_the_rest)
         _log.debug("All modules are loaded.")
+        from unwalled.signaling.client import SignalingClient
+
+        def door_of(url: str, limits: SignallingLimits) -> HttpDoor:
+            return door if url == invite.doors[0] else HttpDoor(url, limits)
+
+        signaling = SignalingClient(invite, SystemClock(), os.urandom, make_door=door_of)
         async with _proxy(invite, signaling, stack, listen, allow_remote, is_exact, changed, trace) as made:
             yield made
     finally:
-        await signaling.aclose()
+        if signaling is not None:
+            await signaling.aclose()
+        await door.aclose()
         await stack.aclose()
 
 

@@ -87,7 +87,7 @@ class SignalingClient:
         limits: SignallingLimits = SIGNALLING,
         make_door: Callable[[str, SignallingLimits], Door] = HttpDoor,
     ) -> None:
-        """Opens nothing yet."""
+        """Opens nothing yet. ``make_door`` may give a door that was knocked at already."""
         self._invite = invite
         self._clock = clock
         self._random_bytes = random_bytes
@@ -161,13 +161,6 @@ class SignalingClient:
         """Closes the kept connections."""
         for state in self._doors:
             await state.door.aclose()
-
-    def knock(self) -> None:
-        """Connects to the first door ahead of the first match, so that its round trips pass while the program loads.
-
-        Call it in the event loop, once.
-        """
-        self._doors[0].door.knock()
 
     def _fallback_s(self, running: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState]) -> float:
         if any(state.is_proved for state in running.values()):
