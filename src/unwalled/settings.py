@@ -58,9 +58,9 @@ class SessionLimits:
     """The same for all streams together; past it a stream that still holds something gets no more."""
     max_streams: int = 1024
     """Streams that may be open at once."""
-    max_lanes: int = 128
-    """Lanes that may be joined at once; a further join is refused. A reader with 32 lanes whose network changes twice
-    has 96 for a while, since those that are gone without a word are given up only after ``lane_dead_s``."""
+    max_lanes: int = 192
+    """Lanes that may be joined at once; a further join is refused. A reader with 64 lanes whose network changes twice
+    has so many for a while, since those that are gone without a word are given up only after ``lane_dead_s``."""
     lane_id_gap: int = 1024
     """How far apart in number joins may arrive, so that the gateway's memory of used lanes is bounded."""
     urgent_bytes: int = 64 * KIB
@@ -523,8 +523,12 @@ class ReaderLimits:
     """To begin with; one association alone is slow over distance and loss."""
     base_lanes: int = 8
     """Lanes that a reader keeps when nothing asks for more."""
-    max_lanes: int = 32
+    max_lanes: int = 64
     """Lanes that a reader takes while more of them help."""
+    lanes_through_bridge: int = 32
+    """The same through one bridge, so that others find room there."""
+    growth_bridges: int = 4
+    """Bridges over which further lanes are spread."""
     growth_least_rtt_s: float = 0.01
     """With a shorter round trip one lane can fill the way, and what holds it up is a processor: more would not help."""
     growth_rate_s: float = 2.0

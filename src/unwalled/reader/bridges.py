@@ -88,6 +88,11 @@ class BridgeBook:
         """Bridges not wanted at all just now: those that failed lately."""
         return [name for name, entry in self._known.items() if entry.avoid_until > now]
 
+    def full_or_resting(self, now: float) -> list[str]:
+        """The same, and those through which no further lane should go, since others want room there, too."""
+        most = self._limits.lanes_through_bridge
+        return [name for name, entry in self._known.items() if entry.lanes >= most or entry.avoid_until > now]
+
     def forgive(self) -> None:
         """Nobody else is there: what failed may be tried again."""
         for entry in self._known.values():

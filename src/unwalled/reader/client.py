@@ -315,11 +315,12 @@ class ReaderClient:
                 if unneeded:
                     self._decided("fewer", unneeded, why="quiet" if self._growth.is_quiet else "no gain")
                 is_far = live.pump.core.least_round_trip_s >= self._limits.growth_least_rtt_s
-                wanted = self._growth.more(lanes, now) if self._limited.is_set() and is_far else 0
+                is_limited = self._limited.is_set() and is_far
+                wanted = self._growth.more(lanes, self._book.in_use, now) if is_limited else 0
                 if wanted:
                     self._decided("more", wanted, why="limited")
                     try:
-                        await self._ask(wanted, self._limits.bridges, self._book.resting(now))
+                        await self._ask(wanted, self._limits.growth_bridges, self._book.full_or_resting(now))
                     except SignalingFailed:
                         pass
             self._limited.clear()

@@ -43,14 +43,15 @@ class LaneGrowth:
         (began, first), (ended, last) = self._samples[0], self._samples[-1]
         return (last - first) / (ended - began) if ended > began else 0.0
 
-    def more(self, lanes: int, now: float) -> int:
-        """The session was held up by its ``lanes`` lanes: how many to add."""
+    def more(self, lanes: int, bridges: int, now: float) -> int:
+        """The session was held up by its ``lanes`` lanes through so many ``bridges``: how many to add."""
         self._last_limited = now
         if self._judge_at is not None and now >= self._judge_at:
             self._judge(now)
         if self._judge_at is not None or now < self._hold_until:
             return 0
-        added = min(2 * lanes, self._limits.max_lanes - lanes)
+        most = min(self._limits.max_lanes, self._limits.lanes_through_bridge * bridges)
+        added = min(2 * lanes, most - lanes)
         if added <= 0:
             return 0
         self._rate_before = self.rate_bytes_s

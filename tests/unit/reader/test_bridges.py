@@ -27,6 +27,10 @@ def test_a_bridge_that_failed_rests_and_one_that_tampered_rests_longer() -> None
     book.lane_opened("good")
     assert book.avoid(10.0) == ["dead", "bad", "good"]
     assert book.resting(10.0) == ["dead", "bad"]
+    for _ in range(READER.lanes_through_bridge - 1):
+        assert book.full_or_resting(10.0) == ["dead", "bad"]
+        book.lane_opened("good")
+    assert book.full_or_resting(10.0) == ["dead", "bad", "good"], "others want room there, too"
     assert book.resting(10.0 + READER.dead_bridge_rest_s) == ["bad"]
     assert book.resting(10.0 + READER.bad_bridge_rest_s) == []
 

@@ -72,7 +72,7 @@ def test_lanes_are_added_while_they_hold_the_session_up_but_not_through_bridges_
             client.lanes_limited()
             await until(lambda: client.status.lanes > base)
             asked = world.requests[-1]
-            assert (asked.spread, asked.avoid) == (READER.bridges, ("bridge-0",))
+            assert (asked.spread, asked.avoid) == (READER.growth_bridges, ("bridge-0",))
             world.failure = NoBridge(None)
             asked_before = len(world.requests)
             client.lanes_limited()

@@ -29,38 +29,41 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
 def test_lanes_are_added_when_they_hold_up_and_again_while_that_helps() -> None:
     growth = LaneGrowth()
     carried = carry(growth, 1000, 0.0, 5.0)
-    added = growth.more(BASE, 5.0)
+    added = growth.more(BASE, 2, 5.0)
     assert added > 0
-    assert growth.more(BASE + added, 6.0) == 0
+    assert growth.more(BASE + added, 2, 6.0) == 0
     carry(growth, 2000, 6.0, 12.0, carried)
     assert growth.fewer(BASE + added, 12.0) == 0
-    assert growth.more(BASE + added, 12.0) == READER.max_lanes - BASE - added
-    assert growth.more(READER.max_lanes, 30.0) == 0
+    assert growth.more(BASE + added, 2, 12.0) == min(2 * (BASE + added), READER.max_lanes - BASE - added)
+    assert growth.more(READER.max_lanes, 2, 30.0) == 0
 
 
 def test_at_most_so_many_lanes() -> None:
     growth = LaneGrowth()
-    assert growth.more(READER.max_lanes, 5.0) == 0
-    assert growth.more(READER.max_lanes - 1, 5.0) == 1
+    assert growth.more(READER.lanes_through_bridge, 1, 5.0) == 0
+    assert growth.more(READER.lanes_through_bridge - 1, 1, 5.0) == 1
+    growth = LaneGrowth()
+    assert growth.more(READER.max_lanes, 2, 5.0) == 0
+    assert growth.more(READER.max_lanes - 1, 2, 5.0) == 1
 
 
 def test_what_did_not_help_is_given_back_and_not_tried_again_for_a_while() -> None:
     growth = LaneGrowth()
     carried = carry(growth, 1000, 0.0, 5.0)
-    lanes = BASE + growth.more(BASE, 5.0)
+    lanes = BASE + growth.more(BASE, 2, 5.0)
     carry(growth, 1000, 6.0, 12.0, carried)
     assert growth.fewer(lanes, 12.0) == 0
-    assert growth.more(lanes, 12.0) == 0
+    assert growth.more(lanes, 2, 12.0) == 0
     assert growth.fewer(lanes, 12.0) == lanes - BASE
     assert growth.fewer(BASE, 12.0) == 0
-    assert growth.more(BASE, 12.0 + READER.growth_hold_s - 1) == 0
-    assert growth.more(BASE, 12.0 + READER.growth_hold_s) > 0
+    assert growth.more(BASE, 2, 12.0 + READER.growth_hold_s - 1) == 0
+    assert growth.more(BASE, 2, 12.0 + READER.growth_hold_s) > 0
 
 
 def test_in_quiet_times_all_above_the_base_are_given_back() -> None:
     growth = LaneGrowth()
     carry(growth, 1000, 0.0, 5.0)
-    lanes = BASE + growth.more(BASE, 5.0)
+    lanes = BASE + growth.more(BASE, 2, 5.0)
     assert growth.fewer(lanes, 5.0 + READER.growth_hold_s - 1) == 0
     assert growth.fewer(lanes, 5.0 + READER.growth_hold_s) == lanes - BASE
     assert growth.fewer(BASE - 1, 5.0 + READER.growth_hold_s) == 0
