@@ -97,7 +97,7 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
     data = tmp_path_factory.mktemp("operator") / "data"
     with Command("operate", "--listen", "127.0.0.1:0", "--data", str(data), "--allow-private") as command:
         ready = words(command.line("ready "))
-        assert any("--allow-private" in line for line in command.err)
+        assert command.warned("--allow-private")
         yield {**ready, "data": str(data)}
         assert command.stopped() == 0
 

@@ -68,6 +68,11 @@ class Command:
                     return line
         raise AssertionError(f"no such line; out {self.out}, err {self.err}")
 
+    def warned(self, part: str) -> bool:
+        """Whether some line of standard error has ``part`` in it; it may come after one of standard output."""
+        with self._news:
+            return self._news.wait_for(lambda: any(part in line for line in self.err), PATIENCE_S)
+
     def ended(self, within_s: float = PATIENCE_S) -> int:
         """The exit code, once it has ended and all its lines are read."""
         code = self.process.wait(within_s)
