@@ -13,6 +13,10 @@ def main() -> int:
     # Until a command takes Ctrl-C over, it ends the process silently instead of showing where an import just was.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from unwalled.cli.plain import PlainConnect, run_plain
+
+    if (plain := PlainConnect.read(sys.argv[1:])) is not None:
+        return run_plain(plain)
     from unwalled.cli.app import run_program
 
     return run_program()

@@ -1,27 +1,19 @@
-"""Commands, options, and how errors reach a person. What a command does is in a module of its own, loaded when wanted.
-
-Exit codes: 0 done, or a service that was told to stop; 1 it did not work; 2 something given cannot work; 130 stopped
-before it was done.
-"""
+"""Commands and their options. What a command does is in a module of its own, loaded when wanted."""
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from unwalled.cli.output import OutputClosed, complain
-from unwalled.errors import UnwalledError, UsageError
+from unwalled.cli.ending import end, explained, set_debug, show_traceback
+from unwalled.cli.output import complain
+from unwalled.cli.plain import DEFAULT_PROXY
+from unwalled.cli.running import INTERRUPTED
+from unwalled.errors import UsageError
 from unwalled.settings import BRIDGE
-
-_LOG_FORMAT = "%(relativeCreated)d ms %(levelname)s %(name)s: %(message)s"
-"""Milliseconds since the program began to load: enough to see where the time of a start goes."""
-_FAILED, _USAGE, _INTERRUPTED = 1, 2, 130
 
 app = typer.Typer(
     name="unwalled",
@@ -37,67 +29,26 @@ _TRACE = typer.Option(metavar="FILE", help="Note lanes, times and sizes there, w
 
 def run_program() -> int:
     """Runs the command that the system was given; gives the exit code, or ends the process with it."""
-    code = run_command(None)
-    if "reactor_webrtc" in sys.modules:
-        # A callback of libwebrtc's threads that comes while the interpreter takes itself apart aborts the process.
-        # By now everything is closed, so there is nothing left to take apart.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+    return end(run_command(None))
 
 
 def run_command(arguments: list[str] | None) -> int:
     """Runs one command; gives the exit code. ``arguments``: without the program's name; None = from the system."""
-    global _exit_code
-    _exit_code = 0
-    try:
-        code = app(args=arguments, prog_name="unwalled", standalone_mode=False)
-        sys.stdout.flush()
+
+    def work() -> int:
+        global _exit_code
+        _exit_code = 0
+        try:
+            code = app(args=arguments, prog_name="unwalled", standalone_mode=False)
+        except typer.Abort:
+            return INTERRUPTED
+        except typer.TyperException as error:
+            show_traceback(error)
+            complain(error.format_message(), "`unwalled --help` and `unwalled COMMAND --help` show what there is.")
+            return error.exit_code
         return code if isinstance(code, int) and code else _exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        return _INTERRUPTED
-    except BrokenPipeError:
-        return _fall_silent()
-    except BaseException as error:
-        return _explain(error)
 
-
-def _fall_silent() -> int:
-    """Whoever read our output has had enough. Python would complain once more when it flushes at its end."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _FAILED
-
-
-def _explain(error: BaseException) -> int:
-    if _Debug.on:
-        traceback.print_exception(error)
-    if isinstance(error, typer.TyperException):
-        complain(error.format_message(), "`unwalled --help` and `unwalled COMMAND --help` show what there is.")
-        return error.exit_code
-    known = _first_known(error)
-    if isinstance(known, OutputClosed):
-        return _fall_silent()
-    if known is not None:
-        complain(known.cause, known.remedy)
-        return _USAGE if isinstance(known, UsageError) else _FAILED
-    if not isinstance(error, Exception):
-        raise error
-    complain(
-        f"Something unexpected happened ({type(error).__name__}).",
-        "Please tell us, with what `unwalled --debug COMMAND …` shows.",
-    )
-    return _FAILED
-
-
-def _first_known(error: BaseException) -> UnwalledError | None:
-    if isinstance(error, BaseExceptionGroup):
-        return next((known for inner in error.exceptions if (known := _first_known(inner)) is not None), None)
-    return error if isinstance(error, UnwalledError) else None
-
-
-class _Debug:
-    on = False
+    return explained(work)
 
 
 def _set_code(code: int) -> None:
@@ -120,10 +71,7 @@ def _common(
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    _Debug.on = debug
-    logging.basicConfig(level=logging.WARNING, format=_LOG_FORMAT)
-    # Ours only: what libraries say when asked for more names addresses and hosts, and people post such output.
-    logging.getLogger("unwalled").setLevel(logging.DEBUG if debug else logging.NOTSET)
+    set_debug(debug)
 
 
 @app.command()
@@ -229,7 +177,7 @@ def connect(
         str | None,
         typer.Argument(metavar="[INVITE]", help="- reads it from standard input; without it: $UNWALLED_INVITE."),
     ] = None,
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens.")] = "127.0.0.1:1080",
+    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens.")] = DEFAULT_PROXY,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines use the proxy (with --listen).")
     ] = False,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from unwalled.lanes.webrtc import ReactorStack
     from unwalled.reader.client import ReaderClient
     from unwalled.reader.listener import ProxyAddress
+    from unwalled.signaling.ahead import EarlyConnection
     from unwalled.signaling.client import SignalingClient
 
 _FIRST_PACKET_S = 0.001
@@ -57,12 +58,13 @@ async def reader(
     is_exact: bool = False,
     changed: Callable[[], None] = lambda: None,
     trace: Path | None = None,
+    ahead: EarlyConnection | None = None,
 ) -> AsyncIterator[tuple[ReaderClient, ProxyAddress]]:
     """A reader and its proxy, for as long as the block runs. Raises ConfigurationError when it cannot listen.
 
-    ``trace``: a file for what its sessions do.
+    ``trace``: a file for what its sessions do. ``ahead``: a connection to the invite's first door, begun already.
     """
-    door = HttpDoor(invite.doors[0])
+    door = HttpDoor(invite.doors[0], ahead=ahead)
     door.knock()
     await asyncio.sleep(_FIRST_PACKET_S)
     _log.debug("A door is knocked at.")
@@ -124,9 +126,18 @@ async def _proxy(
 
 
 def run_reader(
-    invite: Invite, listen: ListenAddress, *, allow_remote: bool, is_exact: bool = False, trace: Path | None = None
+    invite: Invite,
+    listen: ListenAddress,
+    *,
+    allow_remote: bool,
+    is_exact: bool = False,
+    trace: Path | None = None,
+    ahead: EarlyConnection | None = None,
 ) -> int:
-    """Runs the proxy until stopped; ``trace``: see `reader`. Raises ConfigurationError when it cannot listen."""
+    """Runs the proxy until stopped. Raises ConfigurationError when it cannot listen.
+
+    ``trace``, ``ahead``: see `reader`.
+    """
     clock = SystemClock()
     meter = RateMeter()
 
@@ -142,7 +153,13 @@ def run_reader(
 
         line = StatusLine(now, clock)
         reading = reader(
-            invite, listen, allow_remote=allow_remote, is_exact=is_exact, changed=line.changed, trace=trace
+            invite,
+            listen,
+            allow_remote=allow_remote,
+            is_exact=is_exact,
+            changed=line.changed,
+            trace=trace,
+            ahead=ahead,
         )
         async with reading as (client, address):
             if not listen.is_loopback:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from unwalled.cli.output import warn
 from unwalled.clock import SystemClock
 from unwalled.errors import UsageError
 from unwalled.settings import SIGNALLING
@@ -30,6 +29,13 @@ def read_invite(argument: str | None) -> Invite:
                 "There is no invite.", f"Give it as an argument, as - on standard input, or in ${VARIABLE}."
             )
     invite = Invite.parse(text, SystemClock().wall())
-    if invite.open_doors:
-        warn("A door of the invite is plain http: who watches the network can see that you use Unwalled.")
+    warn_of_open_doors(invite)
     return invite
+
+
+def warn_of_open_doors(invite: Invite) -> None:
+    """Says it when a door of the invite is plain http."""
+    if invite.open_doors:
+        from unwalled.cli.output import warn
+
+        warn("A door of the invite is plain http: who watches the network can see that you use Unwalled.")

@@ -6,6 +6,7 @@ A door does one thing, ``post``. Its failures are DoorFailed, with a status when
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import ssl
@@ -16,6 +17,7 @@ import aiohappyeyeballs
 
 from unwalled.errors import SignallingError, UnwalledError
 from unwalled.settings import SIGNALLING, SignallingLimits
+from unwalled.signaling.ahead import EarlyConnection, address_of
 from unwalled.signaling.http import HttpExchange, HttpReply
 from unwalled.tasks import TaskOwner
 from unwalled.wire.invite import is_private_url
@@ -61,11 +63,14 @@ class Door(Protocol):
 class HttpDoor:
     """A door that is the broker's own URL, or a host that passes everything on to it. Keeps its connection."""
 
-    def __init__(self, base_url: str, limits: SignallingLimits = SIGNALLING) -> None:
+    def __init__(
+        self, base_url: str, limits: SignallingLimits = SIGNALLING, *, ahead: EarlyConnection | None = None
+    ) -> None:
+        """``ahead``: to the same URL, begun already; it is the door's from now on."""
         parts = urlsplit(base_url)
         self._is_tls = parts.scheme == "https"
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if self._is_tls else 80)
+        self._host, self._port = address_of(base_url)
+        self._ahead = ahead
         self._authority = parts.netloc.rpartition("@")[2]
         self._path = parts.path.rstrip("/") + _MATCH_PATH
         self._is_private = is_private_url(base_url)
@@ -109,6 +114,9 @@ class HttpDoor:
         """See Door."""
         await self._tasks.close()
         self._knocking = self._unheard = None
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
         kept, self._kept = self._kept, []
         for connection in kept:
             await connection.aclose()
@@ -157,9 +165,7 @@ class HttpDoor:
             raise DoorFailed("no connection") from None
 
     async def _dial(self) -> _Connection:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        sock = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=_OTHER_FAMILY_S, interleave=1)
+        sock = await self._dial_tcp()
         try:
             # Without this the request's second packet waits for the first one's ack.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -171,6 +177,23 @@ class HttpDoor:
             raise
         _log.debug("A door is connected.")
         return _Connection(*streams)
+
+    async def _dial_tcp(self) -> socket.socket:
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            loop = asyncio.get_running_loop()
+            found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+            return await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=_OTHER_FAMILY_S, interleave=1)
+        try:
+            await _is_over(ahead)
+            found = ahead.addresses()
+            if (connected := ahead.connected()) is not None:
+                return connected
+            return await aiohappyeyeballs.start_connection(
+                found, happy_eyeballs_delay=_OTHER_FAMILY_S, interleave=1, socket_factory=ahead.make_socket
+            )
+        finally:
+            ahead.close()
 
 
 class _Connection:
@@ -204,6 +227,19 @@ class _Connection:
             await self._writer.wait_closed()
         except OSError:
             pass
+
+
+async def _is_over(ahead: EarlyConnection) -> None:
+    loop = asyncio.get_running_loop()
+    over = asyncio.Event()
+
+    def tell() -> None:
+        # Whoever waited may have gone, with the loop, before a name was found.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(over.set)
+
+    ahead.when_over(tell)
+    await over.wait()
 
 
 def _word(status: int) -> str:
