@@ -430,14 +430,16 @@ class ReaderClient:
             made.append(await self._stack.offer())
 
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(count):
-                    group.create_task(make(), name="offer a lane")
-        except BaseException as failed:
+            # No TaskGroup: before Python 3.13 one that fails leaves its task half cancelled, and a time-out ends it.
+            outcomes = await asyncio.gather(*(make() for _ in range(count)), return_exceptions=True)
+            failures = [outcome for outcome in outcomes if outcome is not None]
+            if failures and all(isinstance(failure, (LaneClosed, DescriptionError)) for failure in failures):
+                raise OffersFailed
+            if failures:
+                raise failures[0]
+        except BaseException:
             for offer in made:
                 offer.close()
-            if isinstance(failed, ExceptionGroup) and failed.split((LaneClosed, DescriptionError))[1] is None:
-                raise OffersFailed from None
             raise
         return made
 

@@ -66,8 +66,6 @@ class HttpExchange:
                             raise SignallingError("The reply is too large.")
                     case h11.EndOfMessage():
                         return self._reply()
-                    case h11.ConnectionClosed():
-                        raise SignallingError("The reply ended early.")
                     case h11.InformationalResponse():
                         pass
                     case _:
