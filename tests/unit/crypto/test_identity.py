@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
+from unwalled import datafolder
 from unwalled.crypto import identity
 from unwalled.crypto.hpke import seal_classical, seal_post_quantum
 from unwalled.crypto.identity import KEYS_FILE, BundleExpired, KeyBundle, OperatorKeys, newest
@@ -156,6 +157,21 @@ def test_many_first_starts_at_once_end_up_with_the_same_keys(tmp_path: Path) -> 
         made = list(pool.map(lambda _: OperatorKeys.load_or_make(tmp_path / "d", os.urandom), range(16)))
     assert len({keys.identity for keys in made}) == 1
     assert os.listdir(tmp_path / "d") == [KEYS_FILE]
+
+
+def test_the_second_of_two_first_starts_takes_the_keys_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The race above, with its order fixed: the other start writes between our look and our own writing."""
+    first = OperatorKeys.make(os.urandom)
+    create_private = datafolder.create_private
+
+    def other_is_faster(path: Path, content: bytes) -> bool:
+        assert create_private(path, first._encode())
+        return create_private(path, content)
+
+    monkeypatch.setattr(identity, "create_private", other_is_faster)
+    assert OperatorKeys.load_or_make(tmp_path, os.urandom) == first
 
 
 def test_keys_that_vanish_between_two_starts_are_not_made_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
