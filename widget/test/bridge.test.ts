@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Bridge } from "../src/bridge.js";
+import { Bridge } from "../src/bridge/bridge.js";
 import type { Answer, OperatorConfig } from "../src/wire/messages.js";
 import { FakeChannel, FakeTransports, OFFER } from "./fakes.js";
 

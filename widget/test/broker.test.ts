@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
-import { Bridge } from "../src/bridge.js";
-import { BrokerClient } from "../src/broker.js";
-import type { BrokerPhase } from "../src/states.js";
+import { Bridge } from "../src/bridge/bridge.js";
+import { BrokerClient } from "../src/bridge/broker.js";
+import type { BrokerPhase } from "../src/helping/states.js";
 import { FakeSocket, FakeTransports, OFFER } from "./fakes.js";
 
 const CONFIG = { v: 1, bridge_socket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: ["stun:x:1"], allow_private: false };

@@ -1,6 +1,6 @@
 /** Stand-ins for what the browser gives. They do what the tests tell them, at once. */
 
-import type { Transports } from "../src/lane.js";
+import type { Transports } from "../src/bridge/lane.js";
 
 export class FakeSocket {
   readonly sent: unknown[] = [];

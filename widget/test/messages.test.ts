@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { backoffMs } from "../src/backoff.js";
-import { LIMITS } from "../src/limits.js";
-import { shown, type Situation } from "../src/states.js";
+import { backoffMs } from "../src/bridge/backoff.js";
+import { LIMITS } from "../src/bridge/limits.js";
+import { shown, type Situation } from "../src/helping/states.js";
 import { isOperatorsGateway, parseConfig, parseDown, SignallingError } from "../src/wire/messages.js";
 
 const CONFIG = {

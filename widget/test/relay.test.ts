@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LIMITS } from "../src/limits.js";
-import { Relay, type Port } from "../src/relay.js";
+import { LIMITS } from "../src/bridge/limits.js";
+import { Relay, type Port } from "../src/bridge/relay.js";
 
 class FakePort implements Port {
   readonly sent: ArrayBuffer[] = [];

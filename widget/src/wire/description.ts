@@ -6,7 +6,7 @@
  * implementations to it. Pure.
  */
 
-import { LIMITS } from "../limits.js";
+import { LIMITS } from "../bridge/limits.js";
 import { isPrivateAddress, parseAddress } from "./address.js";
 
 export type Setup = "actpass" | "active" | "passive";

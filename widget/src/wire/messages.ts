@@ -1,6 +1,6 @@
 /** Config and broker messages, as docs/protocol/signalling.md specifies them. Pure: JSON text in, values out. */
 
-import { LIMITS } from "../limits.js";
+import { LIMITS } from "../bridge/limits.js";
 import { isPrivateHost } from "./address.js";
 import type { LaneDescription } from "./description.js";
 

@@ -2,7 +2,7 @@
 
 import { LIMITS, type Limits } from "./limits.js";
 import { Relay, type RelayEnd } from "./relay.js";
-import { fromSdp, toSdp, type LaneDescription } from "./wire/description.js";
+import { fromSdp, toSdp, type LaneDescription } from "../wire/description.js";
 
 /** What the browser gives; tests bring their own. */
 export interface Transports {

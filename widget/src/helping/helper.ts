@@ -1,8 +1,8 @@
 /** One stretch of helping, from the switch being turned on until it is turned off: joins broker, bridge and page. */
 
-import { Bridge, type Counts } from "./bridge.js";
-import { BrokerClient, type Net } from "./broker.js";
-import type { Transports } from "./lane.js";
+import { Bridge, type Counts } from "../bridge/bridge.js";
+import { BrokerClient, type Net } from "../bridge/broker.js";
+import type { Transports } from "../bridge/lane.js";
 import type { BrokerPhase, Reason } from "./states.js";
 
 export interface HelperOptions {

@@ -1,12 +1,12 @@
 /** The custom element's class. Registering it is left to widget.ts, or to a page that wants another name. */
 
-import type { Counts } from "./bridge.js";
-import { BROWSER_NET } from "./broker.js";
-import { Helper } from "./helper.js";
-import { BROWSER_TRANSPORTS } from "./lane.js";
-import { LIMITS } from "./limits.js";
-import { shown, type Reason, type Shown, type State } from "./states.js";
-import { ENGLISH } from "./texts.js";
+import type { Counts } from "../bridge/bridge.js";
+import { BROWSER_NET } from "../bridge/broker.js";
+import { Helper } from "../helping/helper.js";
+import { BROWSER_TRANSPORTS } from "../bridge/lane.js";
+import { LIMITS } from "../bridge/limits.js";
+import { shown, type Reason, type Shown, type State } from "../helping/states.js";
+import { ENGLISH } from "../words/en.js";
 import { View } from "./view.js";
 
 export interface StateChange {

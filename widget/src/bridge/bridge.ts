@@ -2,8 +2,8 @@
 
 import { Lane, type Transports } from "./lane.js";
 import { LIMITS, type Limits } from "./limits.js";
-import { checkDescription, type LaneDescription } from "./wire/description.js";
-import { isOperatorsGateway, type Answer, type Offer, type OperatorConfig, type Refusal } from "./wire/messages.js";
+import { checkDescription, type LaneDescription } from "../wire/description.js";
+import { isOperatorsGateway, type Answer, type Offer, type OperatorConfig, type Refusal } from "../wire/messages.js";
 
 export interface Match {
   readonly match: string;

@@ -1,7 +1,7 @@
 /** Every word that a visitor reads in the widget. One object for each language; English is built in. */
 
-import type { Counts } from "./bridge.js";
-import type { Reason, Shown } from "./states.js";
+import type { Counts } from "../bridge/bridge.js";
+import type { Reason, Shown } from "../helping/states.js";
 
 export interface Texts {
   readonly label: string;

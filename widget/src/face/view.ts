@@ -1,9 +1,9 @@
 /** What the element shows, inside its shadow root. Knows nothing of networks. */
 
-import type { Counts } from "./bridge.js";
-import type { Shown } from "./states.js";
+import type { Counts } from "../bridge/bridge.js";
+import type { Shown } from "../helping/states.js";
 import { CSS } from "./style.js";
-import type { Texts } from "./texts.js";
+import type { Texts } from "../words/en.js";
 
 let sheet: CSSStyleSheet | undefined;
 

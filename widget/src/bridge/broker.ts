@@ -3,8 +3,8 @@
 import { backoffMs } from "./backoff.js";
 import type { Bridge } from "./bridge.js";
 import { LIMITS, type Limits } from "./limits.js";
-import type { BrokerPhase, Reason } from "./states.js";
-import { parseConfig, parseDown, type ErrorCode, type OperatorConfig, type Up } from "./wire/messages.js";
+import type { BrokerPhase, Reason } from "../helping/states.js";
+import { parseConfig, parseDown, type ErrorCode, type OperatorConfig, type Up } from "../wire/messages.js";
 
 /** What the browser gives; tests bring their own. */
 export interface Net {
