@@ -2,8 +2,17 @@
 
 export type State = "off" | "connecting" | "waiting" | "helping" | "paused" | "unsupported" | "error";
 
+/**
+ * Why it pauses: no network; the page is not seen; not being charged; data costs here; not one of the volunteer's hours; this
+ * month's data is used up; another tab or the small window helps.
+ */
+export type PauseReason = "offline" | "hidden" | "charging" | "metered" | "hours" | "spent" | "elsewhere";
+
+/** Why it fails: the attribute is no URL; no answer; no place; too old; nonsense; the network lets nobody in. */
+export type ErrorReason = "operator" | "unreachable" | "full" | "version" | "protocol" | "network";
+
 /** Why it is `paused`, `unsupported` or `error`; empty in the other states. */
-export type Reason = "" | "offline" | "hidden" | "browser" | "operator" | "unreachable" | "full" | "version" | "protocol";
+export type Reason = "" | PauseReason | "browser" | ErrorReason;
 
 export type BrokerPhase =
   | { readonly phase: "connecting" }

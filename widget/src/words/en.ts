@@ -14,12 +14,18 @@ export interface Texts {
 const PAUSED: Partial<Record<Reason, string>> = {
   offline: "Paused: this device is offline. Helping goes on by itself when it is back.",
   hidden: "Paused while this page is out of sight.",
+  charging: "Paused until this device is charging.",
+  metered: "Paused: data costs money on this connection, or the data saver is on.",
+  hours: "Paused until the hours that you chose.",
+  spent: "Paused: this month’s data is used up. Thank you!",
+  elsewhere: "Another tab or window of this browser helps already.",
 };
 
 const FAILED: Partial<Record<Reason, string>> = {
   operator: "This page does not say rightly which server to help.",
   full: "The server has enough helpers just now. Trying again by itself.",
   version: "This page is too old for its server. Reload it to help.",
+  network: "Your network lets nobody in. Another network may.",
   protocol: "The server gave an answer that makes no sense. Trying again by itself.",
 };
 
