@@ -42,6 +42,8 @@ def test_the_wheel_holds(wheel_names: set[str], name: str) -> None:
 def test_the_wheel_holds_all_sources_and_nothing_else(wheel_names: set[str]) -> None:
     sources = {f.relative_to(ROOT / "src").as_posix() for f in (ROOT / "src" / "unwalled").rglob("*.py")}
     assert sources <= wheel_names
+    pages = {f"unwalled/web/{file.name}" for file in (ROOT / "src" / "unwalled" / "web").iterdir() if file.is_file()}
+    assert pages <= wheel_names
     others = {name for name in wheel_names if not name.startswith("unwalled/") and ".dist-info/" not in name}
     assert others == set()
 

@@ -1,18 +1,38 @@
-// Bundles the widget and the scripts of the pages, each into one minified module.
+// Bundles the widget, its lazily loaded parts and the scripts of the pages, each into one minified module.
 // `--check` compares with the committed files instead of writing them.
 
-import { readFile, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-const MOST_GZIP_BYTES = 15 * 1024;
-const ENTRIES = { "widget.js": "src/widget.ts", "read.js": "src/pages/read.ts" };
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const TARGET = fileURLToPath(new URL("../../src/unwalled/web/", import.meta.url));
+const KIB = 1024;
+const MOST_GZIP_BYTES = 15 * KIB;
+const MOST_GZIP_BYTES_OF_WORDS = 6 * KIB;
 const check = process.argv.includes("--check");
+let failed = false;
 
-async function bundle(entry) {
+function fail(message) {
+  console.error(message);
+  failed = true;
+}
+
+/** Every language has a module named by its tag; English is built into what needs it. */
+async function parts() {
+  const found = {};
+  for (const file of (await readdir(`${ROOT}src/words`)).sort()) {
+    const tag = /^([a-z]{2}(-[A-Z][a-z]{3})?)\.ts$/.exec(file)?.[1];
+    if (tag && tag !== "en") found[`words-${tag}`] = `src/words/${file}`;
+  }
+  return found;
+}
+
+async function bundle(entry, define = {}) {
   const { outputFiles } = await build({
-    absWorkingDir: fileURLToPath(new URL("..", import.meta.url)),
+    absWorkingDir: ROOT,
     entryPoints: [entry],
     bundle: true,
     minify: true,
@@ -21,23 +41,37 @@ async function bundle(entry) {
     charset: "utf8",
     legalComments: "none",
     banner: { js: "/* Unwalled, Apache-2.0. Source: the folder widget/ of the project. */" },
+    define,
     write: false,
   });
   return Buffer.from(outputFiles[0].contents);
 }
 
-for (const [name, entry] of Object.entries(ENTRIES)) {
-  const target = fileURLToPath(new URL(`../../src/unwalled/web/${name}`, import.meta.url));
-  const built = await bundle(entry);
+async function put(name, built, mostBytes = MOST_GZIP_BYTES) {
   const squeezed = gzipSync(built, { level: 9 }).length;
   console.log(`${name}: ${built.length} bytes, ${squeezed} with gzip`);
-  if (squeezed > MOST_GZIP_BYTES) {
-    console.error(`A script may have at most ${MOST_GZIP_BYTES} bytes with gzip.`);
-    process.exitCode = 1;
+  if (squeezed > mostBytes) {
+    fail(`${name} may have at most ${mostBytes} bytes with gzip.`);
   } else if (!check) {
-    await writeFile(target, built);
-  } else if (!built.equals(await readFile(target).catch(() => Buffer.alloc(0)))) {
-    console.error(`src/unwalled/web/${name} is not what the sources give. Run \`npm run build\` and commit it.`);
-    process.exitCode = 1;
+    await writeFile(TARGET + name, built);
+  } else if (!built.equals(await readFile(TARGET + name).catch(() => Buffer.alloc(0)))) {
+    fail(`src/unwalled/web/${name} is not what the sources give. Run \`make widget\` and commit it.`);
   }
 }
+
+const hashes = {};
+for (const [name, entry] of Object.entries(await parts())) {
+  const built = await bundle(entry);
+  hashes[name] = createHash("sha384").update(built).digest("base64");
+  await put(`widget-${name}.js`, built, name.startsWith("words-") ? MOST_GZIP_BYTES_OF_WORDS : MOST_GZIP_BYTES);
+}
+await put("widget.js", await bundle("src/widget.ts", { UNWALLED_PARTS: JSON.stringify(hashes) }));
+await put("read.js", await bundle("src/pages/read.ts"));
+
+for (const file of await readdir(TARGET)) {
+  const name = /^widget-(.+)\.js$/.exec(file)?.[1];
+  if (name === undefined || name in hashes) continue;
+  if (check) fail(`src/unwalled/web/${file} belongs to no source. Run \`make widget\` and commit.`);
+  else await rm(TARGET + file);
+}
+if (failed) process.exitCode = 1;

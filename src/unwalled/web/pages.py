@@ -17,6 +17,11 @@ _HTML = "text/html; charset=utf-8"
 _CSS = "text/css; charset=utf-8"
 _SCRIPT = "text/javascript; charset=utf-8"
 
+_FOLDER = files("unwalled.web")
+# The widget's parts, which it loads when a visitor needs them. Their hashes are built into widget.js.
+_PARTS = sorted(
+    file.name for file in _FOLDER.iterdir() if file.name.startswith("widget-") and file.name.endswith(".js")
+)
 _FILES = {
     "/": ("index.html", _HTML),
     "/embed": ("embed.html", _HTML),
@@ -24,6 +29,7 @@ _FILES = {
     "/site.css": ("site.css", _CSS),
     "/widget.js": ("widget.js", _SCRIPT),
     "/read.js": ("read.js", _SCRIPT),
+    **{f"/{name}": (name, _SCRIPT) for name in _PARTS},
 }
 
 
@@ -59,7 +65,7 @@ def widget_integrity() -> str:
 
 
 def _read(name: str) -> bytes:
-    return files("unwalled.web").joinpath(name).read_bytes()
+    return _FOLDER.joinpath(name).read_bytes()
 
 
 def _page(path: str, name: str, content_type: str, connect_sources: Sequence[str]) -> Page:
@@ -71,7 +77,7 @@ def _page(path: str, name: str, content_type: str, connect_sources: Sequence[str
     }
     if content_type == _HTML:
         headers |= _document_headers(framed=path == "/embed", connect_sources=connect_sources)
-    elif path == "/widget.js":
+    elif name == "widget.js" or name in _PARTS:
         # Other sites load it, also with an integrity attribute (needs CORS) or from a cross-origin isolated page.
         headers |= {
             "Access-Control-Allow-Origin": "*",

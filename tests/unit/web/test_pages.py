@@ -12,6 +12,7 @@ import pytest
 from unwalled.web.pages import pages, widget_integrity
 
 DOCUMENTS = ("/", "/embed", "/read")
+PARTS = [path for path in pages() if path.startswith("/widget-")]
 
 
 def policy(path: str) -> dict[str, str]:
@@ -20,7 +21,7 @@ def policy(path: str) -> dict[str, str]:
 
 
 def test_all_pages_are_there_with_their_types() -> None:
-    found = {path: page.content_type.split(";")[0] for path, page in pages().items()}
+    found = {path: page.content_type.split(";")[0] for path, page in pages().items() if path not in PARTS}
     assert found == {
         "/": "text/html",
         "/embed": "text/html",
@@ -50,7 +51,7 @@ def test_documents_load_nothing_from_elsewhere_and_hold_no_inline_code(path: str
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
 
 
-@pytest.mark.parametrize("name", ["/widget.js", "/read.js", "/site.css"])
+@pytest.mark.parametrize("name", ["/widget.js", "/read.js", "/site.css", *PARTS])
 def test_scripts_and_styles_name_no_other_place(name: str) -> None:
     text = pages()[name].body.decode()
     assert not re.search(r"https?://|wss?://|innerHTML|eval\(|@import|url\(", text)
@@ -61,6 +62,23 @@ def test_the_widget_may_be_loaded_by_every_site_and_is_small() -> None:
     assert widget.headers["Access-Control-Allow-Origin"] == "*"
     assert widget.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert len(gzip.compress(widget.body, 9)) <= 15 * 1024
+
+
+def test_the_widget_knows_the_hash_of_each_of_its_parts() -> None:
+    widget = pages()["/widget.js"].body
+    assert "/widget-words-de.js" in PARTS
+    for path in PARTS:
+        part = pages()[path]
+        assert part.content_type == pages()["/widget.js"].content_type
+        assert base64.b64encode(hashlib.sha384(part.body).digest()) in widget, path
+
+
+@pytest.mark.parametrize("path", PARTS)
+def test_a_part_of_the_widget_is_served_as_the_widget_itself_and_is_small(path: str) -> None:
+    part, widget = pages()[path].headers, pages()["/widget.js"].headers
+    assert {**part, "ETag": ""} == {**widget, "ETag": ""}
+    most = 6 if path.startswith("/widget-words-") else 15
+    assert len(gzip.compress(pages()[path].body, 9)) <= most * 1024
 
 
 def test_every_answer_has_a_validator_of_its_own_and_is_not_sniffed() -> None:

@@ -6,7 +6,7 @@ import { Helper } from "../helping/helper.js";
 import { BROWSER_TRANSPORTS } from "../bridge/lane.js";
 import { LIMITS } from "../bridge/limits.js";
 import { shown, type Reason, type Shown, type State } from "../helping/states.js";
-import { ENGLISH } from "../words/en.js";
+import { Speaker } from "./speaker.js";
 import { View } from "./view.js";
 
 export interface StateChange {
@@ -43,12 +43,13 @@ export interface UnwalledBridgeElement {
 const NUMBERS_EVERY_MS = 1_000;
 
 export class UnwalledBridgeElement extends HTMLElement {
-  static readonly observedAttributes: readonly string[] = ["operator", "max-readers", "pause-hidden"];
+  static readonly observedAttributes: readonly string[] = ["operator", "max-readers", "pause-hidden", "lang"];
 
   /** Used without an `operator` attribute: where the script came from. */
   static defaultOperator = "";
 
   readonly #view: View;
+  readonly #speaker: Speaker;
   #helper: Helper | undefined;
   #badOperator = false;
   #shown: Shown = { state: "off", reason: "" };
@@ -57,9 +58,16 @@ export class UnwalledBridgeElement extends HTMLElement {
 
   constructor() {
     super();
-    this.#view = new View(this.attachShadow({ mode: "open", delegatesFocus: true }), ENGLISH, () => {
+    this.#view = new View(this.attachShadow({ mode: "open", delegatesFocus: true }), () => {
       if (this.#on) this.stop();
       else this.start();
+    });
+    this.#speaker = new Speaker(this, {
+      loading: (loading) => (this.#view.waitingForWords = loading),
+      chosen: (language, words) => {
+        this.#view.speak(language, words);
+        this.#render();
+      },
     });
   }
 
@@ -137,14 +145,17 @@ export class UnwalledBridgeElement extends HTMLElement {
 
   connectedCallback(): void {
     for (const name of ["operator", "maxReaders", "pauseHidden"] as const) this.#upgrade(name);
+    this.#speaker.begin();
     this.#update();
   }
 
   disconnectedCallback(): void {
+    this.#speaker.end();
     this.stop();
   }
 
   attributeChangedCallback(name: string): void {
+    if (name === "lang") this.#speaker.choose();
     if (!this.#on) return;
     if (name === "operator") {
       this.stop();

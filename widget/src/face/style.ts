@@ -77,6 +77,7 @@ export const CSS = `
 :host([state="helping"]) [part="track"] { background: var(--uw-live); border-color: var(--uw-live); }
 :host(:is([state="error"], [state="paused"])) [part="track"] { background: var(--uw-warn); border-color: var(--uw-warn); }
 [aria-checked="true"] [part="thumb"] { margin-inline-start: 1.375rem; }
+[data-wordless] { visibility: hidden; }
 p { margin: 0; }
 [part="sentence"] { margin-block-start: 0.5rem; color: var(--uw-muted); font-size: 0.9375rem; }
 [part="status"] { margin-block-start: 0.75rem; font-weight: 600; }

@@ -1,0 +1,62 @@
+/**
+ * The parts of the widget that only some visitors need. They lie beside the script itself and are loaded when they are shown.
+ *
+ * The script knows the hash of each part from its build. A page that pins the script by its `integrity` has so pinned all parts:
+ * one that was changed is refused.
+ */
+
+import type { Words } from "../words/words.js";
+
+/** Name → SHA-384, put in by scripts/build.mjs, which builds the parts first. */
+declare const UNWALLED_PARTS: Readonly<Record<string, string>>;
+
+/** What each part exports. */
+export interface Parts {
+  readonly [words: `words-${string}`]: { readonly WORDS: Words };
+}
+
+export const PART_NAMES: readonly string[] = Object.keys(UNWALLED_PARTS);
+
+const underWay = new Map<string, Promise<unknown>>();
+let failures = 0;
+
+/** Rejects when the part cannot be had unchanged; then another call tries again. */
+export function loadPart<Name extends keyof Parts & string>(name: Name): Promise<Parts[Name]> {
+  let loading = underWay.get(name);
+  if (!loading) {
+    loading = load(name);
+    underWay.set(name, loading);
+    loading.catch(() => {
+      failures += 1;
+      underWay.delete(name);
+    });
+  }
+  return loading as Promise<Parts[Name]>;
+}
+
+async function load(name: string): Promise<unknown> {
+  const hash = UNWALLED_PARTS[name];
+  if (hash === undefined) throw new Error(`There is no part ${name}.`);
+  // The hash in the address keeps a part of an older version, still in the browser's cache, from being asked for.
+  // A page keeps a failure for as long as it lives, so that another try needs another address.
+  const query = encodeURIComponent(hash.slice(0, 8)) + (failures > 0 ? `&${failures}` : "");
+  const url = new URL(`widget-${name}.js?${query}`, import.meta.url).href;
+  await preload(url, `sha384-${hash}`);
+  return (await import(url)) as unknown;
+}
+
+/** Puts the module among the page's loaded ones if its hash is right. An `import()` cannot be given a hash itself. */
+function preload(url: string, integrity: string): Promise<void> {
+  const link = document.createElement("link");
+  // Elsewhere no event would come, and nothing would be verified.
+  if (!link.relList.supports("modulepreload")) return Promise.reject(new Error("This browser cannot verify modules."));
+  return new Promise<void>((resolve, reject) => {
+    link.addEventListener("load", () => resolve());
+    link.addEventListener("error", () => reject(new Error("A part of the switch could not be loaded unchanged.")));
+    link.rel = "modulepreload";
+    link.integrity = integrity;
+    link.crossOrigin = "anonymous";
+    link.href = url;
+    document.head.append(link);
+  }).finally(() => link.remove());
+}

@@ -1,0 +1,69 @@
+/** A language in use: its texts with values put in, and how one is chosen. Pure but for the browser's `Intl`. */
+
+import type { Forms } from "./words.js";
+
+const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(["ar", "fa", "ur"]);
+const UNITS = ["kilobyte", "megabyte", "gigabyte", "terabyte"];
+
+/** Formats values as the language does. `tag` is one of those that have words. */
+export class Language {
+  readonly tag: string;
+  readonly direction: "ltr" | "rtl";
+  readonly #rules: Intl.PluralRules;
+  readonly #number: Intl.NumberFormat;
+
+  constructor(tag: string) {
+    this.tag = tag;
+    this.direction = RIGHT_TO_LEFT.has(tag) ? "rtl" : "ltr";
+    this.#rules = new Intl.PluralRules(tag);
+    this.#number = new Intl.NumberFormat(tag);
+  }
+
+  number(value: number): string {
+    return this.#number.format(value);
+  }
+
+  /** The form for that many, with the number in the place of `{count}`. */
+  count(forms: Forms<"other">, count: number): string {
+    const all: Partial<Record<Intl.LDMLPluralRule, string>> = forms;
+    return fill(all[this.#rules.select(count)] ?? forms.other, { count: this.number(count) });
+  }
+
+  /** An amount of data, in the largest unit that leaves at least 1 of it. */
+  bytes(count: number): string {
+    let value = count / 1000;
+    let unit = 0;
+    while (value >= 1000 && unit < UNITS.length - 1) {
+      value /= 1000;
+      unit += 1;
+    }
+    const maximumFractionDigits = value < 10 && unit > 0 ? 1 : 0;
+    return new Intl.NumberFormat(this.tag, { style: "unit", unit: UNITS[unit] ?? "byte", maximumFractionDigits }).format(value);
+  }
+}
+
+/** Puts values in the places of `{name}`. */
+export function fill(text: string, values: Readonly<Record<string, string>>): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => values[name] ?? whole);
+}
+
+/** The first of the wished languages that there are words for, by the best fitting tag; English when there is none. */
+export function choose(wished: readonly string[], available: readonly string[]): string {
+  for (const tag of wished) {
+    const found = match(tag, available);
+    if (found !== undefined) return found;
+  }
+  return "en";
+}
+
+function match(tag: string, available: readonly string[]): string | undefined {
+  let wished: Intl.Locale;
+  try {
+    // "zh-HK" becomes "zh-Hant-HK": the script decides, whatever the page says of countries.
+    wished = new Intl.Locale(tag.trim().replaceAll("_", "-")).maximize();
+  } catch {
+    return undefined;
+  }
+  const { language, script } = wished;
+  return available.find((one) => one === `${language}-${script}`) ?? available.find((one) => one === language);
+}
