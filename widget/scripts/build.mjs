@@ -6,6 +6,7 @@ import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { css } from "./css.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TARGET = fileURLToPath(new URL("../../src/unwalled/web/", import.meta.url));
@@ -22,7 +23,7 @@ function fail(message) {
 
 /** Every language has a module named by its tag; English is built into what needs it. */
 async function parts() {
-  const found = {};
+  const found = { engine: "src/helping/engine.ts", details: "src/face/details.ts" };
   for (const file of (await readdir(`${ROOT}src/words`)).sort()) {
     const tag = /^([a-z]{2}(-[A-Z][a-z]{3})?)\.ts$/.exec(file)?.[1];
     if (tag && tag !== "en") found[`words-${tag}`] = `src/words/${file}`;
@@ -42,6 +43,7 @@ async function bundle(entry, define = {}) {
     legalComments: "none",
     banner: { js: "/* Unwalled, Apache-2.0. Source: the folder widget/ of the project. */" },
     define,
+    plugins: [css],
     write: false,
   });
   return Buffer.from(outputFiles[0].contents);

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { css } from "./css.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const names = (await readdir(join(root, "test"))).filter((name) => name.endsWith(".test.ts"));
@@ -21,6 +22,7 @@ try {
     platform: "node",
     target: "node20",
     sourcemap: "inline",
+    plugins: [css],
   });
   const files = names.map((name) => join(outdir, name.replace(/\.ts$/, ".mjs")));
   const { status } = spawnSync(process.execPath, ["--enable-source-maps", "--test", ...process.argv.slice(2), ...files], {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 
+import { DETAILS } from "../src/words/en-details.js";
 import { SWITCH } from "../src/words/en.js";
 import { choose, fill, Language } from "../src/words/language.js";
 import { LANGUAGES } from "./languages.js";
@@ -22,10 +23,10 @@ function placeholders(text: string): string[] {
   return [...new Set(text.match(/\{\w+\}/g))].sort();
 }
 
-const ENGLISH = texts({ switch: SWITCH } as unknown as Texts);
+const ENGLISH = texts({ switch: SWITCH, details: DETAILS } as unknown as Texts);
 
 test("every language is tested here", () => {
-  const others = ["en", "language", "words"];
+  const others = ["en", "en-details", "language", "words"];
   const files = readdirSync("src/words").map((name) => name.replace(/\.ts$/, ""));
   assert.deepEqual(Object.keys(LANGUAGES).sort(), files.filter((name) => !others.includes(name)).sort());
 });

@@ -1,12 +1,12 @@
 /** The custom element's class. Registering it is left to widget.ts, or to a page that wants another name. */
 
 import type { Counts } from "../bridge/bridge.js";
-import { BROWSER_NET } from "../bridge/broker.js";
-import { Helper } from "../helping/helper.js";
-import { BROWSER_TRANSPORTS } from "../bridge/lane.js";
-import { LIMITS } from "../bridge/limits.js";
-import { shown, type Reason, type Shown, type State } from "../helping/states.js";
-import { Speaker } from "./speaker.js";
+import { NO_LIMITS, type Snapshot } from "../helping/snapshot.js";
+import type { Reason, State } from "../helping/states.js";
+import { Volunteer, type VolunteerOptions } from "../helping/volunteer.js";
+import type { Driver } from "./details.js";
+import { loadPart } from "./parts.js";
+import { ENGLISH_SPEECH, Speaker } from "./speaker.js";
 import { View } from "./view.js";
 
 export interface StateChange {
@@ -20,6 +20,9 @@ export interface Stats extends Counts {
   /** When the switch was turned on, or null while it is off. Bytes are counted from there, and kept when it goes off. */
   readonly since: Date | null;
 }
+
+export type Layout = "panel" | "banner" | "badge" | "floating";
+export type Theme = "auto" | "light" | "dark";
 
 export interface UnwalledBridgeEventMap extends HTMLElementEventMap {
   statechange: CustomEvent<StateChange>;
@@ -41,48 +44,56 @@ export interface UnwalledBridgeElement {
 }
 
 const NUMBERS_EVERY_MS = 1_000;
+const LAYOUTS: readonly string[] = ["panel", "banner", "badge", "floating"] satisfies Layout[];
+const THEMES: readonly string[] = ["auto", "light", "dark"] satisfies Theme[];
+const PROPERTIES = ["operator", "maxReaders", "pauseHidden", "layout", "theme"] as const;
 
 export class UnwalledBridgeElement extends HTMLElement {
-  static readonly observedAttributes: readonly string[] = ["operator", "max-readers", "pause-hidden", "lang"];
+  static readonly observedAttributes: readonly string[] = ["operator", "max-readers", "pause-hidden", "lang", "layout"];
 
   /** Used without an `operator` attribute: where the script came from. */
   static defaultOperator = "";
 
   readonly #view: View;
   readonly #speaker: Speaker;
-  #helper: Helper | undefined;
-  #badOperator = false;
-  #shown: Shown = { state: "off", reason: "" };
-  #last: Counts = { readers: 0, lanes: 0, bytesUp: 0, bytesDown: 0 };
+  /** A new one each time that the element comes into a page. */
+  #made: Driver | undefined;
+  #state: State = "off";
+  #reason: Reason = "";
   #numbersTimer: ReturnType<typeof setInterval> | undefined;
 
   constructor() {
     super();
-    this.#view = new View(this.attachShadow({ mode: "open", delegatesFocus: true }), () => {
-      if (this.#on) this.stop();
-      else this.start();
+    this.#view = new View({
+      root: this.attachShadow({ mode: "open", delegatesFocus: true }),
+      speech: ENGLISH_SPEECH,
+      driver: () => this.#driver,
+      operator: () => this.operator,
     });
     this.#speaker = new Speaker(this, {
       loading: (loading) => (this.#view.waitingForWords = loading),
-      chosen: (language, words) => {
-        this.#view.speak(language, words);
-        this.#render();
-      },
+      chosen: (speech) => this.#view.speak(speech),
     });
   }
 
   /** What is going on; the `state` attribute says the same. */
   get state(): State {
-    return this.#shown.state;
+    return this.#state;
   }
 
   /** Why, for `paused`, `unsupported` and `error`; else empty. */
   get reason(): Reason {
-    return this.#shown.reason;
+    return this.#reason;
   }
 
   get stats(): Stats {
-    return { ...this.#counts, since: this.#helper?.since ?? null };
+    const { counts, since } = this.#driver.snapshot;
+    return { ...counts, since: since === null ? null : new Date(since) };
+  }
+
+  /** Everything that is shown, as plain values that never change. */
+  get snapshot(): Snapshot {
+    return this.#driver.snapshot;
   }
 
   /** Base URL of the operator that is helped. Changing it while helping starts anew with the new one. */
@@ -96,8 +107,8 @@ export class UnwalledBridgeElement extends HTMLElement {
 
   /** Readers helped at once, 1 to 8. */
   get maxReaders(): number {
-    const count = Math.floor(Number(this.getAttribute("max-readers") ?? LIMITS.maxReaders));
-    return Number.isNaN(count) ? LIMITS.maxReaders : Math.min(LIMITS.maxReaders, Math.max(1, count));
+    const count = Math.floor(Number(this.getAttribute("max-readers") ?? NO_LIMITS.maxReaders));
+    return Number.isNaN(count) ? NO_LIMITS.maxReaders : Math.min(NO_LIMITS.maxReaders, Math.max(1, count));
   }
 
   set maxReaders(count: number) {
@@ -113,69 +124,81 @@ export class UnwalledBridgeElement extends HTMLElement {
     this.toggleAttribute("pause-hidden", value);
   }
 
+  get layout(): Layout {
+    return oneOf(LAYOUTS, this.getAttribute("layout")) as Layout;
+  }
+
+  set layout(layout: Layout) {
+    this.setAttribute("layout", layout);
+  }
+
+  get theme(): Theme {
+    return oneOf(THEMES, this.getAttribute("theme")) as Theme;
+  }
+
+  set theme(theme: Theme) {
+    this.setAttribute("theme", theme);
+  }
+
   /** Turns the switch on. Only ever call it by the visitor's own will. Does nothing while it is on. */
   start(): void {
-    if (this.#on || !supported() || !this.isConnected) return;
-    const operator = baseUrl(this.operator);
-    this.#badOperator = operator === undefined;
-    if (operator !== undefined) {
-      this.#helper = new Helper({
-        operator,
-        maxReaders: this.maxReaders,
-        pauseHidden: this.pauseHidden,
-        net: BROWSER_NET,
-        transports: BROWSER_TRANSPORTS,
-        onChange: () => this.#update(),
-      });
-      this.#numbersTimer = setInterval(() => document.hidden || this.#render(), NUMBERS_EVERY_MS);
-    }
-    this.#update();
+    if (this.isConnected) this.#driver.start();
   }
 
   /** Turns the switch off: every connection, timer and listener is gone when this returns. */
   stop(): void {
-    clearInterval(this.#numbersTimer);
-    const helper = this.#helper;
-    if (helper) this.#last = { ...helper.counts, readers: 0, lanes: 0 };
-    this.#helper = undefined;
-    this.#badOperator = false;
-    helper?.end();
-    this.#update();
+    this.#driver.stop();
   }
 
   connectedCallback(): void {
-    for (const name of ["operator", "maxReaders", "pauseHidden"] as const) this.#upgrade(name);
+    for (const name of PROPERTIES) this.#upgrade(name);
+    this.#made?.end();
+    this.#made = undefined;
+    this.#view.layout = this.layout;
     this.#speaker.begin();
     this.#update();
   }
 
   disconnectedCallback(): void {
     this.#speaker.end();
-    this.stop();
+    this.#driver.end();
+    this.#view.end();
+    this.#update();
   }
 
   attributeChangedCallback(name: string): void {
     if (name === "lang") this.#speaker.choose();
-    if (!this.#on) return;
-    if (name === "operator") {
-      this.stop();
-      this.start();
-    } else if (this.#helper) {
-      this.#helper.maxReaders = this.maxReaders;
-      this.#helper.pauseHidden = this.pauseHidden;
+    else if (name === "layout") this.#view.layout = this.layout;
+    else if (this.#made) {
+      this.#made.operator = baseUrl(this.operator);
+      this.#made.maxReaders = this.maxReaders;
+      this.#made.pauseHidden = this.pauseHidden;
     }
   }
 
-  get #on(): boolean {
-    return this.#helper !== undefined || this.#badOperator;
+  get #driver(): Driver {
+    return (this.#made ??= this.makeDriver());
   }
 
-  get #counts(): Counts {
-    return this.#helper?.counts ?? this.#last;
+  /** Who helps. Another one may be shown in its place, by a class that extends this one. */
+  protected makeDriver(): Driver {
+    const options: VolunteerOptions = {
+      operator: baseUrl(this.operator),
+      maxReaders: this.maxReaders,
+      pauseHidden: this.pauseHidden,
+      loadEngine: () => loadPart("engine"),
+      onChange: () => this.changed(),
+    };
+    return new Volunteer(options);
+  }
+
+  /** Shows what has changed. */
+  protected changed(): void {
+    if (this.#made) this.#update();
   }
 
   /** A property that was set before the script arrived hides the class's own; sets it anew, through the class. */
-  #upgrade(name: "operator" | "maxReaders" | "pauseHidden"): void {
+  #upgrade(name: (typeof PROPERTIES)[number]): void {
     const own = Object.getOwnPropertyDescriptor(this, name);
     if (!own) return;
     Reflect.deleteProperty(this, name);
@@ -183,24 +206,21 @@ export class UnwalledBridgeElement extends HTMLElement {
   }
 
   #update(): void {
-    const previous = this.#shown;
-    this.#shown = shown({
-      on: this.#on,
-      supported: supported(),
-      pause: this.#helper?.pause ?? "",
-      broker: this.#badOperator ? { phase: "lost", reason: "operator" } : (this.#helper?.broker ?? { phase: "connecting" }),
-      openLanes: this.#counts.lanes,
-    });
-    this.#render();
-    const { state, reason } = this.#shown;
+    const snapshot = this.#driver.snapshot;
+    const { on, state, reason } = snapshot;
+    const previous = this.#state;
+    const news = state !== previous || reason !== this.#reason;
+    this.#state = state;
+    this.#reason = reason;
+    if (!on) {
+      clearInterval(this.#numbersTimer);
+      this.#numbersTimer = undefined;
+    } else this.#numbersTimer ??= setInterval(() => document.hidden || this.#view.render(this.#driver.snapshot), NUMBERS_EVERY_MS);
+    this.#view.render(snapshot);
     if (this.getAttribute("state") !== state) this.setAttribute("state", state);
-    if (state === previous.state && reason === previous.reason) return;
-    const detail: StateChange = { state, previous: previous.state, reason };
+    if (!news) return;
+    const detail: StateChange = { state, previous, reason };
     this.dispatchEvent(new CustomEvent("statechange", { detail, bubbles: true, composed: true }));
-  }
-
-  #render(): void {
-    this.#view.render(this.#shown, this.#on, this.#counts);
   }
 }
 
@@ -210,8 +230,9 @@ declare global {
   }
 }
 
-function supported(): boolean {
-  return typeof RTCPeerConnection === "function" && typeof WebSocket === "function";
+/** The first of them where it is none of them. */
+function oneOf(values: readonly string[], value: string | null): string | undefined {
+  return value !== null && values.includes(value) ? value : values[0];
 }
 
 /** Without query, fragment, credentials and slash at the end; undefined for what no operator can have. */

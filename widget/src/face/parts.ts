@@ -12,15 +12,29 @@ declare const UNWALLED_PARTS: Readonly<Record<string, string>>;
 
 /** What each part exports. */
 export interface Parts {
+  /** All that carries data. */
+  readonly engine: typeof import("../helping/engine.js");
+  readonly details: typeof import("./details.js");
   readonly [words: `words-${string}`]: { readonly WORDS: Words };
 }
 
 export const PART_NAMES: readonly string[] = Object.keys(UNWALLED_PARTS);
 
+/** Why a part cannot be had. */
+export class PartError extends Error {
+  /** The server has the part, but not the one that belongs to this script: the page is older or newer than its server. */
+  readonly changed: boolean;
+
+  constructor(message: string, changed: boolean) {
+    super(message);
+    this.changed = changed;
+  }
+}
+
 const underWay = new Map<string, Promise<unknown>>();
 let failures = 0;
 
-/** Rejects when the part cannot be had unchanged; then another call tries again. */
+/** Rejects with a PartError when the part cannot be had unchanged; then another call tries again. */
 export function loadPart<Name extends keyof Parts & string>(name: Name): Promise<Parts[Name]> {
   let loading = underWay.get(name);
   if (!loading) {
@@ -35,24 +49,26 @@ export function loadPart<Name extends keyof Parts & string>(name: Name): Promise
 }
 
 async function load(name: string): Promise<unknown> {
-  const hash = UNWALLED_PARTS[name];
-  if (hash === undefined) throw new Error(`There is no part ${name}.`);
+  const hash = UNWALLED_PARTS[name] ?? "";
   // The hash in the address keeps a part of an older version, still in the browser's cache, from being asked for.
   // A page keeps a failure for as long as it lives, so that another try needs another address.
   const query = encodeURIComponent(hash.slice(0, 8)) + (failures > 0 ? `&${failures}` : "");
   const url = new URL(`widget-${name}.js?${query}`, import.meta.url).href;
-  await preload(url, `sha384-${hash}`);
+  if (!(await preload(url, `sha384-${hash}`))) {
+    const isThere = await fetch(url, { method: "HEAD", credentials: "omit" }).then(({ ok }) => ok, () => false);
+    throw new PartError(`The part ${name} of the switch could not be loaded unchanged.`, isThere);
+  }
   return (await import(url)) as unknown;
 }
 
 /** Puts the module among the page's loaded ones if its hash is right. An `import()` cannot be given a hash itself. */
-function preload(url: string, integrity: string): Promise<void> {
+function preload(url: string, integrity: string): Promise<boolean> {
   const link = document.createElement("link");
   // Elsewhere no event would come, and nothing would be verified.
-  if (!link.relList.supports("modulepreload")) return Promise.reject(new Error("This browser cannot verify modules."));
-  return new Promise<void>((resolve, reject) => {
-    link.addEventListener("load", () => resolve());
-    link.addEventListener("error", () => reject(new Error("A part of the switch could not be loaded unchanged.")));
+  if (!link.relList.supports("modulepreload")) return Promise.resolve(false);
+  return new Promise<boolean>((resolve) => {
+    link.onload = () => resolve(true);
+    link.onerror = () => resolve(false);
     link.rel = "modulepreload";
     link.integrity = integrity;
     link.crossOrigin = "anonymous";

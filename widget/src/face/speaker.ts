@@ -2,8 +2,8 @@
 
 import { SWITCH as ENGLISH } from "../words/en.js";
 import { choose, Language } from "../words/language.js";
-import type { SwitchWords } from "../words/words.js";
 import { loadPart, PART_NAMES } from "./parts.js";
+import type { Speech } from "./view.js";
 
 const WORDS = "words-";
 const AVAILABLE = ["en", ...PART_NAMES.filter((name) => name.startsWith(WORDS)).map((name) => name.slice(WORDS.length))];
@@ -11,8 +11,11 @@ const AVAILABLE = ["en", ...PART_NAMES.filter((name) => name.startsWith(WORDS)).
 export interface Listener {
   /** Words of another language are on their way, or no longer. */
   loading(loading: boolean): void;
-  chosen(language: Language, words: SwitchWords): void;
+  chosen(speech: Speech): void;
 }
+
+/** What is built in. */
+export const ENGLISH_SPEECH: Speech = { language: new Language("en"), words: ENGLISH, whole: undefined };
 
 export class Speaker {
   readonly #element: Element;
@@ -50,20 +53,20 @@ export class Speaker {
   }
 
   async #speak(tag: string): Promise<void> {
-    let language = new Language(tag);
-    let words = ENGLISH as SwitchWords;
+    let speech = ENGLISH_SPEECH;
     if (tag !== "en") {
       this.#listener.loading(true);
       try {
-        words = (await loadPart(`${WORDS}${tag}`)).WORDS.switch;
+        const whole = (await loadPart(`${WORDS}${tag}`)).WORDS;
+        speech = { language: new Language(tag), words: whole.switch, whole };
       } catch {
-        language = new Language("en");
+        // English is what there is.
       }
     }
     // Another language may have been chosen meanwhile.
     if (tag !== this.#tag) return;
     this.#listener.loading(false);
-    this.#listener.chosen(language, words);
+    this.#listener.chosen(speech);
   }
 }
 

@@ -1,98 +1,231 @@
-/** What the element shows, inside its shadow root. Knows nothing of networks. */
+/** What the element shows, inside its shadow root: the switch in its layouts. Knows nothing of networks. */
 
-import type { Counts } from "../bridge/bridge.js";
-import type { Reason, Shown } from "../helping/states.js";
-import { CSS } from "./style.js";
-import { SWITCH as ENGLISH } from "../words/en.js";
-import { fill, Language } from "../words/language.js";
-import type { SwitchWords } from "../words/words.js";
+import type { Snapshot } from "../helping/snapshot.js";
+import type { Reason } from "../helping/states.js";
+import { fill, type Language } from "../words/language.js";
+import type { SwitchWords, Words } from "../words/words.js";
+import type { Details, Driver } from "./details.js";
+import { make, setText, sheet } from "./dom.js";
+import { mark } from "./mark.js";
+import { loadPart } from "./parts.js";
+import CSS from "./style.css";
 
-let sheet: CSSStyleSheet | undefined;
-
-/** A sheet made by script is allowed by a policy that forbids inline styles. One serves all elements of a page. */
-function sharedSheet(): CSSStyleSheet {
-  if (!sheet) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(CSS);
-  }
-  return sheet;
+/** What is spoken: `whole` is undefined for English, whose further words lie in the part that shows them. */
+export interface Speech {
+  readonly language: Language;
+  readonly words: SwitchWords;
+  readonly whole: Words | undefined;
 }
 
-function make<K extends keyof HTMLElementTagNameMap>(
-  tag: K,
-  attributes: Readonly<Record<string, string>>,
-  ...children: readonly (Node | string)[]
-): HTMLElementTagNameMap[K] {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
+export interface ViewOptions {
+  readonly root: ShadowRoot;
+  readonly speech: Speech;
+  /** Who helps, asked for anew each time. */
+  readonly driver: () => Driver;
+  readonly operator: () => string;
 }
 
 export class View {
-  readonly #panel: HTMLElement;
+  readonly #options: ViewOptions;
   readonly #label = make("span", { part: "label" });
-  readonly #button: HTMLButtonElement;
   readonly #sentence = make("slot", { name: "sentence" });
-  readonly #status: HTMLElement;
-  readonly #carried: HTMLElement;
-  #language = new Language("en");
-  #words: SwitchWords = ENGLISH;
+  // The numbers stand outside of the live region, or a screen reader would never be silent.
+  readonly #status = make("p", { id: "status", part: "status", role: "status" });
+  readonly #carried = make("p", { part: "carried" });
+  readonly #notice = make("div", { part: "notice", hidden: "" });
+  readonly #more = make("button", { type: "button", part: "more", "aria-expanded": "false", "aria-controls": "details" });
+  readonly #hide = make("button", { type: "button", part: "hide" });
+  readonly #details = make("div", { id: "details", part: "details", hidden: "" });
+  readonly #close = make("button", { type: "button", part: "close" });
+  readonly #switch = make(
+    "button",
+    { type: "button", role: "switch", part: "switch", "aria-checked": "false", "aria-describedby": "status sentence" },
+    mark(),
+    this.#label,
+    make("span", { part: "track", "aria-hidden": "true" }, make("span", { part: "thumb" })),
+  );
+  readonly #panel = make(
+    "div",
+    { id: "panel", part: "panel", role: "group" },
+    make(
+      "div",
+      { part: "body" },
+      make("div", { part: "head" }, this.#switch, this.#close),
+      make("p", { id: "sentence", part: "sentence" }, this.#sentence),
+      this.#notice,
+      make("div", { part: "report" }, this.#status, this.#carried),
+      make("div", { part: "foot" }, this.#more, this.#hide),
+    ),
+    this.#details,
+  );
+  readonly #pillText = make("span", {});
+  readonly #pill = make(
+    "button",
+    { type: "button", part: "pill", "aria-expanded": "false", "aria-controls": "panel" },
+    mark(),
+    this.#pillText,
+  );
+  readonly #frame = make("div", { part: "frame" }, this.#pill, this.#panel);
+  #speech: Speech;
+  #snapshot: Snapshot | undefined;
+  #hasPill = false;
+  /** Ends what an open pill listens to. */
+  #opened: AbortController | undefined;
+  #wantsDetails = false;
+  #shownDetails: Details | undefined;
+  #shownCaution: Details | undefined;
 
-  constructor(root: ShadowRoot, onToggle: () => void) {
-    root.adoptedStyleSheets = [sharedSheet()];
-    const track = make("span", { part: "track", "aria-hidden": "true" }, make("span", { part: "thumb" }));
-    this.#button = make(
-      "button",
-      { type: "button", role: "switch", part: "switch", "aria-checked": "false", "aria-describedby": "status sentence" },
-      this.#label,
-      track,
-    );
-    this.#button.addEventListener("click", onToggle);
-    // The numbers stand outside of the live region, or a screen reader would never be silent.
-    this.#status = make("p", { id: "status", part: "status", role: "status" });
-    this.#carried = make("p", { part: "carried" });
-    const sentence = make("p", { id: "sentence", part: "sentence" }, this.#sentence);
-    this.#panel = make("div", { part: "panel" }, this.#button, sentence, this.#status, this.#carried);
-    root.append(this.#panel);
-    this.speak(this.#language, this.#words);
+  constructor(options: ViewOptions) {
+    const { root, driver } = (this.#options = options);
+    root.adoptedStyleSheets = [sheet(CSS)];
+    root.append(this.#frame);
+    this.#switch.addEventListener("click", () => (driver().snapshot.on ? driver().stop() : driver().start()));
+    this.#more.addEventListener("click", () => this.#toggleDetails(!this.#wantsDetails));
+    this.#pill.addEventListener("click", () => (this.#opened ? this.closePill() : this.#openPill()));
+    this.#close.addEventListener("click", () => {
+      this.closePill();
+      this.#pill.focus();
+    });
+    this.#hide.addEventListener("click", () => ((root.host as HTMLElement).hidden = true));
+    this.#speech = options.speech;
+    this.speak(options.speech);
   }
 
-  /** Shows everything in that language from the next `render` on. */
-  speak(language: Language, words: SwitchWords): void {
-    this.#language = language;
-    this.#words = words;
-    this.#panel.lang = language.tag;
-    this.#panel.dir = language.direction;
+  /** Shows everything in that language. */
+  speak(speech: Speech): void {
+    this.#speech = speech;
+    const { language, words } = speech;
+    this.#frame.lang = language.tag;
+    this.#frame.dir = language.direction;
+    this.#panel.setAttribute("aria-label", words.label);
+    this.#close.setAttribute("aria-label", words.close);
     setText(this.#label, words.label);
     setText(this.#sentence, words.sentence);
+    setText(this.#more, words.details);
+    setText(this.#hide, words.hide);
+    this.#forgetDetails();
+    if (this.#snapshot) this.render(this.#snapshot);
+    if (this.#wantsDetails) void this.#showDetails();
   }
 
   /** Nothing is shown while `waiting`, in the space that it will take: words that change under the eye are not trusted. */
   set waitingForWords(waiting: boolean) {
-    this.#panel.toggleAttribute("data-wordless", waiting);
+    this.#frame.toggleAttribute("data-wordless", waiting);
   }
 
-  render(shown: Shown, on: boolean, counts: Counts): void {
-    this.#button.setAttribute("aria-checked", String(on));
+  /** `panel` and `banner` are always open; `badge` and `floating` are pills that open one. */
+  set layout(layout: string) {
+    this.#hasPill = layout === "badge" || layout === "floating";
+    this.closePill();
+    this.#pill.hidden = this.#close.hidden = !this.#hasPill;
+    this.#hide.hidden = layout !== "floating";
+    this.#panel.hidden = this.#hasPill;
+    this.#panel.setAttribute("role", this.#hasPill ? "dialog" : "group");
+    if (this.#snapshot) this.render(this.#snapshot);
+  }
+
+  render(snapshot: Snapshot): void {
+    this.#snapshot = snapshot;
+    const { language, words } = this.#speech;
+    this.#switch.setAttribute("aria-checked", String(snapshot.on));
     // Still in the tab order, so that someone who cannot see the page finds out why it cannot be turned on.
-    this.#button.toggleAttribute("data-unable", shown.state === "unsupported");
-    if (shown.state === "unsupported") this.#button.setAttribute("aria-disabled", "true");
-    else this.#button.removeAttribute("aria-disabled");
-    setText(this.#status, status(shown, counts, this.#words, this.#language));
-    const sum = counts.bytesUp + counts.bytesDown;
-    setText(this.#carried, sum === 0 ? "" : fill(this.#words.carried, { amount: this.#language.bytes(sum) }));
+    if (snapshot.state === "unsupported") this.#switch.setAttribute("aria-disabled", "true");
+    else this.#switch.removeAttribute("aria-disabled");
+    const status = statusOf(snapshot, words, language);
+    setText(this.#status, status);
+    setText(this.#pillText, snapshot.on ? status : words.label);
+    const sum = snapshot.counts.bytesUp + snapshot.counts.bytesDown;
+    setText(this.#carried, sum === 0 ? "" : fill(words.carried, { amount: language.bytes(sum) }));
+    this.#shownDetails?.render(snapshot);
+    if (snapshot.caution === null) this.#dropCaution();
+    else if (this.#notice.hidden) void this.#showCaution();
+  }
+
+  /** Lets go of everything that reaches out of the element. */
+  end(): void {
+    this.closePill();
+    this.#forgetDetails();
+  }
+
+  #openPill(): void {
+    const opened = (this.#opened = new AbortController());
+    const { signal } = opened;
+    this.#panel.hidden = false;
+    this.#pill.setAttribute("aria-expanded", "true");
+    const { left, right, top, bottom } = this.#pill.getBoundingClientRect();
+    const rightHalf = left + right > innerWidth;
+    this.#frame.toggleAttribute("data-end", rightHalf === (this.#speech.language.direction === "ltr"));
+    this.#frame.toggleAttribute("data-up", top + bottom > innerHeight);
+    this.#frame.addEventListener(
+      "keydown",
+      (event) => {
+        if (event.key !== "Escape") return;
+        this.closePill();
+        this.#pill.focus();
+      },
+      { signal },
+    );
+    document.addEventListener("pointerdown", (event) => event.composedPath().includes(this.#frame) || this.closePill(), { signal });
+    this.#switch.focus();
+  }
+
+  /** A pill shows nothing but itself again. */
+  closePill(): void {
+    this.#opened?.abort();
+    this.#opened = undefined;
+    this.#pill.setAttribute("aria-expanded", "false");
+    this.#panel.hidden = this.#hasPill;
+  }
+
+  #toggleDetails(wanted: boolean): void {
+    this.#wantsDetails = wanted;
+    this.#more.setAttribute("aria-expanded", String(wanted));
+    if (wanted) void this.#showDetails();
+    else this.#forgetDetails();
+  }
+
+  async #showDetails(): Promise<void> {
+    const speech = this.#speech;
+    const part = await loadPart("details").catch(() => undefined);
+    if (!this.#wantsDetails || speech !== this.#speech || this.#shownDetails) return;
+    this.#details.hidden = false;
+    const { driver, operator, root } = this.#options;
+    if (part) this.#shownDetails = part.showDetails(this.#details, { ...speech, driver: driver(), operator: operator(), root, loadPart });
+    else setText(this.#details, speech.words.unavailable);
+  }
+
+  async #showCaution(): Promise<void> {
+    this.#notice.hidden = false;
+    const speech = this.#speech;
+    const part = await loadPart("details").catch(() => undefined);
+    if (!part || this.#notice.hidden || speech !== this.#speech || this.#shownCaution) return;
+    const { driver, operator, root } = this.#options;
+    this.#shownCaution = part.showCaution(this.#notice, { ...speech, driver: driver(), operator: operator(), root, loadPart });
+  }
+
+  #dropCaution(): void {
+    this.#shownCaution?.end();
+    this.#shownCaution = undefined;
+    this.#notice.hidden = true;
+  }
+
+  #forgetDetails(): void {
+    this.#shownDetails?.end();
+    this.#shownDetails = undefined;
+    this.#details.hidden = true;
+    this.#details.replaceChildren();
+    this.#dropCaution();
   }
 }
 
-function status({ state, reason }: Shown, { readers }: Counts, words: SwitchWords, language: Language): string {
+function statusOf({ state, reason, counts }: Snapshot, words: SwitchWords, language: Language): string {
   switch (state) {
     case "off":
     case "connecting":
     case "waiting":
       return words[state];
     case "helping":
-      return language.count(words.helping, readers);
+      return language.count(words.helping, counts.readers);
     case "paused":
     case "unsupported":
     case "error": {
@@ -100,9 +233,4 @@ function status({ state, reason }: Shown, { readers }: Counts, words: SwitchWord
       return reasons[reason] ?? "";
     }
   }
-}
-
-function setText(element: HTMLElement, text: string): void {
-  // Writing the same words again would make some screen readers say them again.
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -1,11 +1,15 @@
 /** A volunteer: everything that helps from one page, behind one snapshot and a few setters. `face/` and `extension/` show it. */
 
 import type { Counts } from "../bridge/bridge.js";
-import type { Net } from "../bridge/broker.js";
-import type { Transports } from "../bridge/lane.js";
-import { Helper } from "./helper.js";
+import { backoffMs } from "../bridge/backoff.js";
+import { LIMITS } from "../bridge/limits.js";
+import type * as engine from "./engine.js";
+import type { Helper } from "./helper.js";
 import { NO_LIMITS, type Snapshot, type Wishes } from "./snapshot.js";
-import { shown } from "./states.js";
+import { shown, type BrokerPhase, type ErrorReason } from "./states.js";
+
+/** What carries data. It is loaded when the switch is turned on. */
+export type Engine = typeof engine;
 
 export interface VolunteerOptions {
   /** Base URL of the operator, without a slash at its end; undefined when what the page says is no URL. */
@@ -13,8 +17,8 @@ export interface VolunteerOptions {
   /** What the site allows; the volunteer may allow less. */
   readonly maxReaders: number;
   readonly pauseHidden: boolean;
-  readonly net: Net;
-  readonly transports: Transports;
+  /** Loads what carries data. It rejects with an object whose `changed` is true when another try cannot help. */
+  readonly loadEngine: () => Promise<Engine>;
   /** The snapshot has changed. Numbers that only grow (bytes, seconds) change without a word: look again when they are shown. */
   readonly onChange: () => void;
 }
@@ -29,6 +33,10 @@ export class Volunteer {
   #wishes: Wishes = NO_LIMITS;
   #on = false;
   #helper: Helper | undefined;
+  /** Ends the wait for the engine. */
+  #loading: AbortController | undefined;
+  #notLoaded: ErrorReason | undefined;
+  #failures = 0;
   #last: Counts = NOTHING;
 
   constructor(options: VolunteerOptions) {
@@ -44,7 +52,7 @@ export class Volunteer {
       on: this.#on,
       supported: supported(),
       pause: this.#helper?.pause ?? "",
-      broker: this.#operator === undefined ? { phase: "lost", reason: "operator" } : (this.#helper?.broker ?? { phase: "connecting" }),
+      broker: this.#broker,
       openLanes: counts.lanes,
     });
     return {
@@ -140,20 +148,47 @@ export class Volunteer {
     if (this.#helper) this.#helper.maxReaders = Math.min(this.#siteReaders, this.#wishes.maxReaders);
   }
 
+  get #broker(): BrokerPhase {
+    if (this.#operator === undefined) return { phase: "lost", reason: "operator" };
+    if (this.#notLoaded) return { phase: "lost", reason: this.#notLoaded };
+    return this.#helper?.broker ?? { phase: "connecting" };
+  }
+
   #run(): void {
     if (this.#operator === undefined) return;
-    const { net, transports, onChange } = this.#options;
-    this.#helper = new Helper({
-      operator: this.#operator,
+    const { signal } = (this.#loading = new AbortController());
+    this.#options.loadEngine().then(
+      (engine) => signal.aborted || this.#help(engine, this.#operator ?? ""),
+      (error: { readonly changed?: boolean }) => signal.aborted || this.#notHelped(error.changed ? "version" : "unreachable", signal),
+    );
+  }
+
+  #help(engine: Engine, operator: string): void {
+    this.#notLoaded = undefined;
+    this.#failures = 0;
+    this.#helper = engine.help({
+      operator,
       maxReaders: Math.min(this.#siteReaders, this.#wishes.maxReaders),
       pauseHidden: this.#pauseHidden,
-      net,
-      transports,
-      onChange,
+      onChange: this.#options.onChange,
     });
+    this.#options.onChange();
+  }
+
+  #notHelped(reason: ErrorReason, signal: AbortSignal): void {
+    this.#notLoaded = reason;
+    if (reason !== "version") {
+      this.#failures += 1;
+      const timer = setTimeout(() => this.#run(), backoffMs(this.#failures, Math.random(), LIMITS));
+      signal.addEventListener("abort", () => clearTimeout(timer));
+    }
+    this.#options.onChange();
   }
 
   #halt(): void {
+    this.#loading?.abort();
+    this.#loading = undefined;
+    this.#notLoaded = undefined;
     const helper = this.#helper;
     if (!helper) return;
     this.#last = { ...helper.counts, readers: 0, lanes: 0 };

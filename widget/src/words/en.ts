@@ -29,4 +29,8 @@ export const SWITCH: SwitchWords<"one"> = {
     protocol: "The server gave an answer that makes no sense. Trying again by itself.",
   },
   carried: "{amount} carried so far",
+  details: "How does this work?",
+  close: "Close",
+  hide: "Hide this",
+  unavailable: "This could not be loaded. Reload the page to try again.",
 };

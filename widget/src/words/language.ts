@@ -29,6 +29,23 @@ export class Language {
     return fill(all[this.#rules.select(count)] ?? forms.other, { count: this.number(count) });
   }
 
+  /** A length of time: minutes below two hours, hours below two days, then days. */
+  duration(seconds: number): string {
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 120) return this.#unit(minutes, "minute", 0);
+    return minutes < 48 * 60 ? this.#unit(minutes / 60, "hour", 1) : this.#unit(minutes / 1440, "day", 1);
+  }
+
+  /** A rate of data, which people know in bits. */
+  speed(bytesPerSecond: number): string {
+    return this.#unit((bytesPerSecond * 8) / 1e6, "megabit-per-second", 1, "short");
+  }
+
+  /** The name of a country by its ISO 3166-1 code. */
+  country(code: string): string {
+    return new Intl.DisplayNames(this.tag, { type: "region", fallback: "code" }).of(code) ?? code;
+  }
+
   /** An amount of data, in the largest unit that leaves at least 1 of it. */
   bytes(count: number): string {
     let value = count / 1000;
@@ -37,8 +54,11 @@ export class Language {
       value /= 1000;
       unit += 1;
     }
-    const maximumFractionDigits = value < 10 && unit > 0 ? 1 : 0;
-    return new Intl.NumberFormat(this.tag, { style: "unit", unit: UNITS[unit] ?? "byte", maximumFractionDigits }).format(value);
+    return this.#unit(value, UNITS[unit] ?? "byte", value < 10 && unit > 0 ? 1 : 0, "short");
+  }
+
+  #unit(value: number, unit: string, maximumFractionDigits: number, unitDisplay: "short" | "long" = "long"): string {
+    return new Intl.NumberFormat(this.tag, { style: "unit", unit, unitDisplay, maximumFractionDigits }).format(value);
   }
 }
 

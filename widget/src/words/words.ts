@@ -24,9 +24,102 @@ export interface SwitchWords<Category extends Intl.LDMLPluralRule = "other"> {
   readonly error: Readonly<Record<ErrorReason, string>>;
   /** `{amount}` is like "3.2 megabytes". */
   readonly carried: string;
+  /** The button that opens all that follows below. */
+  readonly details: string;
+  readonly close: string;
+  readonly hide: string;
+  /** Instead of the details, when they cannot be loaded. */
+  readonly unavailable: string;
+}
+
+/** A finding of the self-test: what it says when it is so, and when it is not. */
+export interface Finding {
+  readonly yes: string;
+  readonly no: string;
+}
+
+/** What the opened switch shows. English has these in the part of the details. */
+export interface DetailsWords<Category extends Intl.LDMLPluralRule = "other"> {
+  readonly how: {
+    readonly title: string;
+    readonly does: string;
+    readonly doesPoints: readonly [joins: string, keys: string, addresses: string];
+    readonly never: string;
+    readonly neverPoints: readonly [address: string, before: string, stores: string, reads: string, stops: string];
+    readonly costs: string;
+    readonly costsPoints: readonly [connection: string, battery: string];
+  };
+  readonly keep: {
+    readonly title: string;
+    readonly here: string;
+    readonly hereNote: string;
+    readonly window: string;
+    readonly windowNote: string;
+    readonly windowOpen: string;
+  };
+  readonly numbers: {
+    readonly title: string;
+    readonly now: string;
+    readonly today: string;
+    readonly ever: string;
+    readonly data: string;
+    readonly time: string;
+    readonly people: Forms<Category>;
+    readonly note: string;
+    readonly keep: string;
+    readonly forget: string;
+  };
+  readonly limits: {
+    readonly title: string;
+    readonly note: string;
+    readonly readers: string;
+    readonly speed: string;
+    readonly anySpeed: string;
+    readonly monthly: string;
+    readonly anyAmount: string;
+    /** `{amount}` is like "3.2 gigabytes". */
+    readonly left: string;
+    readonly charging: string;
+    readonly metered: string;
+    readonly hours: string;
+    readonly from: string;
+    readonly to: string;
+  };
+  readonly check: {
+    readonly title: string;
+    readonly note: string;
+    readonly start: string;
+    readonly again: string;
+    readonly running: string;
+    readonly good: string;
+    readonly some: string;
+    readonly none: string;
+    readonly unknown: string;
+    readonly operator: Finding;
+    readonly socket: Finding;
+    readonly udp: Finding;
+    readonly varying: Finding;
+  };
+  readonly share: {
+    readonly title: string;
+    /** What is sent to others, before the address of this page. */
+    readonly text: string;
+    readonly send: string;
+    readonly copied: string;
+    /** The browser forbids copying; the address stands marked beneath. */
+    readonly byHand: string;
+    readonly embed: string;
+    readonly impact: string;
+  };
+  readonly caution: {
+    /** `{country}` is a country's name. */
+    readonly text: string;
+    readonly understood: string;
+  };
 }
 
 /** One language, whole. */
 export interface Words<Category extends Intl.LDMLPluralRule = "other"> {
   readonly switch: SwitchWords<Category>;
+  readonly details: DetailsWords<Category>;
 }

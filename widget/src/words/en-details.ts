@@ -1,0 +1,97 @@
+/** English: the words of the opened switch. They are built into the part that shows them. */
+
+import type { DetailsWords } from "./words.js";
+
+export const DETAILS: DetailsWords<"one"> = {
+  how: {
+    title: "How it works",
+    does: "What it does",
+    doesPoints: [
+      "Your browser joins two connections: one from a reader whose network blocks the news, one to this newsroom’s server. Encrypted data passes through, both ways.",
+      "Only the reader and the newsroom hold the keys. You cannot see or change what is read, and neither can anybody on the way.",
+      "The reader whom you help, and the network that they are in, can see your IP address, as in a video call.",
+    ],
+    never: "What it never does",
+    neverPoints: [
+      "Your address is never the one that sites see. They see the newsroom’s.",
+      "It sends nothing to anyone before you turn it on.",
+      "It stores nothing unless you say so, and sets no cookie.",
+      "It never touches your other pages, your files or your passwords.",
+      "It never goes on against your will: you can stop at any time, and closing the page ends it.",
+    ],
+    costs: "What it costs",
+    costsPoints: [
+      "Some of your connection: each megabyte that somebody reads comes in and goes out once. You set the limits.",
+      "A little of your battery. If you pay for each megabyte, better leave it off.",
+    ],
+  },
+  keep: {
+    title: "Go on helping",
+    here: "Keep helping on this site",
+    hereNote: "The next page of this site then starts by itself. This is stored in your browser alone; turning the switch off takes it back.",
+    window: "Open in a small window",
+    windowNote: "It goes on helping while you read elsewhere.",
+    windowOpen: "The small window is open and helps in the place of this page.",
+  },
+  numbers: {
+    title: "What you have done",
+    now: "Right now",
+    today: "Today",
+    ever: "In all",
+    data: "Data carried",
+    time: "Time spent helping",
+    people: { one: "{count} person", other: "{count} people" },
+    note: "Somebody who comes again on another day counts again.",
+    keep: "Keep these numbers in this browser",
+    forget: "Delete everything that is kept here",
+  },
+  limits: {
+    title: "Your limits",
+    note: "They hold whatever the site asks for.",
+    readers: "People at once",
+    speed: "Speed",
+    anySpeed: "As fast as it goes",
+    monthly: "Data each month",
+    anyAmount: "No limit",
+    left: "{amount} left this month.",
+    charging: "Only while this device is charging",
+    metered: "Also where data costs money, or with the data saver on",
+    hours: "Only at these hours",
+    from: "from",
+    to: "to",
+  },
+  check: {
+    title: "Can my connection help?",
+    note: "This asks the newsroom’s own servers, and only when you press the button.",
+    start: "Test my connection",
+    again: "Test again",
+    running: "Testing…",
+    good: "Yes. You can help nearly everybody.",
+    some: "Partly. You can help people whose own network is an open one.",
+    none: "No. Your network lets nobody in. Another one may, at home for example.",
+    unknown: "The newsroom’s server has nothing to test this with. Turn the switch on: whoever can be helped will be.",
+    operator: { yes: "The newsroom’s server answers.", no: "The newsroom’s server does not answer." },
+    socket: {
+      yes: "A lasting connection to it can be opened.",
+      no: "A lasting connection to it cannot be opened: something on the way forbids WebSockets.",
+    },
+    udp: { yes: "Direct connections get out and back in.", no: "Direct connections do not get through (UDP is blocked)." },
+    varying: {
+      yes: "Your network gives this device a new outer address for each connection, so that some readers cannot find it.",
+      no: "Readers can find this device.",
+    },
+  },
+  share: {
+    title: "Tell others",
+    text: "I lend my browser to people whose news is blocked. You can, too:",
+    send: "Share this page",
+    copied: "The link is copied.",
+    byHand: "Copying is not allowed here. The link is marked: copy it by hand.",
+    embed: "Put it on your own site",
+    impact: "A picture of what you have done",
+  },
+  caution: {
+    text: "Are you in {country}? Lending your connection may be held against you there, and your own network may be blocked. If you need a way through yourself, leave this off.",
+    understood: "I understand",
+  },
+};
