@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo test check lint format types docs-check docs-limits test-unit test-integration test-browser \
-	widget widget-check bench bench-net netem fuzz lock wheel clean env env-dev
+	test-long widget widget-check bench bench-net netem fuzz lock wheel clean env env-dev
 
 help:
 	@echo "make demo [ARGS=--once]   start the whole chain on this machine and show each step"
@@ -17,6 +17,7 @@ help:
 	@echo "make check                the quick ones: lint, types, unit and structure tests"
 	@echo "make lint format types    one kind of check; 'format' writes the files in the common form"
 	@echo "make test-unit test-integration test-browser [ARGS='-k name']   parts of the tests"
+	@echo "make test-long            the tests that take minutes"
 	@echo "make widget widget-check  build the page's switch; check that the committed build is fresh"
 	@echo "make bench bench-net      measure; the same over emulated links (as root, in namespaces of its own)"
 	@echo "make netem fuzz           build the link emulator; search for inputs that break the core"
@@ -59,6 +60,10 @@ test-integration: env-dev
 
 test-browser: env-dev
 	$(PY) -m pytest tests/browser $(ARGS)
+
+# What takes minutes: more data, and pages that nobody looks at for as long as it takes.
+test-long: env-dev
+	UNWALLED_LONG=1 $(PY) -m pytest tests/browser -m long $(ARGS)
 
 # Node is only needed for work on the widget: its build is committed in src/unwalled/web.
 widget/node_modules/.stamp: widget/package-lock.json

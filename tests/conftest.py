@@ -1,6 +1,7 @@
-"""What all tests share: marks set by folder, Hypothesis profiles, and where the browser is.
+"""What all tests share: marks set by folder, Hypothesis profiles, what is left out, and where the browsers are.
 
-Fixtures: ``chromium_path`` (skips without a Chromium, fails instead when UNWALLED_REQUIRE_BROWSER=1).
+Fixtures: ``chromium_path``, ``firefox_path`` (skip without the browser, fail instead when UNWALLED_REQUIRE_BROWSER=1),
+and ``bridge_browser``, with which a test runs in both. Tests marked ``long`` run only with UNWALLED_LONG=1.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.browsers import Installed
 
 TESTS = Path(__file__).parent
 
@@ -34,24 +37,41 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         item.add_marker(pytest.mark.xdist_group("real"))
 
 
-def _find_chromium() -> str | None:
-    named = os.environ.get("UNWALLED_CHROMIUM")
-    if named:
-        return named
-    for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        found = shutil.which(name)
-        if found:
-            return found
-    return None
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long tests out, unless they are asked for."""
+    if os.environ.get("UNWALLED_LONG") == "1":
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
+
+
+def _find(variable: str, names: tuple[str, ...], missing: str) -> str:
+    found = os.environ.get(variable) or next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
+        if os.environ.get("UNWALLED_REQUIRE_BROWSER") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return found
 
 
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     """The Chromium or Chrome of this machine, or the one that UNWALLED_CHROMIUM names."""
-    found = _find_chromium()
-    if found is None:
-        message = "There is no Chromium on this machine. Install it (Debian: apt install chromium)."
-        if os.environ.get("UNWALLED_REQUIRE_BROWSER") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
-    return found
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    missing = "There is no Chromium on this machine. Install it (Debian: apt install chromium)."
+    return _find("UNWALLED_CHROMIUM", names, missing)
+
+
+@pytest.fixture(scope="session")
+def firefox_path() -> str:
+    """The Firefox of this machine, or the one that UNWALLED_FIREFOX names."""
+    missing = "There is no Firefox on this machine. Install it (Debian: apt install firefox-esr)."
+    return _find("UNWALLED_FIREFOX", ("firefox-esr", "firefox"), missing)
+
+
+@pytest.fixture(params=["chromium", "firefox"])
+def bridge_browser(request: pytest.FixtureRequest) -> Installed:
+    """Chromium, then Firefox."""
+    return Installed(request.param, request.getfixturevalue(f"{request.param}_path"))

@@ -1,4 +1,4 @@
-"""A real Chromium page is the only bridge of a real chain; curl, many readers and a second Chromium read through it."""
+"""A page in a real Chromium or Firefox is the only bridge of a real chain; curl and others read through it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import async_playwright, expect
 
+from tests.support.browsers import Installed, flip_switch, in_state, stats
+from tests.support.browsers import Page as BridgePage
 from tests.support.chain import PATIENCE_S, Chain, became, chain, running_reader
 from tests.support.curl import curl, needs_curl, ways
 from tests.support.gateway_sites import run
-from tests.support.proxy_bench import BIG, BLOCK, MIB
+from tests.support.proxy_bench import BLOCK, MIB
 
 CHROMIUM_ARGS = [
     "--no-sandbox",
@@ -28,7 +30,6 @@ CHROMIUM_ARGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-BIG_DIGEST = hashlib.sha256(BLOCK * (BIG // MIB)).hexdigest()
 IMAGES = 60
 COUNT_PEERS = """
 window.peers = 0;
@@ -38,64 +39,63 @@ window.RTCPeerConnection = new Proxy(window.RTCPeerConnection, {
 """
 
 
-def through_page(data: Path, chromium_path: str, use: Callable[[Chain, Page], Awaitable[None]]) -> None:
+def through_page(data: Path, browser: Installed, use: Callable[[Chain, BridgePage], Awaitable[None]]) -> None:
     """Runs ``use`` with a chain whose only bridge is a page with the switch on."""
 
     async def main() -> None:
         async with (
-            asyncio.timeout(100),
-            async_playwright() as playwright,
-            chain(data, bridges=0, names={"gallery.test": [["127.0.0.1"]]}) as c,
+            asyncio.timeout(300),
+            chain(data / "chain", bridges=0, names={"gallery.test": [["127.0.0.1"]]}) as c,
+            browser.running(data / "profile") as running,
         ):
-            browser = await playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
-            try:
-                page = await browser.new_page()
-                await page.goto(c.operator.url.text + "/")
-                await page.get_by_role("switch").click()
-                await asyncio.wait_for(c.reader.client.connected(), PATIENCE_S)
-                await expect(page.locator("unwalled-bridge")).to_have_attribute(
-                    "state", "helping", timeout=PATIENCE_S * 1000
-                )
-                await use(c, page)
-                await c.is_idle()
-            finally:
-                await browser.close()
+            page = await running.new_page()
+            await page.goto(c.operator.url.text + "/")
+            await flip_switch(page)
+            await asyncio.wait_for(c.reader.client.connected(), PATIENCE_S)
+            await in_state(page, "helping")
+            await use(c, page)
+            await c.is_idle()
 
     run(main)
 
 
-async def stats(page: Page) -> dict[str, int]:
-    found: dict[str, int] = await page.locator("unwalled-bridge").evaluate("(element) => element.stats")
-    return found
-
-
 @needs_curl
-def test_curl_fetches_fifty_megabytes_up_and_down_through_the_page(tmp_path: Path, chromium_path: str) -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("mib", [50, pytest.param(200, marks=pytest.mark.long)])
+def test_megabytes_go_up_and_down_through_the_page_unchanged(
+    tmp_path: Path, bridge_browser: Installed, mib: int
+) -> None:
     file = tmp_path / "up"
-    file.write_bytes(os.urandom(MIB) * (BIG // MIB))
-    digest = hashlib.sha256(file.read_bytes()).hexdigest().encode()
+    with file.open("wb") as content:
+        for _ in range(mib):
+            content.write(os.urandom(MIB))
+    with file.open("rb") as written:
+        digest = hashlib.file_digest(written, "sha256").hexdigest().encode()
     arrived = tmp_path / "down"
 
-    async def use(c: Chain, page: Page) -> None:
-        assert await curl(*ways(c.at)["socks5"], "-H", "Expect:", "-T", str(file), f"{c.site}/up") == (0, digest)
-        assert (await curl(*ways(c.at)["connect"], "-o", str(arrived), f"{c.site}/down?length"))[0] == 0
+    async def use(c: Chain, page: BridgePage) -> None:
+        patience = ("--max-time", str(60 + mib))
+        up = curl(*patience, *ways(c.at)["socks5"], "-H", "Expect:", "-T", str(file), f"{c.site}/up")
+        down = curl(*patience, *ways(c.at)["connect"], "-o", str(arrived), f"{c.site}/down?length&mib={mib}")
+        assert tuple(await asyncio.gather(up, down)) == ((0, digest), (0, b""))
         with arrived.open("rb") as got:
-            assert hashlib.file_digest(got, "sha256").hexdigest() == BIG_DIGEST
+            expected = hashlib.sha256(BLOCK * mib).hexdigest()
+            assert hashlib.file_digest(got, "sha256").hexdigest() == expected
         carried = await stats(page)
-        assert carried["bytesUp"] > BIG
-        assert carried["bytesDown"] > BIG
+        assert carried["bytesUp"] > mib * MIB
+        assert carried["bytesDown"] > mib * MIB
 
-    through_page(tmp_path / "data", chromium_path, use)
+    through_page(tmp_path, bridge_browser, use)
 
 
 @needs_curl
-def test_eight_readers_at_once_read_through_one_page(tmp_path: Path, chromium_path: str) -> None:
+def test_eight_readers_at_once_read_through_one_page(tmp_path: Path, bridge_browser: Installed) -> None:
     content = os.urandom(2 * MIB)
     file = tmp_path / "up"
     file.write_bytes(content)
     digest = hashlib.sha256(content).hexdigest().encode()
 
-    async def use(c: Chain, page: Page) -> None:
+    async def use(c: Chain, page: BridgePage) -> None:
         async with AsyncExitStack() as undo:
             addresses, others = [c.at], []
             for _ in range(7):
@@ -111,7 +111,7 @@ def test_eight_readers_at_once_read_through_one_page(tmp_path: Path, chromium_pa
             uploads = (curl(*ways(at)["socks5"], "-H", "Expect:", "-T", str(file), f"{c.site}/up") for at in addresses)
             assert list(await asyncio.gather(*uploads)) == [(0, digest)] * 8
 
-    through_page(tmp_path / "data", chromium_path, use)
+    through_page(tmp_path, bridge_browser, use)
 
 
 @asynccontextmanager
@@ -218,7 +218,7 @@ async def gallery() -> AsyncIterator[int]:
 
 @pytest.mark.parametrize("scheme", ["socks5", "http"])
 def test_a_readers_browser_opens_a_site_with_sixty_images(tmp_path: Path, chromium_path: str, scheme: str) -> None:
-    async def use(c: Chain, page: Page) -> None:
+    async def use(c: Chain, page: BridgePage) -> None:
         arguments = [
             *CHROMIUM_ARGS,
             f"--proxy-server={scheme}://{c.at}",
@@ -236,4 +236,4 @@ def test_a_readers_browser_opens_a_site_with_sixty_images(tmp_path: Path, chromi
             finally:
                 await browser.close()
 
-    through_page(tmp_path / "data", chromium_path, use)
+    through_page(tmp_path, Installed("chromium", chromium_path), use)

@@ -48,13 +48,15 @@ async def hello(request: web.Request) -> web.StreamResponse:
 
 
 async def down(request: web.Request) -> web.StreamResponse:
+    """``BIG`` bytes, or as many MiB as ``mib`` says."""
     response = web.StreamResponse()
+    mib = int(request.query.get("mib", BIG // MIB))
     if "length" in request.query:
-        response.content_length = BIG
+        response.content_length = mib * MIB
     if "close" in request.query:
         response.force_close()
     await response.prepare(request)
-    for _ in range(BIG // MIB):
+    for _ in range(mib):
         await response.write(BLOCK)
     await response.write_eof()
     return response
