@@ -13,7 +13,7 @@ import pytest
 from tests.support.chain import Chain, became, chain
 from tests.support.gateway_sites import run
 from tests.support.proxy_bench import BLOCK, MIB, Reader, Writer, raw_site
-from unwalled.reader.client import Phase
+from unwalled.reader.status import Phase
 from unwalled.signaling.errors import DoorsUnreachable
 
 SIZE = 64 * MIB

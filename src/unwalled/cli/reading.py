@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from unwalled.cli.output import Status
 from unwalled.cli.units import show_count, show_rate
-from unwalled.reader.client import Phase, ReaderStatus
+from unwalled.reader.status import Phase, ReaderStatus
 
 _WORDS = {
     Phase.SEARCHING: "looking for a bridge",

@@ -10,28 +10,24 @@ import functools
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
 from unwalled.clock import Clock
 from unwalled.crypto.handshake import Random, Status
 from unwalled.crypto.identity import KeyBundle
 from unwalled.errors import DescriptionError, LaneClosed, OpenFailed, SignalingFailed
-from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, WebRtcStack
 from unwalled.reader.bridges import BridgeBook
 from unwalled.reader.growth import LaneGrowth
+from unwalled.reader.live import LiveSession
 from unwalled.reader.reached import ReachedTargets
+from unwalled.reader.status import REFUSED_WORDS, Phase, ReaderStatus, phase_of
 from unwalled.session.events import LeaveReason
 from unwalled.session.notes import Decision, DecisionCause, DecisionKind, Numbering, TraceSink
-from unwalled.session.reader import ReaderSession
-from unwalled.session.trace import SessionTrace
 from unwalled.settings import READER, SIGNALLING, TRACE, ReaderLimits
 from unwalled.signaling.client import MatchedLane, MatchResult
-from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
+from unwalled.signaling.errors import NoBridge
 from unwalled.tasks import TaskOwner
-from unwalled.tunnel.pump import Pump
 from unwalled.tunnel.streams import TunnelFlow, TunnelStream
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
@@ -40,34 +36,6 @@ from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import Nat, Report, Verdict
 
 _log = logging.getLogger(__name__)
-
-
-class Phase(StrEnum):
-    """What the reader is doing, for a person."""
-
-    SEARCHING = "searching"
-    """Asking the broker for bridges."""
-    NO_BRIDGE = "no bridge"
-    """The broker has none for us just now; we keep asking."""
-    NO_BROKER = "no broker"
-    """The broker cannot be reached; we keep trying."""
-    CONNECTING = "connecting"
-    CONNECTED = "connected"
-    REFUSED = "refused"
-    """The operator does not take this invite."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReaderStatus:
-    """A snapshot for a status line. Bytes are the session's payload and overhead, over all lanes since the start."""
-
-    phase: Phase
-    detail: str
-    """A sentence with the cause and what to do, or ""."""
-    bridges: int
-    lanes: int
-    bytes_up: int
-    bytes_down: int
 
 
 class Matchmaker(Protocol):
@@ -84,13 +52,6 @@ class Matchmaker(Protocol):
         held_bundle: KeyBundle | None,
     ) -> MatchResult:
         """Lanes for offers. Raises SignalingFailed with a cause for a person. Cancelling is safe."""
-
-
-_REFUSED_WORDS = {
-    Status.INVITE_EXPIRED: "The invite has expired. Ask whoever gave it to you for a new one.",
-    Status.INVITE_REFUSED: "The operator does not take this invite any more. Ask for a new one.",
-    Status.FULL: "The operator's server is full. It is tried again in a while.",
-}
 
 
 class OffersFailed(SignalingFailed):
@@ -140,7 +101,7 @@ class ReaderClient:
         self._bundle: KeyBundle | None = None
         self._book = BridgeBook(self._limits)
         self._tasks = TaskOwner()
-        self._live: _LiveSession | None = None
+        self._live: LiveSession | None = None
         self._opening = 0
         self._rest_until = float("-inf")
         self._doubts_rest_until = float("-inf")
@@ -180,7 +141,7 @@ class ReaderClient:
                 self._reached.add(target, self._clock.monotonic())
                 return stream
 
-    async def _hear(self, stream: TunnelStream, live: _LiveSession, deadline: float) -> None:
+    async def _hear(self, stream: TunnelStream, live: LiveSession, deadline: float) -> None:
         """Takes the gateway's answer to an open that nobody waits for; a failure cuts the stream."""
         try:
             await self._answered(stream, live, deadline)
@@ -207,7 +168,7 @@ class ReaderClient:
             else:
                 return flow
 
-    async def _session_before(self, deadline: float) -> _LiveSession:
+    async def _session_before(self, deadline: float) -> LiveSession:
         try:
             async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
                 while self._live is None:
@@ -218,7 +179,7 @@ class ReaderClient:
             raise OpenFailed(Code.NO_BRIDGE) from None
         return self._live
 
-    async def _answered(self, asked: TunnelStream | TunnelFlow, live: _LiveSession, deadline: float) -> None:
+    async def _answered(self, asked: TunnelStream | TunnelFlow, live: LiveSession, deadline: float) -> None:
         """Waits for the gateway's answer: as long as there are lanes, or a little for lanes to come."""
         try:
             async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
@@ -448,7 +409,7 @@ class ReaderClient:
             return self._limits.spread_retry_s * self._rng.uniform(0.8, 1.6)
         self._book.forgive()
         if not self._live_lanes:
-            self._say(_phase_of(failed), str(failed))
+            self._say(phase_of(failed), str(failed))
         if self._is_refused:
             wait_s = self._limits.retry_max_s
         elif failed.retry_after_s is not None:
@@ -474,11 +435,11 @@ class ReaderClient:
             # The session is the one of before, and goes on.
             self._say(Phase.CONNECTED)
 
-    def _session(self) -> _LiveSession:
+    def _session(self) -> LiveSession:
         """The session, a new one if need be: what is opened before its first lane travels with the hello."""
         if self._live is None:
             assert self._bundle is not None
-            self._live = _LiveSession(
+            self._live = LiveSession(
                 self, self._bundle.gateway_key, self._invite.token, self._random_bytes, self._trace
             )
             self._news.tell()
@@ -533,7 +494,7 @@ class ReaderClient:
                 self._spreading.reschedule(asyncio.get_running_loop().time())
         self._changed.set()
 
-    def session_closed(self, live: _LiveSession, code: Code) -> None:
+    def session_closed(self, live: LiveSession, code: Code) -> None:
         """The session is over; the next lane starts another, unless the operator has refused us."""
         if code is Code.SESSION_LOST:
             # The gateway has forgotten the session, and those who passed that on told the truth.
@@ -550,7 +511,7 @@ class ReaderClient:
             # Asking again at once would bring lanes to the same answer.
             self._rest_until = self._clock.monotonic() + self._limits.retry_max_s
             final = refused is not Status.FULL
-            self._say(Phase.REFUSED if final else Phase.NO_BRIDGE, _REFUSED_WORDS[refused])
+            self._say(Phase.REFUSED if final else Phase.NO_BRIDGE, REFUSED_WORDS[refused])
         self._changed.set()
 
     def _say_hopeful(self, phase: Phase) -> None:
@@ -581,118 +542,3 @@ class _News:
 
 def _is_session_lost(failed: BaseException) -> bool:
     return isinstance(failed, OpenFailed) and failed.code is Code.SESSION_LOST
-
-
-def _phase_of(failed: SignalingFailed) -> Phase:
-    match failed:
-        case InviteOver() | InviteNotTaken():
-            return Phase.REFUSED
-        case DoorsUnreachable() | DoorNonsense():
-            return Phase.NO_BROKER
-        case _:
-            return Phase.NO_BRIDGE
-
-
-class _LiveSession:
-    """One session and its lanes; tells its client what happens to them."""
-
-    def __init__(
-        self, client: ReaderClient, gateway_key: bytes, token: bytes, random_bytes: Random, sink: TraceSink | None
-    ) -> None:
-        self._client = client
-        now = asyncio.get_running_loop().time()
-        self._trace = None if sink is None else SessionTrace(sink, True, now)
-        self._session = ReaderSession(gateway_key, token, random_bytes, now, self._trace)
-        self.pump = Pump(self._session, self._session.core, self)
-        self._bridges: dict[int, tuple[str, float]] = {}
-        """Of each lane: its bridge, and when it opened."""
-
-    @property
-    def refused(self) -> Status | None:
-        """The gateway's authentic no, if it gave one."""
-        return self._session.refused
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the handshake is done and a lane is there."""
-        return self._session.is_established and self.pump.lane_count > 0
-
-    def add(self, lane: Lane, bridge: str) -> None:
-        """A lane has opened."""
-        key = self._session.lane_opened(self.pump.now())
-        if self._trace is not None:
-            self._trace.lane_through(key, self._client.number_of(bridge), self.pump.now())
-        self._bridges[key] = (bridge, self.pump.now())
-        lane.start(self.pump.attach(key, lane))
-
-    def drop_spare(self, count: int) -> None:
-        """Gives lanes back: silent ones first, then the newest of the bridge that has most, so that each keeps some.
-
-        The newest of all may be those of the only bridge that could carry on if another one went.
-        """
-        kept: dict[str, set[int]] = {}
-        silent = set()
-        for key, (bridge, _) in self._bridges.items():
-            heard = self._session.heard_of(key)
-            if heard is not None and heard[1] is not None:
-                silent.add(key)
-            else:
-                kept.setdefault(bridge, set()).add(key)
-        spare = sorted(silent, reverse=True)[:count]
-        while len(spare) < count:
-            most = max(kept.values(), key=lambda keys: (len(keys), max(keys)))
-            spare.append(max(most))
-            most.remove(max(most))
-        for key in spare:
-            self._session.drop_lane(key, self.pump.now())
-        if count:
-            self.pump.wake()
-
-    def silences_s(self) -> list[float]:
-        """Of each bridge with a lane that owes an ack for too long: for how long none of its lanes has said anything.
-
-        What such a lane owed was sent again over others, so that lanes of a bridge that is there have cause to speak.
-        """
-        now = self.pump.now()
-        heard_at: dict[str, float] = {}
-        doubted_at: dict[str, float] = {}
-        for key, (bridge, opened_at) in self._bridges.items():
-            heard, doubted = self._session.heard_of(key) or (opened_at, None)
-            heard_at[bridge] = max(heard, heard_at.get(bridge, heard))
-            if doubted is not None:
-                doubted_at[bridge] = min(doubted, doubted_at.get(bridge, doubted))
-        return [now - max(heard_at[bridge], doubted) for bridge, doubted in doubted_at.items()]
-
-    def lane_fell_silent(self) -> None:
-        """See PumpUser."""
-        self._client.lane_fell_silent()
-
-    def drop_bridge(self, bridge: str) -> None:
-        """Leaves all lanes of a bridge that tampered with one of them."""
-        for key, (other, _) in list(self._bridges.items()):
-            if other == bridge:
-                self._session.drop_lane(key, self.pump.now())
-        self.pump.wake()
-
-    def lanes_limited(self) -> None:
-        """See PumpUser."""
-        self._client.lanes_limited()
-
-    def established(self) -> None:
-        """See PumpUser."""
-        self._client.established()
-
-    def stream_opened(self, stream: TunnelStream) -> None:
-        """See PumpUser; a gateway opens none."""
-
-    def flow_opened(self, flow: TunnelFlow) -> None:
-        """See PumpUser; a gateway opens none."""
-
-    def lane_left(self, lane: int, reason: LeaveReason) -> None:
-        """See PumpUser."""
-        bridge, since = self._bridges.pop(lane)
-        self._client.lane_left(bridge, reason, self.pump.now() - since)
-
-    def session_closed(self, code: Code) -> None:
-        """See PumpUser."""
-        self._client.session_closed(self, code)

@@ -17,7 +17,8 @@ from unwalled.errors import OpenFailed, SignalingFailed, StreamReset
 from unwalled.gateway import sessions
 from unwalled.gateway.sessions import TokenVerdict
 from unwalled.lanes.webrtc import OfferedLane
-from unwalled.reader.client import Phase, ReaderClient
+from unwalled.reader.client import ReaderClient
+from unwalled.reader.status import Phase
 from unwalled.session.events import LeaveReason
 from unwalled.session.notes import Decision, LaneThrough, SessionEnded
 from unwalled.settings import GATEWAY, READER

@@ -18,7 +18,7 @@ from tests.support.reader_world import (
     running,
 )
 from unwalled.errors import OpenFailed, StreamReset
-from unwalled.reader.client import Phase
+from unwalled.reader.status import Phase
 from unwalled.signaling.errors import NoBridge
 from unwalled.tunnel.api import Stream
 from unwalled.wire.codes import Code

@@ -15,7 +15,7 @@ from tests.support.reader_world import (
     running,
 )
 from unwalled.clock import SystemClock
-from unwalled.reader.client import Phase
+from unwalled.reader.status import Phase
 from unwalled.settings import READER
 from unwalled.signaling.errors import NoBridge
 from unwalled.wire.signalling import Verdict
