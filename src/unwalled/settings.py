@@ -359,6 +359,12 @@ class BrokerLimits:
     """Bridges' connections for each /16 or /32."""
     wide_join_burst: float = 2000.0
     """The same at once."""
+    country_networks: int = 5
+    """Networks (/24, /48) of a country from which readers must have asked lately before bridges hear of the country."""
+    country_window_s: float = 86_400.0
+    """How long such a network counts: from one to two of these."""
+    max_country_ranges: int = 2_000_000
+    """Lines of a table of countries."""
     bridges_per_prefix: int = 1_000
     """Bridges that are connected for each /24 or /48, however slowly they came."""
     wide_bridges: int = 5_000

@@ -27,6 +27,7 @@ from unwalled.signaling.errors import (
     InviteOver,
     TooManyRequests,
 )
+from unwalled.wire.signalling import Match
 
 
 def test_a_repeated_request_gets_409(tmp_path: Path) -> None:
@@ -113,6 +114,21 @@ def test_a_forwarded_address_is_believed_only_from_a_trusted_proxy(tmp_path: Pat
         assert caught.value.retry_after_s >= 1
 
     play(tmp_path, act, replace(QUICK, match_burst=2.0, matches_per_s=0.01))
+
+
+def test_a_bridge_hears_of_a_country_once_several_networks_of_it_asked(tmp_path: Path) -> None:
+    def find_country(address: str) -> str:
+        return "IR" if address.startswith("192.0.") else ""
+
+    async def act(scene: Scene) -> None:
+        bridge = await scene.bridge()
+        for address in ("192.0.1.1", "192.0.1.2", "192.0.2.1", "198.51.100.1", "192.0.1.3"):
+            body = request_body(scene.running)
+            assert (await scene.post(body, headers={"X-Forwarded-For": address}))[0] == 200
+        told = [message.country for message in bridge.heard if isinstance(message, Match)]
+        assert told == ["", "", "IR", "", "IR"]
+
+    play(tmp_path, act, replace(QUICK, country_networks=2), trusted="127.0.0.0/8", find_country=find_country)
 
 
 def test_too_many_requests_with_one_invite_are_told_under_seal(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import aiohttp
 from aiohttp import WSMsgType, web
 
 from tests.support.descriptions import answer, offer
+from unwalled.broker.countries import FindCountry
 from unwalled.broker.server import Broker
 from unwalled.broker.store import EmbeddedStore
 from unwalled.clock import SystemClock
@@ -71,7 +72,13 @@ class Running:
 
 
 async def start(
-    folder: Path, limits: BrokerLimits = QUICK, *, port: int = 0, trusted: str = "", allow_private: bool = False
+    folder: Path,
+    limits: BrokerLimits = QUICK,
+    *,
+    port: int = 0,
+    trusted: str = "",
+    allow_private: bool = False,
+    find_country: FindCountry = lambda address: "",
 ) -> Running:
     checked = token_checker(KEYS, InviteBook(folder), SystemClock())
     gateway_urls: list[str] = []
@@ -90,6 +97,7 @@ async def start(
         bundle=KEYS.bundle(()).encoded,
         config=BridgeConfig(1, "ws://127.0.0.1/v1/bridge", ["ws://127.0.0.1/v1/lane"], ["stun:a"], allow_private),
         trusted_proxies=[ipaddress.ip_network(trusted)] if trusted else [],
+        find_country=find_country,
         limits=limits,
     )
     app = web.Application()

@@ -190,3 +190,22 @@ test("without STUN servers there is nothing to wait for", async (t) => {
   assert.deepEqual(refusals(await take("A", 2)), ["answered", "answered"]);
   bridge.close();
 });
+
+test("readers are counted by country, each once, while one of their lanes is open", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const transports = new FakeTransports();
+  const bridge = new Bridge(transports, 8, () => undefined);
+  const take = (match: string, about: { reader?: string; country?: string }): Promise<Answer[]> =>
+    bridge.take({ match, gateway: `wss://x/v1/lane/${match}`, offers: [{ offer: 0, description: OFFER }], ...about }, CONFIG);
+  await take("A", { reader: "one", country: "IR" });
+  await take("B", { reader: "one", country: "IR" });
+  await take("C", { reader: "two", country: "IR" });
+  await take("D", { country: "CN" });
+  await take("E", {});
+  assert.deepEqual(bridge.countries, {});
+  for (let lane = 0; lane < 5; lane += 1) transports.openLane(lane);
+  assert.deepEqual(bridge.countries, { IR: 2, CN: 1 });
+  transports.sockets[2]?.onclose?.();
+  assert.deepEqual(bridge.countries, { IR: 1, CN: 1 });
+  bridge.close();
+});

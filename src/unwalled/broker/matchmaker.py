@@ -36,6 +36,7 @@ class _Course:
 
     offers: Sequence[LaneDescription]
     reader: bytes
+    country: str
     lanes: list[ReplyLane] = field(default_factory=list)
     answered: list[tuple[BridgeLink, str]] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
@@ -69,15 +70,16 @@ class Matchmaker:
         self._limits = limits
 
     async def match(
-        self, wanted: Wanted, offers: Sequence[LaneDescription], is_gone: Callable[[], bool]
+        self, wanted: Wanted, offers: Sequence[LaneDescription], is_gone: Callable[[], bool], country: str = ""
     ) -> list[ReplyLane]:
         """The answered lanes, none when no bridge fits or answers. Takes at most the waits in ``limits`` together.
 
         ``is_gone`` tells that the reader has left; then, and when this is cancelled, bridges are told to undo.
+        ``country`` is what bridges may hear of where the reader is.
         """
         began = self._clock.monotonic()
         checked = offers if self._allow_private else [o.without_private_addresses() for o in offers]
-        course = _Course(checked, wanted.reader)
+        course = _Course(checked, wanted.reader, country)
         reservations = await self._wait_for_bridges(wanted, is_gone)
         try:
             if reservations:
@@ -175,9 +177,10 @@ class Matchmaker:
         await self._store.keep_ticket(ticket, reservation.bridge, self._clock.monotonic())
         asked = tuple(Offer(index, course.offers[index]) for index in reservation.offers)
         reader = self._reader_name(reservation.bridge, course.reader)
+        match = Match(reservation.match, self._gateway_url(ticket), asked, reader, course.country)
         try:
             async with asyncio.timeout(self._limits.answer_timeout_s):
-                return await link.ask(Match(reservation.match, self._gateway_url(ticket), asked, reader))
+                return await link.ask(match)
         except (TimeoutError, asyncio.CancelledError):
             link.cancel(reservation.match)
             raise

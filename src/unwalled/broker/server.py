@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from aiohttp import web
 
 from unwalled.broker.bridges import BridgeHub
+from unwalled.broker.countries import Discretion, FindCountry
 from unwalled.broker.limits import Prefixes, prefixes_of
 from unwalled.broker.matching import Wanted
 from unwalled.broker.matchmaker import GatewayUrl, Matchmaker
@@ -67,12 +68,13 @@ class Broker:
         bundle: bytes,
         config: BridgeConfig,
         trusted_proxies: Sequence[Network] = (),
+        find_country: FindCountry = lambda address: "",
         limits: BrokerLimits = BROKER,
     ) -> None:
         """``check_token`` gives an invite's id or raises TokenError. ``bundle`` is the encoded KeyBundle.
 
         ``config`` is what bridges are told; its ``allow_private`` holds for this broker, too. ``X-Forwarded-For`` is
-        believed only from ``trusted_proxies``.
+        believed only from ``trusted_proxies``. ``find_country`` tells where a reader asks from, for bridges to show.
         """
         self.metrics = BrokerMetrics()
         self._key = key
@@ -83,6 +85,8 @@ class Broker:
         self._bundle = bundle
         self._bundle_hash = sha256(bundle)[:BUNDLE_HASH_BYTES]
         self._trusted_proxies = tuple(trusted_proxies)
+        self._find_country = find_country
+        self._discretion = Discretion(limits)
         self._limits = limits
         self._hash_key = random_bytes(_HASH_KEY_BYTES)
         self._closing = False
@@ -175,7 +179,7 @@ class Broker:
             seal_reply(b"", asked.reply_key, body)
         except (SignallingError, CryptoError):
             raise _Answered(400, "malformed") from None
-        reply = await self._answer(asked, body, lambda: _is_gone(request))
+        reply = await self._answer(asked, body, request)
         return seal_reply(reply.encode(), asked.reply_key, body)
 
     async def _read_body(self, request: web.Request) -> bytes:
@@ -201,7 +205,7 @@ class Broker:
         if not is_new:
             raise _Answered(409, "replayed")
 
-    async def _answer(self, asked: MatchRequest, body: bytes, is_gone: Callable[[], bool]) -> MatchReply:
+    async def _answer(self, asked: MatchRequest, body: bytes, request: web.Request) -> MatchReply:
         try:
             invite = self._check_token(asked.token)
         except TokenExpired:
@@ -220,7 +224,8 @@ class Broker:
         await self._store.reader_reported(invite, asked.reports, now)
         offers = tuple(range(len(asked.offers)))
         wanted = Wanted(asked.nat, offers, asked.spread, frozenset(asked.avoid), invite, asked.reader)
-        lanes = await self._matchmaker.match(wanted, asked.offers, is_gone)
+        country = self._country(request)
+        lanes = await self._matchmaker.match(wanted, asked.offers, lambda: _is_gone(request), country)
         bundle = b"" if asked.bundle_hash == self._bundle_hash else self._bundle
         if not lanes:
             return MatchReply(Status.NO_BRIDGE, self._limits.retry_no_bridge_s, bundle=bundle)
@@ -228,6 +233,11 @@ class Broker:
 
     def _prefixes(self, request: web.Request) -> Prefixes:
         return prefixes_of(self._address(request), self._hash_key)
+
+    def _country(self, request: web.Request) -> str:
+        country = self._find_country(self._address(request))
+        network = self._prefixes(request).narrow
+        return country if country and self._discretion.may_tell(country, network, self._clock.monotonic()) else ""
 
     def _address(self, request: web.Request) -> str:
         """Who really asks: the last address in the chain that is no trusted proxy's."""

@@ -102,6 +102,12 @@ def operate(
         list[str] | None,
         typer.Option(metavar="ADDRESS", help="Own address from which sites are dialled; one of each IP version."),
     ] = None,
+    countries: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Tells in which country an address is (MMDB or CSV), for the volunteers' picture."
+        ),
+    ] = None,
     trace: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="For tests: note each session's lanes, times and sizes in files there."),
@@ -127,6 +133,7 @@ def operate(
         allow_private=allow_private,
         trusted_proxies=check_proxies(trusted_proxy or ()),
         sources=check_sources(egress_bind or ()),
+        countries=countries,
         trace=trace,
     )
     _set_code(run_operator(options))

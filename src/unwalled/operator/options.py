@@ -127,6 +127,8 @@ class OperatorOptions:
     trusted_proxies: tuple[IPNetwork, ...] = ()
     sources: tuple[IPAddress, ...] = ()
     """Own addresses from which sites are dialled, at most one of each IP version."""
+    countries: Path | None = None
+    """File that tells in which country an address is, for the picture that volunteers see."""
     trace: Path | None = None
     """Folder for a trace of each session."""
 

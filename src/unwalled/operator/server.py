@@ -18,6 +18,8 @@ from random import SystemRandom
 
 from aiohttp import web
 
+from unwalled.broker.countries import FindCountry
+from unwalled.broker.countryfile import open_countries
 from unwalled.broker.server import Broker
 from unwalled.broker.store import EmbeddedStore
 from unwalled.clock import Clock, SystemClock
@@ -56,6 +58,7 @@ class Operator:
         book: InviteBook,
         policy: EgressPolicy,
         clock: Clock,
+        find_country: FindCountry,
     ) -> None:
         """For ``start``."""
         self.url = url
@@ -83,6 +86,7 @@ class Operator:
             bundle=keys.bundle(options.stun).encoded,
             config=config,
             trusted_proxies=options.trusted_proxies,
+            find_country=find_country,
         )
         self._gateway = GatewayServer(policy, clock=clock, sources=options.sources)
         self._hub = SessionHub(
@@ -102,7 +106,8 @@ class Operator:
     async def start(cls, options: OperatorOptions, clock: Clock | None = None) -> tuple[Operator, Invite]:
         """Starts serving; gives the operator and its default invite.
 
-        Raises ConfigurationError when a port, URL, policy or data folder cannot work; nothing is left running then.
+        Raises ConfigurationError when a port, URL, policy, file of countries or data folder cannot work; nothing is
+        left running then.
         """
         clock = clock if clock is not None else SystemClock()
         policy = (
@@ -110,6 +115,7 @@ class Operator:
             if options.policy is None
             else load_policy(options.policy, allow_private=options.allow_private)
         )
+        find_country = (lambda _: "") if options.countries is None else open_countries(options.countries)
         for source in options.sources:
             _check_source(source)
         if options.public_url is None:
@@ -123,7 +129,7 @@ class Operator:
             url = options.public_url if options.public_url is not None else PublicUrl.of(listen)
             keep_state(options.data, url, options.stun)
             invite = default_invite(options.data, keys, book, clock)
-            operator = cls(options, url, keys, book, policy, clock)
+            operator = cls(options, url, keys, book, policy, clock, find_country)
             await operator._server.start(sockets)
         except BaseException:
             for sock in sockets:

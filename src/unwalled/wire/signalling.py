@@ -39,6 +39,7 @@ _MAX_RETRY_S = 86_400.0
 _S = TypeVar("_S", bound=msgspec.Struct)
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
 NameOrNone = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{0,64}\Z")]
+_CountryOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Z]{2})?\Z")]
 _Url = Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNALLING.max_url_chars)]
 _Index = Annotated[int, msgspec.Meta(ge=0, lt=SIGNALLING.max_offers)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=SIGNALLING.max_lane_count)]
@@ -285,12 +286,14 @@ class Match(msgspec.Struct, frozen=True, tag_field="type", tag="match", omit_def
     """Broker → bridge: a reader's offers, and the URL at which its lanes join the gateway (secret: has the ticket).
 
     ``reader`` is the same in all matches of one reader at one bridge, or "" when the reader counts as another.
+    ``country`` is that of the reader's address (ISO 3166-1 alpha-2), or "" when it is not known or not told.
     """
 
     match: Name
     gateway: _Url
     offers: Annotated[tuple[Offer, ...], msgspec.Meta(min_length=1, max_length=SIGNALLING.max_offers)]
     reader: NameOrNone = ""
+    country: _CountryOrNone = ""
 
     def __repr__(self) -> str:
         return f"Match({self.match}, …)"

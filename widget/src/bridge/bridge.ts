@@ -11,6 +11,8 @@ export interface Match {
   readonly offers: readonly Offer[];
   /** The same in all matches of one reader; without it the match counts as a reader of its own. */
   readonly reader?: string;
+  /** Where the reader is, as far as the broker tells: ISO 3166-1 alpha-2. */
+  readonly country?: string;
 }
 
 export interface Room {
@@ -30,9 +32,13 @@ export interface Counts {
   readonly bytesDown: number;
 }
 
+/** People by country, ISO 3166-1 alpha-2. */
+export type Countries = Readonly<Record<string, number>>;
+
 interface Held {
   readonly lanes: Set<Lane>;
   readonly reader: string;
+  readonly country: string | undefined;
   /** The broker has the answers; before that it takes these lanes off by itself. */
   answered: boolean;
 }
@@ -90,7 +96,7 @@ export class Bridge {
   }
 
   get counts(): Counts {
-    const helping = [...this.#matches.values()].filter((held) => [...held.lanes].some((lane) => lane.open));
+    const helping = this.#helping;
     const lanes = helping.flatMap((held) => [...held.lanes].filter((lane) => lane.open));
     return {
       readers: new Set(helping.map((held) => held.reader)).size,
@@ -100,8 +106,17 @@ export class Bridge {
     };
   }
 
+  /** How many of the readers with an open lane are in which country, as far as it is known. */
+  get countries(): Countries {
+    const found: Record<string, number> = {};
+    for (const country of new Map(this.#helping.map((held) => [held.reader, held.country])).values()) {
+      if (country !== undefined) found[country] = (found[country] ?? 0) + 1;
+    }
+    return found;
+  }
+
   /** Answers each offer of a match or says why not. Never rejects. */
-  async take({ match, gateway, offers, reader: named }: Match, config: OperatorConfig): Promise<Answer[]> {
+  async take({ match, gateway, offers, reader: named, country }: Match, config: OperatorConfig): Promise<Answer[]> {
     const refuseAll = (refused: Refusal): Answer[] => offers.map(({ offer }) => ({ offer, refused }));
     if (!isOperatorsGateway(gateway, config.gateways)) return refuseAll("gateway");
     if (this.#closed || this.#matches.has(match)) return refuseAll("failed");
@@ -109,7 +124,7 @@ export class Bridge {
     const reader = named ?? `of ${match}`;
     let free = this.#freeFor(reader);
     if (free === 0) return refuseAll("busy");
-    this.#matches.set(match, { lanes: new Set(), reader, answered: false });
+    this.#matches.set(match, { lanes: new Set(), reader, country, answered: false });
     const answers = offers.map(({ offer, description }): Answer | Promise<Answer> => {
       let checked: LaneDescription;
       try {
@@ -138,6 +153,10 @@ export class Bridge {
     this.#closed = true;
     for (const lane of [...this.#matches.values()].flatMap(({ lanes }) => [...lanes])) lane.abort();
     for (const lane of this.#leaving) lane.abort();
+  }
+
+  get #helping(): readonly Held[] {
+    return [...this.#matches.values()].filter(({ lanes }) => [...lanes].some((lane) => lane.open));
   }
 
   async #openLane(match: string, offer: number, description: LaneDescription, gateway: string, config: OperatorConfig): Promise<Answer> {

@@ -33,6 +33,7 @@ export type Down =
       readonly gateway: string;
       readonly offers: readonly Offer[];
       readonly reader?: string;
+      readonly country?: string;
     }
   | { readonly type: "cancel"; readonly match: string }
   | { readonly type: "error"; readonly code: ErrorCode };
@@ -55,6 +56,7 @@ export type Up =
   | { readonly type: "capacity"; readonly free: number; readonly readers: number };
 
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
+const COUNTRY = /^[A-Z]{2}$/;
 const STUN = /^stuns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?$/;
 const ERROR_CODES: readonly string[] = ["malformed", "version", "full", "limited"];
 const MAX_GATEWAYS = 32;
@@ -101,13 +103,14 @@ export function parseDown(data: unknown): Down {
     case "ready":
       return { type: "ready", bridge: name(fields["bridge"]) };
     case "match": {
-      const reader = fields["reader"];
+      const { reader, country } = fields;
       return {
         type: "match",
         match: name(fields["match"]),
         gateway: gateway(fields["gateway"]),
         offers: offers(fields["offers"]),
         ...(reader === undefined || reader === "" ? {} : { reader: name(reader) }),
+        ...(country === undefined || country === "" ? {} : { country: countryCode(country) }),
       };
     }
     case "cancel":
@@ -151,6 +154,12 @@ function text(value: unknown): string {
 function name(value: unknown): string {
   const given = text(value);
   if (!NAME.test(given)) throw new SignallingError("A name has characters or a length that names cannot have.");
+  return given;
+}
+
+function countryCode(value: unknown): string {
+  const given = text(value);
+  if (!COUNTRY.test(given)) throw new SignallingError("A country is not two capital letters.");
   return given;
 }
 
