@@ -112,7 +112,9 @@ class World:
         self.mangle: Callable[[list[MatchedLane]], list[MatchedLane]] = lambda lanes: lanes
         self.offers: list[Offered] = []
         self.offers_before_failure: int | None = None
-        self.holds_answers = False
+        self.answers_pass = asyncio.Event()
+        """Until then lanes do not open."""
+        self.answers_pass.set()
         self.waits_for_bridges = False
         self.asked = 0
         self.withdrawn = 0
@@ -199,8 +201,7 @@ class Offered:
     async def accept(self, answer: LaneDescription) -> Lane:
         bridge = self._world.bridges[int(answer.ufrag.removeprefix("ufrag"))]
         await asyncio.sleep(0)
-        if self._world.holds_answers:
-            await asyncio.Event().wait()
+        await self._world.answers_pass.wait()
         if not bridge.opens:
             raise LaneClosed("The lane did not open.")
         mine, theirs = lane_pair()

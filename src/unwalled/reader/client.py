@@ -69,7 +69,7 @@ class ReaderClient:
     ``random_bytes`` makes keys; ``rng`` spreads retries. ``status_changed`` is called, without arguments, whenever
     ``status`` may have changed in more than its numbers. ``limits`` None = ``READER``.
     ``trace`` hears of sessions, lanes and decisions; whoever gave it closes it. ``is_exact`` = every stream waits for
-    the gateway's answer, also those to targets that were reached lately.
+    the gateway's answer, also the first ones, and those to targets that were reached lately.
     """
 
     def __init__(
@@ -103,6 +103,8 @@ class ReaderClient:
         self._tasks = TaskOwner()
         self._live: LiveSession | None = None
         self._opening = 0
+        self._is_starting = True
+        """No session has stood yet."""
         self._rest_until = float("-inf")
         self._doubts_rest_until = float("-inf")
         self._spreading: asyncio.Timeout | None = None
@@ -125,9 +127,7 @@ class ReaderClient:
         while True:
             live = await self._session_before(deadline)
             stream = live.pump.open_stream(target)
-            # Without lanes the session itself may be lost, and only an open that waits is made again in the next one.
-            is_sure = live.is_connected and not self._is_exact and self._reached.has(target, began)
-            if at_once or is_sure:
+            if at_once or (not self._is_exact and self._need_not_wait(live, target, began)):
                 self._tasks.start(self._hear(stream, live, deadline), "answer to an open")
                 return stream
             try:
@@ -140,6 +140,14 @@ class ReaderClient:
             else:
                 self._reached.add(target, self._clock.monotonic())
                 return stream
+
+    def _need_not_wait(self, live: LiveSession, target: Target, now: float) -> bool:
+        """Whether an application may send before the gateway has answered."""
+        if self._is_starting:
+            # What it sends can still travel with the hello, which saves a round trip when a person waits most.
+            return True
+        # Without lanes the session itself may be lost, and only an open that waits is made again in the next one.
+        return live.is_connected and self._reached.has(target, now)
 
     async def _hear(self, stream: TunnelStream, live: LiveSession, deadline: float) -> None:
         """Takes the gateway's answer to an open that nobody waits for; a failure cuts the stream."""
@@ -213,6 +221,16 @@ class ReaderClient:
     @property
     def _is_refused(self) -> bool:
         return self._phase is Phase.REFUSED
+
+    async def found(self) -> None:
+        """Waits until the broker has found bridges: what is opened from then on travels with the session's hello.
+
+        Raises SignalingFailed when the operator refuses the invite.
+        """
+        while self._live is None:
+            if self._is_refused:
+                raise SignalingFailed(self._detail)
+            await self._news.wait()
 
     async def connected(self) -> None:
         """Waits until a session stands. Raises SignalingFailed when the operator refuses the invite."""
@@ -464,6 +482,7 @@ class ReaderClient:
     def established(self) -> None:
         """The handshake is done."""
         _log.debug("The session stands.")
+        self._is_starting = False
         self._say(Phase.CONNECTED)
 
     def lane_fell_silent(self) -> None:

@@ -163,22 +163,24 @@ class Session:
     def _is_ending(self) -> bool:
         return self._closed or self._close_code is not None
 
-    def early_frames(self) -> bytes:
-        """Opens that wait, for a hello's early data; the same opens go out again in records."""
+    def early_frames(self, with_data: bool = True) -> bytes:
+        """For a hello: opens that wait and, ``with_data``, what may go with them (see StreamTable.early)."""
         early = b""
-        for encoded in self._streams.opens():
-            if len(early) + len(encoded) > SESSION.early_data_bytes:
-                break
-            early += encoded
+        for encoded in self._streams.early(with_data):
+            if len(early) + len(encoded) <= SESSION.early_data_bytes:
+                early += encoded
         return early
 
     def receive_early(self, early: bytes) -> None:
-        """A hello's early frames (gateway's end). Raises FrameError when they are anything but opens."""
-        frames = decode_frames(early)
-        if not all(isinstance(frame, Open) for frame in frames):
-            raise FrameError("Early data may only hold opens.")
-        for frame in frames:
-            self._dispatch_stream(frame)
+        """A hello's early frames (gateway's end). Raises FrameError when they are not opens, and data for these."""
+        for frame in decode_frames(early):
+            match frame:
+                case Open():
+                    self._streams.opened_by_peer(frame)
+                case Data(sid) if sid in self._streams:
+                    self._streams.data_received(frame)
+                case _:
+                    raise FrameError("Early data may only hold opens, and data for what they open.")
 
     # Lanes.
 

@@ -45,6 +45,8 @@ class ReaderSession:
         self._wire_of: dict[int, int] = {}
         self._key_of: dict[int, int] = {}
         self._refusals = 0
+        self._with_data = True
+        """Whether a hello may bring data: a gateway of before that was known refuses one that does."""
 
     @property
     def is_established(self) -> bool:
@@ -98,7 +100,8 @@ class ReaderSession:
         """Sends a fresh hello on the next waiting lane, if none is on its way."""
         if self._greeting is None and self._waiting and not self.core.is_closed:
             key = self._waiting.popleft()
-            handshake = ReaderHandshake(self._gateway_key, self._token, self.core.early_frames(), self._random)
+            early = self.core.early_frames(self._with_data)
+            handshake = ReaderHandshake(self._gateway_key, self._token, early, self._random)
             self._greeting = (key, handshake, now)
             self._out.append((key, handshake.message))
 
@@ -142,6 +145,7 @@ class ReaderSession:
         try:
             welcome = decode_message(message)
             if not isinstance(welcome, Welcome):
+                self._with_data = False
                 self._greet_elsewhere(key, LeaveReason.REFUSED, now)
                 return
             status, secrets = handshake.finish(welcome)

@@ -206,7 +206,7 @@ class Sender:
             fair = min(fair, SESSION.twice_bytes - _OVERHEAD_BYTES)
         burst = lane.estimator.burst_room_bytes - _OVERHEAD_BYTES
         items: list[Item] = []
-        if burst > 0 and len(self._lanes) > 1:
+        if burst > 0:
             items = self._fill(min(fair, burst), take)
         if take is not _Take.FRESH:
             # What was sent on a faster lane before may need a longer record than is fair on this one.

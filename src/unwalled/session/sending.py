@@ -47,6 +47,18 @@ class Sending:
             size -= len(head)
         return b"".join(parts)
 
+    def beginning(self, size: int) -> bytes:
+        """Up to ``size`` of the stream's first bytes, if none of them was sent yet; they stay where they are."""
+        if self.next_offset:
+            return b""
+        parts: list[memoryview] = []
+        for piece in self.pending:
+            if size <= 0:
+                break
+            parts.append(piece[:size])
+            size -= len(piece)
+        return b"".join(parts)
+
     def drop_pending(self) -> None:
         """Forgets what was not sent yet."""
         self.pending.clear()

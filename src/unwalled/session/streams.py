@@ -12,6 +12,7 @@ from collections.abc import Callable, Container, Iterator
 from itertools import islice
 
 from unwalled.errors import FrameError, OpenFailed
+from unwalled.session.early import repeatable
 from unwalled.session.events import Event, StreamAccepted, StreamCut, StreamOpened, StreamReadable, StreamWritable
 from unwalled.session.items import Item
 from unwalled.session.queues import FairQueue, IdRanges
@@ -121,11 +122,16 @@ class StreamTable:
         self._owe(stream, Item(Open(sid, target, stream.receiving.limit)))
         return sid
 
-    def opens(self) -> Iterator[bytes]:
-        """Encoded opens that were not acked, for a hello's early data."""
-        for stream in self._streams.values():
-            if stream.target is not None and not stream.cut:
-                yield Open(stream.sid, stream.target, stream.receiving.limit).encode()
+    def early(self, with_data: bool) -> Iterator[bytes]:
+        """Encoded frames for a hello's early data, before the session is established: opens first, then, if wanted,
+        what was written to these streams and may reach a site twice. All of it goes out again in records."""
+        waiting = [stream for stream in self._streams.values() if stream.target is not None and not stream.cut]
+        for stream in waiting:
+            assert stream.target is not None
+            yield Open(stream.sid, stream.target, stream.receiving.limit).encode()
+        for stream in waiting if with_data else ():
+            if data := repeatable(stream.sending.beginning(SESSION.early_data_bytes)):
+                yield Data(stream.sid, 0, data).encode()
 
     def accept(self, sid: int) -> None:
         """Tells the reader that the stream is connected. Does nothing when it is gone."""

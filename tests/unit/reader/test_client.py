@@ -142,7 +142,8 @@ def test_an_invite_that_the_gateway_refuses_fails_all_and_does_not_ask_in_a_hurr
     async def main() -> None:
         world = World()
         world.verdict = verdict
-        async with running(world, replace(QUICK, open_wait_s=1000.0, retry_max_s=1000.0)) as client:
+        limits = replace(QUICK, open_wait_s=1000.0, retry_max_s=1000.0)
+        async with running(world, limits, is_exact=True) as client:
             with pytest.raises(OpenFailed):
                 await client.open(ECHO)
             assert client.status.phase is Phase.REFUSED
@@ -185,6 +186,7 @@ def test_an_open_that_is_cancelled_is_withdrawn_at_the_gateway() -> None:
     async def main() -> None:
         world = World()
         async with running(world) as client:
+            await client.connected()
             opening = asyncio.create_task(client.open(MUTE))
             await until(lambda: world.asked == 1)
             opening.cancel()
@@ -288,6 +290,7 @@ def test_a_gateway_started_anew_costs_only_the_streams_that_were_open() -> None:
     async def main() -> None:
         world = World()
         async with running(world) as client:
+            await client.connected()
             stream = await client.open(ECHO)
             carried = client.status.bytes_up
             world.new_gateway()
@@ -383,7 +386,7 @@ def test_offer_numbers_that_come_twice_or_are_not_ours_do_no_harm() -> None:
 def test_stopping_while_lanes_open_closes_their_offers() -> None:
     async def main() -> None:
         world = World()
-        world.holds_answers = True
+        world.answers_pass.clear()
         async with running(world) as client:
             await until(lambda: client._opening > 0)
 
@@ -395,7 +398,7 @@ def test_a_gateway_that_is_full_is_tried_again_later(monkeypatch: pytest.MonkeyP
 
     async def main() -> None:
         world = World()
-        async with running(world) as client:
+        async with running(world, is_exact=True) as client:
             waiting = asyncio.create_task(client.open(ECHO))
             await until(lambda: "full" in client.status.detail)
             assert client.status.phase is Phase.NO_BRIDGE

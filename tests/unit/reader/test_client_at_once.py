@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,17 +18,65 @@ from tests.support.reader_world import (
     run,
     running,
 )
+from unwalled.crypto.handshake import open_hello
 from unwalled.errors import OpenFailed, StreamReset
 from unwalled.reader.status import Phase
 from unwalled.signaling.errors import NoBridge
 from unwalled.tunnel.api import Stream
 from unwalled.wire.codes import Code
+from unwalled.wire.frames import Data, Open, decode_frames
+from unwalled.wire.messages import Hello, decode_message
 
 
 async def _reset_code(stream: Stream) -> Code:
     with pytest.raises(StreamReset) as failed:
         await stream.read()
     return failed.value.code
+
+
+def test_what_is_sent_before_the_first_session_stands_travels_with_its_hello(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        world = World()
+        world.answers_pass.clear()
+        async with running(world) as client:
+            await until(lambda: client.status.phase is Phase.CONNECTING)
+            stream = await client.open(ECHO)
+            await stream.write(b"GET / HTTP/1.1\r\n\r\n")
+            firsts = _first_messages(world, monkeypatch)
+            world.answers_pass.set()
+            assert await stream.read() == b"GET / HTTP/1.1\r\n\r\n"
+            hello = decode_message(firsts[0])
+            assert isinstance(hello, Hello)
+            early = decode_frames(open_hello(hello, world.key).early)
+            assert [type(frame) for frame in early] == [Open, Data]
+            stream.reset(Code.CANCELLED)
+
+    run(main)
+
+
+def _first_messages(world: World, monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The first message of each lane that comes to the gateway from now on."""
+    seen: list[bytes] = []
+    greeted = world.hub.greeted
+
+    def note(greeter: Any, first: bytes) -> Any:
+        seen.append(first)
+        return greeted(greeter, first)
+
+    monkeypatch.setattr(world.hub, "greeted", note)
+    return seen
+
+
+def test_the_first_stream_of_all_hears_late_that_its_target_refuses() -> None:
+    async def main() -> None:
+        world = World()
+        world.refuses.add(ECHO)
+        async with running(world) as client:
+            assert await _reset_code(await client.open(ECHO)) is Code.CONNECTION_REFUSED
+            with pytest.raises(OpenFailed):
+                await client.open(ECHO)
+
+    run(main)
 
 
 def test_a_target_that_was_reached_lately_is_opened_without_waiting_until_it_fails() -> None:

@@ -1,11 +1,11 @@
-"""Datagram flows, early data, and the end of a session."""
+"""Datagram flows, early opens, and the end of a session."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support.puppet import TARGET, WINDOW, Puppet
-from unwalled.errors import FrameError, OpenFailed
+from unwalled.errors import OpenFailed
 from unwalled.session.core import Session
 from unwalled.session.events import (
     DatagramReceived,
@@ -20,12 +20,10 @@ from unwalled.settings import KIB, SESSION
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 from unwalled.wire.frames import (
-    Data,
     Datagram,
     Open,
     OpenedFlow,
     OpenFlow,
-    Ping,
     Reset,
 )
 
@@ -135,9 +133,3 @@ def test_early_opens_come_again_in_records() -> None:
     assert 40 < len(events) < len(sids)
     assert all(isinstance(event, StreamOpened) for event in events)
     assert gateway.send(Open(1, TARGET, WINDOW)) == []
-
-
-@pytest.mark.parametrize("early", [Data(1, 0, b"x").encode(), Ping(1).encode(), b"\xff"])
-def test_early_data_may_only_hold_opens(early: bytes) -> None:
-    with pytest.raises(FrameError):
-        Session(False, 0.0).receive_early(early)

@@ -299,7 +299,7 @@ def test_a_late_ack_spares_a_second_sending_and_a_cut_counts_it_once() -> None:
         puppet = opened()
         puppet.session.accept_stream(1)
         puppet.session.write(1, bytes(30_000))
-        assert len(puppet.said()) == 3
+        assert len(puppet.said()) == 4
         # Lane 0 falls silent; lane 1 is there, but full, so that all waits when lane 0 wakes up.
         puppet.session.join(puppet.join(1), 0.0)
         puppet.session.lanes[1].estimator.in_flight_bytes = 10 * MIB
@@ -416,3 +416,12 @@ def test_a_timer_is_known_before_the_first_ping_went_out() -> None:
     assert puppet.session.next_timer() == SESSION.handshake_timeout_s
     puppet.said()
     assert puppet.session.next_timer() == SESSION.handshake_timeout_s
+
+
+def test_the_first_record_after_a_rest_is_no_longer_than_what_a_lane_sends_at_once() -> None:
+    puppet = opened()
+    puppet.session.accept_stream(1)
+    puppet.said()
+    puppet.session.write(1, bytes(10_000))
+    sizes = [len(message) for _, message in puppet.session.data_to_send(puppet.now)]
+    assert sizes[0] <= SESSION.first_burst_bytes < sum(sizes)
