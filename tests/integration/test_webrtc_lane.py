@@ -177,12 +177,31 @@ def test_prepared_offers_come_first_and_open_like_others_and_unused_ones_are_clo
     async def scenario(stack: ReactorStack) -> None:
         stack.prepare(2)
         prepared = list(stack._prepared)
+        ready = await stack.prepared()
+        assert ready == [each.offer for each in prepared]
         one, other = await joined(stack)
         offered = await stack.offer()
         assert prepared[1].offer is offered
         stack.prepare(3)
         for lane in (one, other):
             lane.close()
+
+    with_stack(scenario)
+
+
+def test_a_lane_that_has_begun_to_open_is_accepted_later_and_its_failure_is_told_then() -> None:
+    async def scenario(stack: ReactorStack) -> None:
+        stack.prepare(2)
+        good, bad = await stack.prepared()
+        answered = await stack.answer(good.description)
+        for _ in range(2):
+            await good.begin(answered.description)
+        await bad.begin(good.description)
+        lane = await (await stack.offer()).accept(answered.description)
+        (await answered.opened()).close()
+        lane.close()
+        with pytest.raises(DescriptionError):
+            await (await stack.offer()).accept(answered.description)
 
     with_stack(scenario)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
@@ -31,11 +31,14 @@ if TYPE_CHECKING:
     from unwalled.reader.listener import ProxyAddress
     from unwalled.signaling.ahead import EarlyConnection
     from unwalled.signaling.client import SignalingClient
+    from unwalled.signaling.first import FirstMatch
 
 _FIRST_PACKET_S = 0.001
 """Modules hold the interpreter while they load; the first packet shall leave before that."""
+_OFFERS_S = 0.05
+"""Offers are made within this, unless a STUN server is asked; then the proxy should not wait for it."""
+_FOR_THE_REQUEST = ("unwalled.signaling.first",)
 _LATER = (
-    "unwalled.signaling.client",
     "unwalled.reader.client",
     "unwalled.reader.listener",
     "unwalled.cli.reading",
@@ -44,9 +47,22 @@ _LATER = (
 _log = logging.getLogger(__name__)
 
 
-def _load_the_rest() -> None:
-    for name in _LATER:
-        import_module(name)
+async def _load(names: tuple[str, ...]) -> None:
+    """Imports modules in a thread, so that packets that come meanwhile are not kept waiting."""
+
+    def load() -> None:
+        for name in names:
+            import_module(name)
+
+    await asyncio.to_thread(load)
+
+
+async def _or_later(waited: Awaitable[None], timeout_s: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_s):
+            await waited
+    except TimeoutError:
+        pass
 
 
 @asynccontextmanager
@@ -72,19 +88,29 @@ async def reader(
 
     stack = ReactorStack(invite.stun)
     signaling: SignalingClient | None = None
+    first: FirstMatch | None = None
     stack.prepare(READER.bridges * READER.lanes_per_bridge)
     try:
-        await asyncio.to_thread(_load_the_rest)
-        _log.debug("All modules are loaded.")
+        await _load(_FOR_THE_REQUEST)
         from unwalled.signaling.client import SignalingClient
+        from unwalled.signaling.first import FirstMatch
 
         def door_of(url: str, limits: SignallingLimits) -> HttpDoor:
             return door if url == invite.doors[0] else HttpDoor(url, limits)
 
         signaling = SignalingClient(invite, SystemClock(), os.urandom, make_door=door_of)
-        async with _proxy(invite, signaling, stack, listen, allow_remote, is_exact, changed, trace) as made:
+        first = FirstMatch(signaling)
+        first.begin(stack.prepared, READER.bridges)
+        await _or_later(first.offered(), _OFFERS_S)
+        await asyncio.sleep(_FIRST_PACKET_S)
+        _log.debug("The first request is made.")
+        await _load(_LATER)
+        _log.debug("All modules are loaded.")
+        async with _proxy(invite, first, stack, listen, allow_remote, is_exact, changed, trace) as made:
             yield made
     finally:
+        if first is not None:
+            await first.aclose()
         if signaling is not None:
             await signaling.aclose()
         await door.aclose()
@@ -94,7 +120,7 @@ async def reader(
 @asynccontextmanager
 async def _proxy(
     invite: Invite,
-    signaling: SignalingClient,
+    matchmaker: FirstMatch,
     stack: ReactorStack,
     listen: ListenAddress,
     allow_remote: bool,
@@ -108,7 +134,7 @@ async def _proxy(
 
     sink = None if trace is None else TraceFile(trace)
     client = ReaderClient(
-        invite, signaling, stack, SystemClock(), os.urandom, SystemRandom(), changed, trace=sink, is_exact=is_exact
+        invite, matchmaker, stack, SystemClock(), os.urandom, SystemRandom(), changed, trace=sink, is_exact=is_exact
     )
     proxy = ProxyListener(client, listen.host, listen.port, allow_remote=allow_remote)
     try:

@@ -23,6 +23,7 @@ from unwalled.errors import SignalingFailed, UnwalledError, UsageError
 from unwalled.operator.options import ListenAddress
 from unwalled.reader.answers import answer_for
 from unwalled.reader.client import ReaderClient
+from unwalled.reader.status import Phase
 from unwalled.settings import PROGRAM
 from unwalled.wire.codes import Code
 from unwalled.wire.invite import Invite
@@ -66,9 +67,15 @@ def run_get(invite: Invite, url: str, output: Path | None, trace: Path | None = 
         with _destination(output) as descriptor:
             listen = ListenAddress("127.0.0.1", 0)
             with _Bar() as bar:
-                async with reader(invite, listen, trace=trace) as (client, address):
+                # What became of the connection is told to a person here, so it is waited for.
+                async with reader(invite, listen, is_exact=True, trace=trace) as (client, address):
                     await _wait_for_bridge(client, bar)
-                    await _fetch(f"http://{address}", url, descriptor, bar)
+                    try:
+                        await _fetch(f"http://{address}", url, descriptor, bar)
+                    except FetchFailed:
+                        if client.status.phase is Phase.REFUSED:
+                            raise SignalingFailed(client.status.detail) from None
+                        raise
         return 0
 
     return run(fetch, stopped=INTERRUPTED)
@@ -78,7 +85,7 @@ async def _wait_for_bridge(client: ReaderClient, bar: _Bar) -> None:
     bar.describe("looking for a bridge")
     try:
         async with asyncio.timeout(PROGRAM.get_connect_s):
-            await client.connected()
+            await client.found()
     except TimeoutError:
         raise SignalingFailed(client.status.detail or "No bridge is connected yet.", "Try again in a while.") from None
 

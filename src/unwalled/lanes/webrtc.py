@@ -23,7 +23,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -55,6 +55,17 @@ class OfferedLane(Protocol):
 
     def close(self) -> None:
         """Gives the offer up. Does nothing once ``accept`` has given the lane."""
+
+
+class BegunLane(Protocol):
+    """A lane that was offered, and may begin to open before whoever wants it is there."""
+
+    @property
+    def description(self) -> LaneDescription:
+        """The offer for the other end."""
+
+    async def begin(self, answer: LaneDescription) -> None:
+        """Begins to open the lane. What goes wrong is told by ``accept``, which must get the same answer."""
 
 
 class AnsweredLane(Protocol):
@@ -136,6 +147,13 @@ class ReactorStack:
             self._prepared.append(prepared)
             self._tasks.start(prepared.make(self._new_offer), "prepare an offer")
 
+    async def prepared(self) -> Sequence[BegunLane]:
+        """All prepared offers, in the order in which ``offer`` gives them; without those that failed."""
+        waiting = list(self._prepared)
+        for prepared in waiting:
+            await prepared.is_over.wait()
+        return [prepared.offer for prepared in waiting if prepared.offer is not None]
+
     async def offer(self) -> OfferedLane:
         """See WebRtcStack."""
         if self._prepared:
@@ -149,7 +167,7 @@ class ReactorStack:
                 return prepared.offer
         return await self._new_offer()
 
-    async def _new_offer(self) -> OfferedLane:
+    async def _new_offer(self) -> _Offered:
         connection = self._connect()
         try:
             return await _Offered.make(connection)
@@ -216,10 +234,10 @@ class _Prepared:
     """An offer that is made before somebody wants it."""
 
     def __init__(self) -> None:
-        self.offer: OfferedLane | None = None
+        self.offer: _Offered | None = None
         self.is_over = asyncio.Event()
 
-    async def make(self, new_offer: Callable[[], Awaitable[OfferedLane]]) -> None:
+    async def make(self, new_offer: Callable[[], Awaitable[_Offered]]) -> None:
         """Makes it; when that fails, whoever wants an offer tries anew and hears the reason."""
         try:
             self.offer = await new_offer()
@@ -417,6 +435,11 @@ class _Described:
 
 
 class _Offered(_Described):
+    def __init__(self, connection: _Connection, description: LaneDescription) -> None:
+        super().__init__(connection, description)
+        self._begun: asyncio.Event | None = None
+        self._failed: DescriptionError | LaneClosed | None = None
+
     @classmethod
     async def make(cls, connection: _Connection) -> _Offered:
         peer = connection.held_peer()
@@ -428,9 +451,33 @@ class _Offered(_Described):
             del peer
         return cls(connection, await connection.gather(offer.sdp))
 
+    async def begin(self, answer: LaneDescription) -> None:
+        """See BegunLane."""
+        if self._begun is not None:
+            return
+        self._begun = asyncio.Event()
+        try:
+            await self._answered(answer)
+        except (DescriptionError, LaneClosed) as failed:
+            self._failed = failed
+        except BaseException:
+            self._failed = LaneClosed("The lane was given up.")
+            raise
+        finally:
+            self._begun.set()
+
+    async def _answered(self, answer: LaneDescription) -> None:
+        await _set_remote(self._connection, build_sdp(answer, "answer"), "answer")
+
     async def accept(self, answer: LaneDescription) -> Lane:
         try:
-            await _set_remote(self._connection, build_sdp(answer, "answer"), "answer")
+            if self._begun is None:
+                await self._answered(answer)
+            else:
+                await self._begun.wait()
+                failed, self._failed = self._failed, None
+                if failed is not None:
+                    raise failed
         except BaseException:
             self._connection.close("unopened")
             raise
