@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bench import datagrams
-from bench.ceiling.run import LARGE, Ceiling, measure, plain, tcp
+from bench.ceiling.run import LARGE, Ceiling, measure, plain, start, tcp
 from bench.chain import BridgeKind, Chain, flow_of, result_of
 from bench.flow import Flow, expected_hash, percentile
 from bench.network import FAR, FAR_LOSSY, NARROW, NO_DELAY, VERY_FAR, Link, Network
@@ -77,6 +77,8 @@ class Case:
     link: Link = NO_DELAY
     ceilings: tuple[Ceiling, ...] = ()
     tcp: bool = False
+    beside: Callable[[Setting], Figures] | None = None
+    """What the way itself does in such a case, where that is no rate."""
     targets: tuple[tuple[str, Target], ...] = ()
 
     @property
@@ -178,10 +180,11 @@ def cold(kind: BridgeKind) -> Callable[[Setting], Figures]:
 
     def run(setting: Setting) -> Figures:
         with setting.chain(kind, reader=False) as chain:
-            # A bridge that is just being started would take the processor from the reader.
+            # A bridge or an application that is just being started would take the processor from the reader.
+            client = chain.waiting_client()
             time.sleep(3)
-            started = chain.start_reader()
-            result = chain.run("first", str(started))
+            client.tell(str(chain.start_reader()))
+            result = chain.result(client)
             time.sleep(1 + 4 * setting.link.round_trip_s)
             pages = chain.run("page", "5" if setting.quick else "10")["first_byte_s"]
         first, listening = result["first_byte_s"], result["listening_s"]
@@ -192,6 +195,31 @@ def cold(kind: BridgeKind) -> Callable[[Setting], Figures]:
             "new connection to first byte, p50, ms": percentile(pages, 0.5) * 1000,
             "the same above one round trip, ms": (percentile(pages, 0.5) - setting.link.round_trip_s) * 1000,
         }
+
+    return run
+
+
+def bare_start(kind: BridgeKind) -> Callable[[Setting], Figures]:
+    """The smallest program that starts from nothing and reads a byte: with one lane, and with a reader's eight."""
+
+    def run(setting: Setting) -> Figures:
+        figures: Figures = {}
+        for lanes in (1, 8):
+            with setting.network() as network:
+                result = start(kind, lanes, 0, network, setting.processes)
+            figures[f"bare program, start to first byte, {lanes} lane{'s' * (lanes > 1)}, s"] = result.first_byte_s
+        return figures
+
+    return run
+
+
+def bare_echo(kind: BridgeKind) -> Callable[[Setting], Figures]:
+    """Round trips of 100 B through a bare relay."""
+
+    def run(setting: Setting) -> Figures:
+        with setting.network() as network:
+            result = start(kind, 1, 20 if setting.quick else 50, network, setting.processes)
+        return {"bare relay, 100 B there and back, p50, ms": percentile(result.round_trips_s, 0.5) * 1000}
 
     return run
 
@@ -253,8 +281,8 @@ def with_datagrams(setting: Setting) -> Figures:
     round_trip_s = setting.link.round_trip_s
     with setting.chain("chromium") as chain:
         figures = datagrams.measure(chain.client, chain.result, round_trip_s, seconds)
-    with setting.network() as network, plain(network, setting.processes) as start:
-        bare = datagrams.measure(start, lambda client: result_of(client, setting.processes), round_trip_s, seconds)
+    with setting.network() as network, plain(network, setting.processes) as client:
+        bare = datagrams.measure(client, lambda client: result_of(client, setting.processes), round_trip_s, seconds)
     return figures | {f"plain UDP, {name}": value for name, value in bare.items()}
 
 
@@ -372,6 +400,7 @@ CASES = (
         "One Chromium bridge, no delay",
         both_ways("chromium"),
         ceilings=_both("chromium", 1, 8),
+        beside=bare_echo("chromium"),
         targets=(
             ("down, share of the ceiling", Target(least=0.85)),
             ("100 B there and back, p50, ms", Target(most=1.5)),
@@ -384,6 +413,7 @@ CASES = (
         "One headless bridge, no delay",
         both_ways("headless"),
         ceilings=_both("headless", 1, 8) + _bare("headless", "down", 1, size=LARGE),
+        beside=bare_echo("headless"),
         targets=(
             ("down, Mbit/s", Target(least=300)),
             ("up, Mbit/s", Target(least=300)),
@@ -429,6 +459,7 @@ CASES = (
             f"A reader's start, one {words} bridge, RTT 100 ms",
             cold(kind),
             FAR,
+            beside=bare_start(kind),
             targets=(
                 ("start to first byte, s", Target(most=0.65)),
                 ("the same above one round trip, ms", Target(most=20)),

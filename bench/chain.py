@@ -155,12 +155,24 @@ class Chain:
     def start_reader(self) -> float:
         """Starts ``unwalled connect``; gives the moment (CLOCK_MONOTONIC). Does not wait for anything."""
         namespace = self._network.reader.namespace
-        self.proxy = f"127.0.0.1:{_free_port(namespace, _PROXY_PORT)}"
+        self.choose_proxy()
         started = time.monotonic()
         command = ("connect", self.invite, "--listen", self.proxy, *self._trace(f"reader-{self._number}.jsonl"))
         self.reader = self._unwalled("reader", *command, namespace=namespace)
         self.reader.ignore_output()
         return started
+
+    def choose_proxy(self) -> None:
+        """Decides where the reader will listen, if that is not decided yet."""
+        if not self.proxy:
+            self.proxy = f"127.0.0.1:{_free_port(self._network.reader.namespace, _PROXY_PORT)}"
+
+    def waiting_client(self) -> Process:
+        """A program that runs already and loads a page as soon as it can; tell it the moment to count from."""
+        self.choose_proxy()
+        client = self.client("first")
+        client.line()
+        return client
 
     def stop_reader(self) -> None:
         """Ends the reader."""
@@ -170,7 +182,9 @@ class Chain:
 
     def connected(self) -> None:
         """Returns when a page has come through."""
-        self.run("first", str(time.monotonic()))
+        client = self.waiting_client()
+        client.tell(str(time.monotonic()))
+        self.result(client)
 
     def client(self, *command: str) -> Process:
         """Starts the reading program; its line of standard output is the result."""

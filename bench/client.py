@@ -5,7 +5,8 @@ Run: python -m bench.client PROXY SITE COMMAND [ARGUMENT …], each address as H
     download SECONDS [CONGESTION]   what arrived, with its SHA-256; "ended" says whether the connection ended early
     upload SECONDS [CONGESTION]     what the site saw arrive
     echo COUNT INTERVAL_S BYTES     round trips in seconds; an unanswered one ends it after 30 s
-    first SINCE                     waits for the proxy, loads a page: seconds from SINCE (monotonic) to first byte
+    first                           says "ready", reads a moment (monotonic) from standard input, waits for the proxy,
+                                    loads a page: seconds from that moment to the first byte
     page COUNT                      new connections one after another: seconds from connect to first byte of each
     fetch BYTES                     as download, so many bytes through one connection
     datagrams PER_S BYTES SECONDS   there and back by UDP: how many were sent, and of each that came its number and the
@@ -242,8 +243,9 @@ def main(arguments: list[str]) -> None:
             result = upload(proxy, site, float(seconds), *rest)
         case ["echo", count, interval_s, size]:
             result = echo(proxy, site, int(count), float(interval_s), int(size))
-        case ["first", since]:
-            result = first(proxy, site, float(since))
+        case ["first"]:
+            print("ready", flush=True)
+            result = first(proxy, site, float(sys.stdin.readline()))
         case ["page", count]:
             result = page(proxy, site, int(count))
         case ["fetch", size]:

@@ -86,6 +86,13 @@ def run_case(
 
         if ceilings and case.ceilings:
             attempt("ceilings", bare)
+
+        def beside(processes: Processes) -> None:
+            assert case.beside is not None
+            _add(result.figures, case.beside(setting(processes)))
+
+        if ceilings and case.beside is not None:
+            attempt("beside", beside)
         if ceilings and case.tcp:
             attempt("plain tcp", plain)
         attempt("chain", chain)

@@ -1,6 +1,7 @@
-"""The least headless relay: libwebrtc and a WebSocket, and a copy each way. Run: python -m bench.ceiling.relay WS_URL.
+"""The least headless relay: libwebrtc and a WebSocket, and a copy each way.
 
-Each line of standard input is an offer's SDP as a JSON string; the line that answers it is the answer's.
+Run: python -m bench.ceiling.relay WS_URL [SIGNAL_URL]. Each line of standard input is an offer's SDP as a JSON string;
+the line that answers it is the answer's. With SIGNAL_URL, offers come from there (see server.py).
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class _Lane:
             await socket.send_bytes(await self._inbox.get())
 
 
-async def _main(url: str) -> None:
+async def _main(url: str, signal_url: str | None) -> None:
     loop = asyncio.get_running_loop()
     maker = factory()
     lines: asyncio.Queue[str] = asyncio.Queue()
@@ -66,19 +67,30 @@ async def _main(url: str) -> None:
     loop.add_reader(sys.stdin.fileno(), readable)
     kept: list[object] = []
     async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
-        print("ready", flush=True)
-        while True:
-            offer = json.loads(await lines.get())
+
+        async def relay(offer: str, is_whole: bool) -> str:
             lane = _Lane(loop)
             peer = maker.create_peer_connection(reactor_webrtc.RtcConfiguration(), lane.observer)
-            kept += [lane, peer]
+            kept.extend((lane, peer))
             await peer.set_remote_description(reactor_webrtc.SessionDescription("offer", offer))
             answer = await peer.create_answer()
             await peer.set_local_description(answer)
-            await lane.gathered.wait()
+            # Where no STUN server is asked, the other end learns this end's address from its checks.
+            if is_whole:
+                await lane.gathered.wait()
             group.create_task(partial(lane.carry, session, url)())
-            print(json.dumps(answer.sdp + "".join(f"a={each}\r\n" for each in lane.candidates)), flush=True)
+            return answer.sdp + "".join(f"a={each}\r\n" for each in tuple(lane.candidates))
+
+        if signal_url is None:
+            print("ready", flush=True)
+            while True:
+                print(json.dumps(await relay(json.loads(await lines.get()), True)), flush=True)
+        async with session.ws_connect(signal_url) as signal:
+            print("ready", flush=True)
+            async for message in signal:
+                answers = await asyncio.gather(*(relay(offer, False) for offer in json.loads(message.data)))
+                await signal.send_str(json.dumps(answers))
 
 
 if __name__ == "__main__":
-    uvloop.run(_main(sys.argv[1]))
+    uvloop.run(_main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from bench.processes import Process, Processes
 
 LARGE = 64 * 1024
 SMALL = 16 * 1024
+_SETTLE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,45 @@ def measure(ceiling: Ceiling, network: Network, processes: Processes) -> Flow:
         if browser is not None:
             browser.close()
         for process in (peer, relay, server):
+            if process is not None:
+                processes.end(process)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the smallest program measured: from its start to its first byte, and round trips of 100 B, in seconds."""
+
+    first_byte_s: float
+    round_trips_s: list[float]
+
+
+def start(through: str, lanes: int, count: int, network: Network, processes: Processes) -> Start:
+    """A program that starts from nothing and reads a byte through a bare relay (see first.py)."""
+    far = network.far
+    server = processes.python("ceiling-server", "bench.ceiling.server", far.address, namespace=far.namespace)
+    port = server.line().split()[1]
+    browser = relay = None
+    try:
+        base = f"{far.address}:{port}"
+        if through == "chromium":
+            browser = Chromium(processes, far.namespace)
+            browser.open(f"http://{base}/").evaluate("wait()")
+        else:
+            urls = (f"ws://{base}/lane", f"ws://{base}/signal")
+            relay = processes.python("ceiling-relay", "bench.ceiling.relay", *urls, namespace=far.namespace)
+            relay.line()
+        # A browser that is just being started would take the processor from the program.
+        time.sleep(_SETTLE_S)
+        began = time.monotonic()
+        arguments = (far.address, port, str(lanes), str(count))
+        peer = processes.python("ceiling-first", "bench.ceiling.first", *arguments, namespace=network.reader.namespace)
+        result = json.loads(peer.line(60 + count))
+        processes.end(peer)
+        return Start(result["first_at"] - began, result["round_trips_s"])
+    finally:
+        if browser is not None:
+            browser.close()
+        for process in (relay, server):
             if process is not None:
                 processes.end(process)
 
