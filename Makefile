@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo test check lint format types docs-check docs-limits test-unit test-integration test-browser \
-	test-long widget widget-check bench bench-net netem fuzz lock wheel clean env env-dev
+	test-long widget widget-check extension bench bench-net netem fuzz lock wheel clean env env-dev
 
 help:
 	@echo "make demo [ARGS=--once]   start the whole chain on this machine and show each step"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-unit test-integration test-browser [ARGS='-k name']   parts of the tests"
 	@echo "make test-long            the tests that take minutes"
 	@echo "make widget widget-check  build the page's switch; check that the committed build is fresh"
+	@echo "make extension            pack the browser extension for Chrome and Firefox"
 	@echo "make bench bench-net      measure; the same over emulated links (as root, in namespaces of its own)"
 	@echo "make netem fuzz           build the link emulator; search for inputs that break the core"
 	@echo "make docs-limits          write docs/reference/limits.md from settings.py"
@@ -72,6 +73,10 @@ widget/node_modules/.stamp: widget/package-lock.json
 
 widget: widget/node_modules/.stamp
 	cd widget && npm run --silent types && npm run --silent build
+
+# The browser extension, packed for Chrome and Firefox. ARGS='--operator https://bridge.example' proposes a newsroom.
+extension: widget/node_modules/.stamp
+	cd widget && node scripts/extension.mjs $(ARGS)
 
 widget-check:
 	@if command -v npm >/dev/null 2>&1; then $(MAKE) --no-print-directory widget-check-with-node; \

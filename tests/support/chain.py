@@ -6,16 +6,17 @@ import asyncio
 import dataclasses
 import os
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
 
 from tests.support.gateway_sites import FakeResolver
 from tests.support.proxy_bench import ProxyUser, hang_up, local_site
+from tests.support.tls_front import tls_front
 from unwalled.bridge.client import Bridge, BridgeEvent, BridgeReady
 from unwalled.clock import SystemClock
 from unwalled.lanes.webrtc import ReactorStack, WebRtcStack
-from unwalled.operator.options import IPAddress, ListenAddress, OperatorOptions
+from unwalled.operator.options import IPAddress, ListenAddress, OperatorOptions, PublicUrl
 from unwalled.operator.server import Operator
 from unwalled.reader.client import ReaderClient
 from unwalled.reader.listener import ProxyAddress, ProxyListener
@@ -111,16 +112,26 @@ class Chain(ProxyUser):
 
 @asynccontextmanager
 async def running_operator(
-    data: Path, *, sources: Iterable[IPAddress] = (), trace: Path | None = None
+    data: Path, *, sources: Iterable[IPAddress] = (), trace: Path | None = None, certificate: Path | None = None
 ) -> AsyncIterator[tuple[Operator, Invite]]:
-    """An operator that lets readers go to this machine."""
-    listen = ListenAddress("127.0.0.1", 0)
-    options = OperatorOptions(listen, None, data, allow_private=True, sources=tuple(sources), trace=trace)
-    operator, invite = await Operator.start(options)
-    try:
-        yield operator, invite
-    finally:
-        await operator.close()
+    """An operator that lets readers go to this machine; behind TLS if there is a certificate."""
+    async with AsyncExitStack() as undo:
+        front = None if certificate is None else await undo.enter_async_context(tls_front(certificate))
+        options = OperatorOptions(
+            ListenAddress("127.0.0.1", 0),
+            None if front is None else PublicUrl(front.url),
+            data,
+            allow_private=True,
+            sources=tuple(sources),
+            trace=trace,
+        )
+        operator, invite = await Operator.start(options)
+        if front is not None:
+            front.behind = operator._server._servers[0].sockets[0].getsockname()[1]
+        try:
+            yield operator, invite
+        finally:
+            await operator.close()
 
 
 @asynccontextmanager
@@ -153,17 +164,22 @@ async def chain(
     names: dict[str, list[list[str]]] | None = None,
     sources: Iterable[IPAddress] = (),
     traces: Path | None = None,
+    certificate: Path | None = None,
 ) -> AsyncIterator[Chain]:
     """A chain. ``site.test`` and what ``names`` says are the only names that the gateway knows.
 
     With bridges it is connected when the block begins. At its end, nothing may be left of what was opened.
-    ``traces``: a folder, which must be there, for ``reader.jsonl`` and ``gateway/``.
+    ``traces``: a folder, which must be there, for ``reader.jsonl`` and ``gateway/``. ``certificate``: the operator is
+    reached by TLS only; the reader must have been told by SSL_CERT_FILE to trust it.
     """
     sink = None if traces is None else TraceFile(traces / "reader.jsonl")
     resolver = FakeResolver({"site.test": [["127.0.0.1"]], **(names or {})})
     async with (
         local_site() as (port, told),
-        running_operator(data, sources=sources, trace=traces and traces / "gateway") as (operator, invite),
+        running_operator(data, sources=sources, trace=traces and traces / "gateway", certificate=certificate) as (
+            operator,
+            invite,
+        ),
         running_reader(invite, sink) as (reader, at),
     ):
         operator._gateway.egress._resolver = resolver

@@ -218,7 +218,8 @@ export class View {
   }
 }
 
-function statusOf({ state, reason, counts }: Snapshot, words: SwitchWords, language: Language): string {
+/** What is going on, in one sentence. */
+export function statusOf({ state, reason, counts }: Snapshot, words: SwitchWords, language: Language): string {
   switch (state) {
     case "off":
     case "connecting":
