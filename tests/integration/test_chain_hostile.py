@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,8 @@ from tests.support.gateway_sites import run
 from tests.support.hostile import (
     HostileStack,
     Tamper,
+    Way,
+    breathes,
     delays,
     drops,
     flips,
@@ -21,11 +25,13 @@ from tests.support.hostile import (
     reorders,
     repeats,
     replaces,
+    swallows,
     truncates,
 )
 from tests.support.programs import Command
 from tests.support.proxy_bench import BLOCK, MIB, Reader, Writer, raw_site
 from unwalled.clock import SystemClock
+from unwalled.settings import SESSION
 
 SIZE = 10 * MIB
 DIGEST = hashlib.sha256(BLOCK * (SIZE // MIB)).hexdigest()
@@ -62,13 +68,13 @@ async def exchanged(c: Chain, port: int) -> None:
 
 
 async def with_hostile(
-    c: Chain, make_tamper: Callable[[], Tamper], *, says_text: bool
+    c: Chain, make_tamper: Callable[[], Tamper], *, says_text: bool = False, ways: Sequence[Way] = ("up", "down")
 ) -> tuple[RunningBridge, HostileStack]:
     """A bridge that carries lanes and is about to turn."""
     stacks: list[HostileStack] = []
 
     def make(stun: tuple[str, ...]) -> HostileStack:
-        stacks.append(HostileStack(stun, make_tamper, says_text=says_text))
+        stacks.append(HostileStack(stun, make_tamper, says_text=says_text, ways=ways))
         return stacks[-1]
 
     bad = await c.add_bridge(make)
@@ -94,6 +100,35 @@ def test_a_bridge_that_tampers_is_left_and_reported(tmp_path: Path, make_tamper:
             await became(lambda: doubts(c, bad), "the broker heard of the bad bridge")
             assert c.reader.client.status.bridges == 1
             assert not doubts(c, c.bridges[0])
+
+    run(main, fast=True)
+
+
+@pytest.mark.parametrize(
+    ("make_tamper", "ways"),
+    [
+        (swallows, ["up"]),
+        (swallows, ["down"]),
+        (functools.partial(delays, 10.0), ["up"]),
+        (functools.partial(delays, 10.0), ["down"]),
+        (functools.partial(breathes, 0.7), ["up", "down"]),
+    ],
+    ids=["passes nothing up", "passes nothing down", "delays up", "delays down", "breathes just enough"],
+)
+def test_a_bridge_that_holds_things_up_is_left_and_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_tamper: Callable[[], Tamper], ways: Sequence[Way]
+) -> None:
+    # As in earnest, but in a second or two where it takes some twenty.
+    quick = replace(SESSION, lane_dead_s=2.0, useless_rtt_s=0.2, useless_s=1.0)
+    monkeypatch.setattr("unwalled.session.lane.SESSION", quick)
+
+    async def main() -> None:
+        async with asyncio.timeout(60), chain(tmp_path / "data") as c, raw_site(pours) as port:
+            bad, stack = await with_hostile(c, make_tamper, ways=ways)
+            stack.turn()
+            while not doubts(c, bad):
+                await exchanged(c, port)
+            await became(lambda: bad.bridge.stats.lanes == 0, "no lane over the bad bridge")
 
     run(main, fast=True)
 

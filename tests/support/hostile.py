@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from unwalled.errors import LaneClosed
 from unwalled.lanes.base import Lane, LaneReceiver
@@ -13,6 +14,8 @@ from unwalled.wire.description import LaneDescription
 Pass = Callable[[bytes], None]
 Tamper = Callable[[bytes, Pass], None]
 """What becomes of one message: it may be passed on, changed or not, any number of times, now or later."""
+Way = Literal["up", "down"]
+"""From the reader to the gateway, or back."""
 EVERY = 5
 
 
@@ -80,9 +83,32 @@ def replaces() -> Tamper:
     return Every(lambda message, forward: forward(bytes(len(message))))
 
 
-def delays() -> Tamper:
-    """Keeps each message for a second, in order."""
-    return lambda message, forward: void(asyncio.get_running_loop().call_later(1.0, forward, message))
+def delays(seconds: float = 1.0) -> Tamper:
+    """Keeps each message for a while, in order."""
+    return lambda message, forward: void(asyncio.get_running_loop().call_later(seconds, forward, message))
+
+
+def swallows() -> Tamper:
+    """Passes nothing on."""
+    return lambda message, forward: None
+
+
+def breathes(seconds: float) -> Tamper:
+    """Keeps everything for a while, and then lets go of it all at once: never quite dead, and of no use."""
+    held: list[tuple[bytes, Pass]] = []
+
+    def let_go() -> None:
+        going = held.copy()
+        held.clear()
+        for message, forward in going:
+            forward(message)
+
+    def hold(message: bytes, forward: Pass) -> None:
+        if not held:
+            asyncio.get_running_loop().call_later(seconds, let_go)
+        held.append((message, forward))
+
+    return hold
 
 
 def void(_: object) -> None:
@@ -90,11 +116,19 @@ def void(_: object) -> None:
 
 
 class HostileStack:
-    """The stack of a bridge that is honest until ``turn``."""
+    """The stack of a bridge that is honest until ``turn``. ``ways``: the directions in which it tampers then."""
 
-    def __init__(self, stun: tuple[str, ...], make_tamper: Callable[[], Tamper], *, says_text: bool = False) -> None:
+    def __init__(
+        self,
+        stun: tuple[str, ...],
+        make_tamper: Callable[[], Tamper],
+        *,
+        says_text: bool = False,
+        ways: Sequence[Way] = ("up", "down"),
+    ) -> None:
         self._stack = ReactorStack(stun)
         self._make_tamper = make_tamper
+        self._ways = ways
         self.says_text = says_text
         self.is_hostile = False
 
@@ -114,9 +148,9 @@ class HostileStack:
         """See WebRtcStack."""
         await self._stack.aclose()
 
-    def new_tamper(self) -> Tamper:
+    def new_tamper(self, way: Way) -> Tamper:
         """For one direction of one lane."""
-        wicked = self._make_tamper()
+        wicked = self._make_tamper() if way in self._ways else honestly
 
         def tamper(message: bytes, forward: Pass) -> None:
             (wicked if self.is_hostile else honestly)(message, forward)
@@ -144,8 +178,8 @@ class _HostileLane:
     def __init__(self, stack: HostileStack, lane: Lane) -> None:
         self._stack = stack
         self._lane = lane
-        self._up = stack.new_tamper()
-        self._down = stack.new_tamper()
+        self._up = stack.new_tamper("up")
+        self._down = stack.new_tamper("down")
         self._receiver: LaneReceiver | None = None
 
     @property
