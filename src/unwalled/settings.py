@@ -1,6 +1,7 @@
 """Every bound of the program, in one place. docs/reference/limits.md lists them with their reasons.
 
-Sizes are bytes, times are seconds, unless the name says otherwise.
+Sizes are bytes, times are seconds, unless the name says otherwise. Nobody prints or compares these classes, and to make
+methods for that would take longer than the rest of the module, in every program's start.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ KIB = 1024
 MIB = 1024 * KIB
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class LaneLimits:
     """Bounds that every lane keeps, whoever runs it."""
 
@@ -40,7 +41,7 @@ class LaneLimits:
     """How long a closing lane waits for the other end to agree before it is dropped."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class SessionLimits:
     """Bounds of one session, the same names at both ends."""
 
@@ -191,7 +192,7 @@ class SessionLimits:
     """Gaps in the row of finished stream numbers before the other end counts as broken."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class BridgeLimits:
     """What a bridge holds and allows."""
 
@@ -225,7 +226,7 @@ class BridgeLimits:
     """How often the line about what is carried is printed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class SignallingLimits:
     """Bounds of the hop between readers, broker and bridges."""
 
@@ -267,7 +268,7 @@ class SignallingLimits:
     """For TCP and TLS to a door; past it the door counts as unreachable."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class BrokerLimits:
     """What the broker holds and allows."""
 
@@ -377,7 +378,7 @@ class BrokerLimits:
     """Of an invite's label in the operator's book."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class GatewayLimits:
     """What the gateway holds and allows."""
 
@@ -445,7 +446,7 @@ class GatewayLimits:
     """The largest policy file that is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class OperatorLimits:
     """What the operator's one process holds and allows, whatever its parts do."""
 
@@ -469,7 +470,7 @@ class OperatorLimits:
     """The largest ``operator.json`` that is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ProgramLimits:
     """What the programs on the command line keep to."""
 
@@ -493,7 +494,7 @@ class ProgramLimits:
     """What the demo reads through the bridge to show a rate."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ReaderLimits:
     """What the reader's program holds and allows."""
 
@@ -564,7 +565,7 @@ class ReaderLimits:
     """How long a bridge that fell silent, or did not open a lane, is not wanted again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TraceLimits:
     """What a trace holds, for whoever asked for one."""
 
