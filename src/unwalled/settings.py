@@ -560,7 +560,8 @@ class ReaderLimits:
     short_life_s: float = 10.0
     """A lane that its bridge closed before it was so old has been of no use."""
     short_lives: int = 8
-    """So many such lanes in a row, and the bridge counts as dead: else it would be asked again and again."""
+    """So many such lanes in a row, not all cut at once, and the bridge counts as dead: else it would be asked again and
+    again."""
     dead_bridge_rest_s: float = 60.0
     """How long a bridge that fell silent, or did not open a lane, is not wanted again."""
 

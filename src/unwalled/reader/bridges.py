@@ -15,6 +15,10 @@ class _Known:
     lanes: int = 0
     avoid_until: float = 0.0
     short_lives: int = 0
+    short_rounds: int = 0
+    """At how many moments lanes were cut that had lived for a short time: with none opened in between, they are one."""
+    was_cut: bool = False
+    """Since a lane opened last."""
     has_refused: bool = False
     """It failed because it said no in the gateway's name."""
 
@@ -32,7 +36,9 @@ class BridgeBook:
 
     def lane_opened(self, bridge: str) -> None:
         """A lane through this bridge works."""
-        self._entry(bridge).lanes += 1
+        entry = self._entry(bridge)
+        entry.lanes += 1
+        entry.was_cut = False
         self._report(bridge, Verdict.GOOD)
 
     def lane_closed(self, bridge: str) -> None:
@@ -42,14 +48,19 @@ class BridgeBook:
             entry.lanes -= 1
 
     def lane_cut(self, bridge: str, lived_s: float, now: float) -> None:
-        """The far end closed a lane of this bridge. One that opens lanes only to close them is dead."""
+        """The far end closed a lane of this bridge. One that opens lanes only to close them is dead.
+
+        All lanes lost at once are no sign of that: this computer may have changed its network.
+        """
         entry = self._entry(bridge)
         if lived_s >= self._limits.short_life_s:
-            entry.short_lives = 0
+            entry.short_lives = entry.short_rounds = 0
             return
         entry.short_lives += 1
-        if entry.short_lives >= self._limits.short_lives:
-            entry.short_lives = 0
+        entry.short_rounds += not entry.was_cut
+        entry.was_cut = True
+        if entry.short_lives >= self._limits.short_lives and entry.short_rounds > 1:
+            entry.short_lives = entry.short_rounds = 0
             self.failed(bridge, Verdict.DEAD, now)
 
     def failed(self, bridge: str, verdict: Verdict, now: float) -> None:

@@ -88,7 +88,7 @@ class LaneEstimator:
     @property
     def smoothed_s(self) -> float:
         """The smoothed round trip, or what is assumed of a lane that was not measured."""
-        return self.srtt_s if self.srtt_s is not None else SESSION.assumed_rtt_s
+        return self.srtt_s or SESSION.assumed_rtt_s
 
     @property
     def rate_bytes_s(self) -> float:
@@ -197,7 +197,7 @@ class LaneEstimator:
         base_s = (self.min_rtt_s or SESSION.assumed_rtt_s) / 2
         rate = self.rate_bytes_s
         if rate == 0:
-            rate = self.window_bytes / (self.srtt_s or SESSION.assumed_rtt_s)
+            rate = self.window_bytes / self.smoothed_s
         if self.in_flight_bytes <= SESSION.first_burst_bytes < self.in_flight_bytes + size:
             base_s *= 3
         return base_s + (self.in_flight_bytes + size) / rate
@@ -205,7 +205,7 @@ class LaneEstimator:
     @property
     def wait_s(self) -> float:
         """How long a further byte would wait for what is in flight, beyond the time that the way takes anyway."""
-        rate = self.rate_bytes_s or self.window_bytes / (self.srtt_s or SESSION.assumed_rtt_s)
+        rate = self.rate_bytes_s or self.window_bytes / self.smoothed_s
         return max(self.in_flight_bytes / rate - (self.min_rtt_s or SESSION.assumed_rtt_s), 0.0)
 
     @property
@@ -218,7 +218,7 @@ class LaneEstimator:
 
         A lane from which no ack has come for longer than a round trip is expected to need as long again.
         """
-        rtt_s = self.srtt_s or SESSION.assumed_rtt_s
+        rtt_s = self.smoothed_s
         rate = self.rate_bytes_s or self.window_bytes / rtt_s
         overdue_s = max(now - self._delivered_at - rtt_s, 0.0)
         return (self.min_rtt_s or rtt_s) / 2 + max(stands_at - self._delivered, 0) / rate + overdue_s

@@ -195,8 +195,7 @@ class LaneState:
 
     def is_held_up(self, now: float) -> bool:
         """Whether an ack is overdue: something was lost below, and what is sent now would wait behind it."""
-        srtt_s = self.estimator.srtt_s or SESSION.assumed_rtt_s
-        return now > self._owed_since + srtt_s + self.estimator.rtt_variation_s + SESSION.ack_delay_s
+        return now > self._owed_since + self.estimator.smoothed_s + self.estimator.rtt_variation_s + SESSION.ack_delay_s
 
     # Acks and pongs to give.
 

@@ -63,9 +63,10 @@ class QuietLanes:
             kept.sort(key=lambda lane: lane.is_held_up(now))
             if kept[0] is self.lead or kept[0].is_held_up(now):
                 kept.pop(0)
-        kept = kept[: self._wanted(len(lanes), now)]
-        others = self._spare(lanes, kept, now) if len(kept) < self._wanted(len(lanes), now) else []
-        while len(kept) < self._wanted(len(lanes), now) and others:
+        wanted = self._wanted(len(lanes), now)
+        kept = kept[:wanted]
+        others = self._spare(lanes, kept, now) if len(kept) < wanted else []
+        while len(kept) < wanted and others:
             chosen = pick_swift(others, now) or others[0]
             others.remove(chosen)
             kept.append(chosen)

@@ -37,14 +37,31 @@ def test_a_bridge_that_failed_rests_and_one_that_tampered_rests_longer() -> None
 
 def test_a_bridge_that_keeps_closing_its_lanes_rests_and_a_lane_that_lived_makes_up_for_it() -> None:
     book = BridgeBook()
+
+    def lives(seconds: float) -> None:
+        book.lane_opened("a")
+        book.lane_closed("a")
+        book.lane_cut("a", seconds, 5.0)
+
     for _ in range(READER.short_lives - 1):
-        book.lane_cut("a", 0.1, 5.0)
-    book.lane_cut("a", READER.short_life_s, 5.0)
+        lives(0.1)
+    lives(READER.short_life_s)
     for _ in range(READER.short_lives - 1):
-        book.lane_cut("a", 0.1, 5.0)
-    assert (book.resting(5.0), book.take_reports()) == ([], [])
-    book.lane_cut("a", 0.1, 5.0)
+        lives(0.1)
+    assert (book.resting(5.0), book.take_reports()) == ([], [Report("a", Verdict.GOOD)])
+    lives(0.1)
     assert (book.resting(5.0), book.take_reports()) == (["a"], [Report("a", Verdict.DEAD)])
+
+
+def test_lanes_that_are_lost_all_at_once_are_no_sign_against_their_bridge_until_it_happens_again() -> None:
+    book = BridgeBook()
+    for moment in (1, 2):
+        for _ in range(2 * READER.short_lives):
+            book.lane_opened("a")
+        for _ in range(2 * READER.short_lives):
+            book.lane_closed("a")
+            book.lane_cut("a", 0.1, 5.0)
+        assert book.resting(5.0) == ["a"] * (moment == 2)
 
 
 def test_when_nobody_else_is_there_what_failed_may_be_tried_again() -> None:

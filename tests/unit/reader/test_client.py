@@ -313,7 +313,7 @@ def test_all_lanes_lost_while_a_second_bridge_is_waited_for_the_first_one_is_ask
     async def main() -> None:
         world = World(bridges=1)
         world.waits_for_bridges = True
-        async with running(world, replace(QUICK, spread_retry_s=1000.0, short_life_s=0.0)) as client:
+        async with running(world, replace(QUICK, spread_retry_s=1000.0)) as client:
             stream = await client.open(ECHO)
             await until(lambda: len(world.requests) == 2 and not client._opening)
             assert world.requests[1].avoid == ("bridge-0",)
