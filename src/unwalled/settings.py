@@ -468,6 +468,10 @@ class OperatorLimits:
     """Networks whose word about a visitor's address is believed."""
     state_file_bytes: int = 64 * KIB
     """The largest ``operator.json`` that is read."""
+    kept_widgets: int = 24
+    """Versions of the widget that are served on for sites that pinned them; the longest unused are forgotten first."""
+    max_widget_bytes: int = 4 * MIB
+    """The largest file of a version that is read."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

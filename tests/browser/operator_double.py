@@ -108,6 +108,9 @@ class OperatorDouble:
         self.bridges: asyncio.Queue[BridgeSession] = asyncio.Queue()
         self.lanes: set[web.WebSocketResponse] = set()
         self.pages: dict[str, Page] = pages()
+        self.newsroom = ""
+        """What another site's page holds; "" = the frame."""
+        self.newsroom_policy = ""
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="operator double", daemon=True)
         self._runner: web.AppRunner | None = None
@@ -213,8 +216,13 @@ class OperatorDouble:
         return web.Response(body=page.body, headers={**page.headers, "Content-Type": page.content_type})
 
     async def _newsroom(self, _: web.Request) -> web.Response:
-        body = f"<!doctype html><title>News</title><iframe src={self.url}/embed></iframe>"
-        return web.Response(text=body, content_type="text/html")
+        body = self.newsroom or f"<iframe src={self.url}/embed></iframe>"
+        headers = {"Content-Security-Policy": self.newsroom_policy} if self.newsroom_policy else {}
+        return web.Response(
+            text="<!doctype html><title>News</title><link rel=icon href=data:,>" + body,
+            content_type="text/html",
+            headers=headers,
+        )
 
     async def _config(self, _: web.Request) -> web.Response:
         config = {

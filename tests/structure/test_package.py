@@ -34,7 +34,9 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         return set(archive.namelist())
 
 
-@pytest.mark.parametrize("name", ["py.typed", "web/widget.js", "cli/app.py"])
+@pytest.mark.parametrize(
+    "name", ["py.typed", "web/widget.js", "web/html/index.html", "web/words/en.toml", "cli/app.py"]
+)
 def test_the_wheel_holds(wheel_names: set[str], name: str) -> None:
     assert f"unwalled/{name}" in wheel_names
 

@@ -23,7 +23,7 @@ function fail(message) {
 
 /** Every language has a module named by its tag; English is built into what needs it. */
 async function parts() {
-  const found = { engine: "src/helping/engine.ts", details: "src/face/details.ts" };
+  const found = { engine: "src/helping/engine.ts", details: "src/face/details.ts", picture: "src/picture/picture.ts" };
   for (const file of (await readdir(`${ROOT}src/words`)).sort()) {
     const tag = /^([a-z]{2}(-[A-Z][a-z]{3})?)\.ts$/.exec(file)?.[1];
     if (tag && tag !== "en") found[`words-${tag}`] = `src/words/${file}`;
@@ -68,7 +68,7 @@ for (const [name, entry] of Object.entries(await parts())) {
   await put(`widget-${name}.js`, built, name.startsWith("words-") ? MOST_GZIP_BYTES_OF_WORDS : MOST_GZIP_BYTES);
 }
 await put("widget.js", await bundle("src/widget.ts", { UNWALLED_PARTS: JSON.stringify(hashes) }));
-await put("read.js", await bundle("src/pages/read.ts"));
+for (const page of ["add", "embed", "impact", "read"]) await put(`${page}.js`, await bundle(`src/pages/${page}.ts`));
 
 for (const file of await readdir(TARGET)) {
   const name = /^widget-(.+)\.js$/.exec(file)?.[1];

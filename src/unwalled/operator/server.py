@@ -12,7 +12,7 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import SystemRandom
 
@@ -37,9 +37,10 @@ from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_reg
 from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
 from unwalled.operator.site import add_security_headers, page_routes
 from unwalled.operator.state import default_invite, keep_state
+from unwalled.operator.versions import keep_versions
 from unwalled.session.notes import TraceSink
 from unwalled.trace.file import TraceFolder
-from unwalled.web.pages import pages
+from unwalled.web.pages import Page
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import BridgeConfig
 
@@ -59,9 +60,11 @@ class Operator:
         policy: EgressPolicy,
         clock: Clock,
         find_country: FindCountry,
+        older_pages: Sequence[Page] = (),
     ) -> None:
         """For ``start``."""
         self.url = url
+        self._older_pages = older_pages
         self.warnings = [*policy.warnings(), *url.warnings()]
         if options.trace is not None:
             self.warnings.append(
@@ -129,7 +132,8 @@ class Operator:
             url = options.public_url if options.public_url is not None else PublicUrl.of(listen)
             keep_state(options.data, url, options.stun)
             invite = default_invite(options.data, keys, book, clock)
-            operator = cls(options, url, keys, book, policy, clock, find_country)
+            older = keep_versions(options.data)
+            operator = cls(options, url, keys, book, policy, clock, find_country, older)
             await operator._server.start(sockets)
         except BaseException:
             for sock in sockets:
@@ -150,7 +154,7 @@ class Operator:
         app = web.Application()
         add_security_headers(app, is_encrypted=self.url.is_encrypted)
         sources = [] if self.url.is_encrypted else [self.url.origin]
-        app.add_routes(page_routes(pages(sources)))
+        app.add_routes(page_routes(sources, self._older_pages))
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
         app.add_routes(self._broker.routes())
         app.add_routes(self._lanes.routes())

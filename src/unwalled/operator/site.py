@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
 
 from aiohttp import hdrs, web
 
-from unwalled.web.pages import Page
+from unwalled.web.pages import Page, pages
+from unwalled.web.render import ENGLISH, choose_language
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -19,9 +21,30 @@ _ALWAYS = {
 _HSTS = "max-age=31536000"
 
 
-def page_routes(pages: Mapping[str, Page]) -> list[web.RouteDef]:
-    """GET and HEAD for each page; 304 for who has it already."""
-    return [web.get(path, _serve(page)) for path, page in pages.items()]
+def page_routes(connect_sources: Sequence[str] = (), further: Sequence[Page] = ()) -> list[web.RouteDef]:
+    """GET and HEAD for each page, in the visitor's language; 304 for who has it already.
+
+    ``connect_sources``: see ``pages``. ``further``: older versions of the widget that go on being served.
+    """
+
+    @cache
+    def in_language(language: str, is_asked: bool) -> dict[str, Page]:
+        return pages(connect_sources, language, is_asked=is_asked)
+
+    def serve(page: Page) -> Handler:
+        async def answer(request: web.Request) -> web.Response:
+            if not page.is_document:
+                return _answer(request, page)
+            asked = request.query.get("lang", "")
+            language = choose_language(asked, request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
+            is_asked = language is not None and language == choose_language(asked, "")
+            return _answer(request, in_language(language or ENGLISH, is_asked)[page.path])
+
+        return answer
+
+    known = in_language(ENGLISH, False)
+    older = [page for page in further if page.path not in known]
+    return [web.get(page.path, serve(page)) for page in (*known.values(), *older)]
 
 
 def add_security_headers(app: web.Application, *, is_encrypted: bool) -> None:
@@ -39,14 +62,9 @@ def add_security_headers(app: web.Application, *, is_encrypted: bool) -> None:
     app.on_response_prepare.append(prepare)
 
 
-def _serve(page: Page) -> Handler:
+def _answer(request: web.Request, page: Page) -> web.Response:
     etag = page.headers["ETag"]
-
-    async def serve(request: web.Request) -> web.Response:
-        known = request.headers.get(hdrs.IF_NONE_MATCH, "")
-        if known == "*" or etag in (one.strip().removeprefix("W/") for one in known.split(",")):
-            return web.Response(status=304, headers=page.headers)
-        headers = {**page.headers, hdrs.CONTENT_TYPE: page.content_type}
-        return web.Response(body=page.body, headers=headers)
-
-    return serve
+    known = request.headers.get(hdrs.IF_NONE_MATCH, "")
+    if known == "*" or etag in (one.strip().removeprefix("W/") for one in known.split(",")):
+        return web.Response(status=304, headers=page.headers)
+    return web.Response(body=page.body, headers={**page.headers, hdrs.CONTENT_TYPE: page.content_type})

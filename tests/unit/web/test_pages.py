@@ -9,9 +9,9 @@ import re
 
 import pytest
 
-from unwalled.web.pages import pages, widget_integrity
+from unwalled.web.pages import pages, widget_integrity, widget_version
 
-DOCUMENTS = ("/", "/embed", "/read")
+DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/window")
 PARTS = [path for path in pages() if path.startswith("/widget-")]
 
 
@@ -22,13 +22,12 @@ def policy(path: str) -> dict[str, str]:
 
 def test_all_pages_are_there_with_their_types() -> None:
     found = {path: page.content_type.split(";")[0] for path, page in pages().items() if path not in PARTS}
+    scripts = ("/add.js", "/embed.js", "/impact.js", "/read.js", "/widget.js")
+    versions = tuple(f"/widget/{widget_version()}{path}" for path in ("/widget.js", *PARTS))
     assert found == {
-        "/": "text/html",
-        "/embed": "text/html",
-        "/read": "text/html",
+        **dict.fromkeys(DOCUMENTS, "text/html"),
         "/site.css": "text/css",
-        "/widget.js": "text/javascript",
-        "/read.js": "text/javascript",
+        **dict.fromkeys((*scripts, *versions), "text/javascript"),
     }
     assert all(page.path == path and page.body for path, page in pages().items())
 
@@ -46,12 +45,12 @@ def test_documents_allow_only_what_is_the_operators(path: str) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_documents_load_nothing_from_elsewhere_and_hold_no_inline_code(path: str) -> None:
     text = pages()[path].body.decode()
-    links = re.findall(r'(?:src|href)="([^"]*)"', text)
-    assert set(links) <= {"data:,", "site.css", "widget.js", "read.js", "read"}
+    links = set(re.findall(r'(?:src|href)="([^"]*)"', text)) - {"data:,", "./"}
+    assert {f"/{link}" for link in links if not link.startswith("?lang=")} <= pages().keys()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
 
 
-@pytest.mark.parametrize("name", ["/widget.js", "/read.js", "/site.css", *PARTS])
+@pytest.mark.parametrize("name", ["/widget.js", "/add.js", "/embed.js", "/impact.js", "/read.js", "/site.css", *PARTS])
 def test_scripts_and_styles_name_no_other_place(name: str) -> None:
     # The name of a namespace is no place: nobody is asked for it.
     text = pages()[name].body.decode().replace("http://www.w3.org/2000/svg", "")
@@ -83,7 +82,7 @@ def test_a_part_of_the_widget_is_served_as_the_widget_itself_and_is_small(path: 
 
 
 def test_every_answer_has_a_validator_of_its_own_and_is_not_sniffed() -> None:
-    found = pages()
+    found = {path: page for path, page in pages().items() if not path.startswith("/widget/")}
     tags = {page.headers["ETag"] for page in found.values()}
     assert len(tags) == len(found)
     assert all(re.fullmatch(r'"[A-Za-z0-9_-]{43}"', tag) for tag in tags)
@@ -94,6 +93,26 @@ def test_every_answer_has_a_validator_of_its_own_and_is_not_sniffed() -> None:
 def test_integrity_is_that_of_the_widget() -> None:
     digest = hashlib.sha384(pages()["/widget.js"].body).digest()
     assert widget_integrity() == f"sha384-{base64.b64encode(digest).decode()}"
+
+
+def test_a_version_stays_where_it_is_for_ever() -> None:
+    found = pages()
+    for path in ("/widget.js", *PARTS):
+        newest, version = found[path], found[f"/widget/{widget_version()}{path}"]
+        assert version.body == newest.body
+        assert version.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert {**version.headers, "Cache-Control": ""} == {**newest.headers, "Cache-Control": ""}
+
+
+def test_the_page_for_sites_tells_version_and_hash_as_data() -> None:
+    text = pages()["/add"].body.decode()
+    assert f'data-integrity="{widget_integrity()}"' in text
+    assert f'data-version="{widget_version()}"' in text
+
+
+def test_a_page_that_opens_or_frames_ours_keeps_its_handle_to_it_where_it_must() -> None:
+    isolated = {path for path in DOCUMENTS if "Cross-Origin-Opener-Policy" in pages()[path].headers}
+    assert isolated == {"/", "/add", "/impact", "/read"}
 
 
 def test_further_sources_stand_in_connect_src_only() -> None:

@@ -17,6 +17,7 @@ import { numbers } from "./numbers.js";
 import type { loadPart } from "./parts.js";
 import { share } from "./share.js";
 import type { Speech } from "./view.js";
+import { where } from "./where.js";
 
 /** What the face needs of whoever helps. */
 export type Driver = Pick<
@@ -66,7 +67,7 @@ export interface Section {
 /** What makes a section, with its words. */
 export type SectionMaker = (words: DetailsWords, context: Context) => Section;
 
-const SECTIONS: readonly SectionMaker[] = [how, numbers, keep, limits, check, share];
+const SECTIONS: readonly SectionMaker[] = [how, numbers, where, keep, limits, check, share];
 
 export function showDetails(container: HTMLElement, context: Context): Details {
   dress(context.root);

@@ -15,6 +15,7 @@ export interface Parts {
   /** All that carries data. */
   readonly engine: typeof import("../helping/engine.js");
   readonly details: typeof import("./details.js");
+  readonly picture: typeof import("../picture/picture.js");
   readonly [words: `words-${string}`]: { readonly WORDS: Words };
 }
 

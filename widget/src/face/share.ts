@@ -4,8 +4,9 @@ import type { DetailsWords } from "../words/words.js";
 import { button } from "./controls.js";
 import type { Context, Section } from "./details.js";
 import { make, setText } from "./dom.js";
+import { deedsText } from "../pages/deeds.js";
 
-export function share({ share: words }: DetailsWords, { operator }: Context): Section {
+export function share({ share: words }: DetailsWords, { operator, language }: Context): Section {
   const result = make("p", { part: "note", role: "status" });
   const address = make("input", { part: "address", type: "text", readonly: "", hidden: "", "aria-label": words.send, dir: "ltr" });
   const send = button(words.send, () => void tell());
@@ -28,7 +29,26 @@ export function share({ share: words }: DetailsWords, { operator }: Context): Se
     }
   }
 
-  return { title: words.title, content: [make("p", { part: "note" }, words.text), send, result, address] };
+  const embed = link(words.embed);
+  const impact = link(words.impact);
+  embed.href = `${operator}/add?lang=${language.tag}`;
+  const seen = new Set<string>();
+
+  return {
+    title: words.title,
+    content: [make("p", { part: "note" }, words.text), send, result, address, make("p", {}, impact), make("p", {}, embed)],
+    render: ({ tally, readers }) => {
+      for (const { country } of readers) if (country !== "") seen.add(country);
+      impact.hidden = tally.ever === 0;
+      // The numbers stand behind the #, which browsers send to nobody.
+      impact.href = `${operator}/impact?lang=${language.tag}#${deedsText({ ...tally, people: tally.ever, countries: [...seen] })}`;
+    },
+  };
+}
+
+/** To a page of the operator, beside this one. It is not told where the visitor comes from. */
+function link(text: string): HTMLAnchorElement {
+  return make("a", { target: "_blank", rel: "noopener noreferrer" }, text);
 }
 
 /** This page without what only its visitor has in the address. Within a frame it is the operator's page. */

@@ -78,6 +78,14 @@ export const WORDS: Words<"one"> = {
       keep: "Diese Zahlen in diesem Browser behalten",
       forget: "Alles hier Gespeicherte löschen",
     },
+    where: {
+      title: "Wo sie sind",
+      label: "Weltkarte mit einer Linie vom Land jedes Menschen, dem Sie helfen, zu Ihnen.",
+      nobody: "Gerade braucht niemand Ihre Hilfe.",
+      people: { one: "{count} Mensch", other: "{count} Menschen" },
+      elsewhere: { one: "{count} Mensch in einem Land, das nicht verraten wird", other: "{count} Menschen in Ländern, die nicht verraten werden" },
+      note: "Die Mitte eines Landes, nie ein Ort. Der Server der Redaktion nennt ein Land nur, wenn viele Menschen dort um Hilfe bitten. Die Linien bewegen sich, während Daten fließen.",
+    },
     limits: {
       title: "Ihre Grenzen",
       note: "Sie gelten, was auch immer die Website verlangt.",

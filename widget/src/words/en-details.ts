@@ -45,6 +45,14 @@ export const DETAILS: DetailsWords<"one"> = {
     keep: "Keep these numbers in this browser",
     forget: "Delete everything that is kept here",
   },
+  where: {
+    title: "Where they are",
+    label: "Map of the world with a line from the country of each person whom you help to you.",
+    nobody: "Nobody needs your help just now.",
+    people: { one: "{count} person", other: "{count} people" },
+    elsewhere: { one: "{count} person in a country that is not told", other: "{count} people in countries that are not told" },
+    note: "The middle of a country, never a place. The newsroom’s server tells a country only when many people there ask for help. The lines move while data flows.",
+  },
   limits: {
     title: "Your limits",
     note: "They hold whatever the site asks for.",

@@ -69,6 +69,17 @@ export interface DetailsWords<Category extends Intl.LDMLPluralRule = "other"> {
     readonly keep: string;
     readonly forget: string;
   };
+  readonly where: {
+    readonly title: string;
+    /** What the map shows, for who cannot see it. */
+    readonly label: string;
+    /** Instead of the list of countries. */
+    readonly nobody: string;
+    /** Behind the name of a country and a colon. */
+    readonly people: Forms<Category>;
+    readonly elsewhere: Forms<Category>;
+    readonly note: string;
+  };
   readonly limits: {
     readonly title: string;
     readonly note: string;
