@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo test check lint format types docs-check docs-limits test-unit test-integration test-browser \
-	test-long widget widget-check extension bench bench-net netem fuzz lock wheel clean env env-dev
+	test-long widget widget-check extension bench bench-net netem fuzz lock wheel wordpress clean env env-dev
 
 help:
 	@echo "make demo [ARGS=--once]   start the whole chain on this machine and show each step"
@@ -23,7 +23,7 @@ help:
 	@echo "make bench bench-net      measure; the same over emulated links (as root, in namespaces of its own)"
 	@echo "make netem fuzz           build the link emulator; search for inputs that break the core"
 	@echo "make docs-limits          write docs/reference/limits.md from settings.py"
-	@echo "make lock [ARGS=--upgrade]  pin the dependencies anew;   make wheel   build the package;   make clean"
+	@echo "make lock [ARGS=--upgrade]  pin the dependencies anew;   make wheel wordpress   build the package, the plug-in;   make clean"
 
 env:
 	@scripts/env runtime
@@ -106,6 +106,9 @@ lock: env-dev
 
 wheel: env-dev
 	$(PY) -m hatchling build -t wheel -d dist
+
+wordpress: env-dev
+	$(PY) scripts/wordpress.py
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* widget/node_modules .venv
