@@ -82,7 +82,14 @@ class Bridge:
     number: int
     opens: bool = True
     tampers: bool = False
+    swallows: bool = False
+    """It passes on nothing that the reader says."""
+    swallowed: list[bytes] = field(default_factory=list)
     lanes: list[MemoryLane] = field(default_factory=list)
+
+    def swallow(self, message: bytes) -> list[bytes]:
+        self.swallowed.append(message)
+        return []
 
     @property
     def name(self) -> str:
@@ -208,6 +215,8 @@ class Offered:
         if bridge.tampers:
             mine.tamper = lambda message: [message if message[0] != 0x10 else message[:-1] + bytes((message[-1] ^ 1,))]
             theirs.tamper = mine.tamper
+        if bridge.swallows:
+            mine.tamper = bridge.swallow
         self._world.hub.take_lane(theirs, "ticket")
         self.lane = mine
         bridge.lanes.append(mine)

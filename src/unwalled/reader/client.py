@@ -503,6 +503,9 @@ class ReaderClient:
                 self._live.drop_bridge(bridge)
         elif reason is LeaveReason.SILENT:
             self._book.failed(bridge, Verdict.DEAD, now)
+            if self._live is not None and not self._live.is_established:
+                # Its other lanes would each hold the hello up for as long, while those of another bridge wait.
+                self._live.drop_bridge(bridge)
         elif reason is LeaveReason.REFUSED:
             self._book.refused(bridge, now)
         elif reason is LeaveReason.CLOSED:

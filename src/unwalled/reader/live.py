@@ -58,9 +58,14 @@ class LiveSession:
         return self._session.refused
 
     @property
+    def is_established(self) -> bool:
+        """Whether the handshake is done."""
+        return self._session.is_established
+
+    @property
     def is_connected(self) -> bool:
         """Whether the handshake is done and a lane is there."""
-        return self._session.is_established and self.pump.lane_count > 0
+        return self.is_established and self.pump.lane_count > 0
 
     def add(self, lane: Lane, bridge: str) -> None:
         """A lane has opened."""

@@ -21,7 +21,7 @@ from unwalled.reader.client import ReaderClient
 from unwalled.reader.status import Phase
 from unwalled.session.events import LeaveReason
 from unwalled.session.notes import Decision, LaneThrough, SessionEnded
-from unwalled.settings import GATEWAY, READER
+from unwalled.settings import GATEWAY, READER, SESSION
 from unwalled.signaling.client import MatchedLane
 from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
 from unwalled.wire.codes import Code
@@ -210,6 +210,26 @@ def test_a_bridge_whose_lanes_do_not_open_is_reported_and_not_asked_for_again() 
             assert Report("bridge-0", Verdict.DEAD) in again.reports
             assert again.holds_bundle
             assert world.bridges[0].open_lanes == 0
+
+    run(main)
+
+
+def test_a_bridge_that_passes_no_hello_on_holds_up_the_start_once_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unwalled.session.reader.SESSION", replace(SESSION, handshake_timeout_s=0.05))
+
+    async def main() -> None:
+        world = World()
+        world.bridges[0].swallows = True
+        there = world.bridges.pop()
+        async with running(world) as client:
+            # The second bridge comes when all lanes go through the first one.
+            await until(lambda: len(world.requests) > 1)
+            world.bridges.append(there)
+            await client.connected()
+            assert len(world.bridges[0].swallowed) == 1
+            await until(lambda: world.bridges[0].open_lanes == 0)
+            await until(lambda: any(Report("bridge-0", Verdict.DEAD) in request.reports for request in world.requests))
+            await echoes(client)
 
     run(main)
 
