@@ -180,6 +180,8 @@ class SessionLimits:
     """The part of its own window that a lane keeps, however long the shared queue is."""
     window_scale_growth: float = 1.05
     """By how much that part grows in a round trip while the shared queue is short."""
+    slow_datagram_s: float = 0.03
+    """When the best lane makes datagrams wait for longer than this, further lanes may help."""
     same_delay_s: float = 0.005
     """Lanes whose expected delays differ by less than this are as good as each other for a datagram."""
     datagram_flows: int = 64

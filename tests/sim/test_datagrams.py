@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.session_pair import GatewayEnd, LaneShape, World
 from tests.support.transfers import TARGET, Plan, Transfers
-from unwalled.session.events import DatagramReceived, Event
+from unwalled.session.events import DatagramReceived, Event, LanesLimited
 from unwalled.settings import MIB, SESSION
 
 LATENCY_S = 0.05
@@ -122,6 +122,24 @@ def test_a_flood_of_datagrams_leaves_a_download_its_share(lanes: int) -> None:
     assert sum(call.took_s.values()) > 0
     carried = len(call.took_s) * 1200 / 10.0
     assert carried > lanes * RATE / 4, "and the datagrams theirs"
+
+
+def test_the_reader_hears_that_lanes_hold_datagrams_up_before_they_find_no_room() -> None:
+    call = Call(4)
+    heard: list[float] = []
+    flow = call.world.on_reader
+
+    def on_reader(event: Event) -> None:
+        if isinstance(event, LanesLimited):
+            heard.append(call.world.now)
+        flow(event)
+
+    call.world.on_reader = on_reader
+    call.send_every(1200 / (0.8 * 4 * RATE), 1200, 3.0)
+    assert not heard
+    call.send_every(1200 / (1.1 * 4 * RATE), 1200, 3.0)
+    assert heard
+    assert call.end.session._flows.dropped == 0
 
 
 def test_old_datagrams_are_dropped_and_the_newest_come() -> None:

@@ -69,6 +69,7 @@ class Sender:
         """No lane needs its timer sooner than this; None when that must be looked up."""
         self._hurry_at = -NEVER
         self._limit = LimitWatch()
+        self._slow_until = -NEVER
 
     def set_message_bytes(self, max_message_bytes: int) -> None:
         """The largest record that the handshake has agreed on; call it before anything is sent."""
@@ -162,7 +163,8 @@ class Sender:
         elif (asked := self.quiet.watch(bulk, now)) is not None:
             asked.ask()
             self.touched(asked)
-        if self._limit.is_news((is_full and not self.quiet.is_shared) or self._flows.sendable, now):
+        is_held_up = (is_full or now < self._slow_until) and not self.quiet.is_shared
+        if self._limit.is_news(is_held_up or self._flows.sendable, now):
             if self._trace is not None:
                 self._trace.held_up(now)
             if self._is_reader:
@@ -188,6 +190,8 @@ class Sender:
             lane = pick_swift(self._lanes.values(), now, self.quiet)
             if lane is None:
                 return
+            if lane.estimator.wait_s > SESSION.slow_datagram_s:
+                self._slow_until = now + SESSION.limited_s / 2
             takes_turns = lane not in self.quiet and self._streams.sendable
             if takes_turns and self._ahead_bytes >= SESSION.urgent_bytes:
                 return
