@@ -174,6 +174,17 @@ def test_a_short_datagram_survives_a_lane_that_swallows_all() -> None:
     assert max(call.took_s.values()) < LATENCY_S + 0.01
 
 
+def test_a_long_datagram_survives_it_too_where_lanes_have_nothing_else_to_do() -> None:
+    call = Call(8)
+    call.send_every(0.02, 1200, 0.5)
+    lead = call.end.session._sender.quiet.lead
+    assert lead is not None
+    call.world.silence(call.world.lanes[lead.id])
+    call.send_every(0.02, 1200, 1.0)
+    assert len(call.took_s) == 75
+    assert max(call.took_s.values()) < LATENCY_S + 0.05
+
+
 def test_ten_downloads_share_alike() -> None:
     call = Call(8)
     world, transfers = call.world, call.transfers

@@ -218,9 +218,20 @@ class Sender:
         if not items:
             return 0
         size = self._seal(lane, [item.encoded for item in items], items, now, out)
-        if size <= SESSION.twice_bytes and (lane.estimator.min_rtt_s or NEVER) >= SESSION.twice_least_rtt_s:
-            self._send_twice(lane, items, now, out)
+        if (lane.estimator.min_rtt_s or NEVER) >= SESSION.twice_least_rtt_s:
+            if size <= SESSION.twice_bytes:
+                self._send_twice(lane, items, now, out)
+            elif take is _Take.DATAGRAMS:
+                self._send_spare(lane, items, size, now, out)
         return size
+
+    def _send_spare(self, first: LaneState, items: list[Item], size: int, now: float, out: Messages) -> None:
+        """Sends long datagrams on a second lane, too, if one is there that has next to nothing to do."""
+        wanted = [item for item in items if isinstance(item.frame, Datagram)]
+        idle = [lane for lane in self._lanes.values() if lane is not first and lane.estimator.burst_room_bytes >= size]
+        second = None if self._flows.sendable or not wanted else pick_swift(idle, now, self.quiet)
+        if second is not None and not second.is_held_up(now):
+            self._seal(second, [item.encoded for item in wanted], wanted, now, out)
 
     def _send_twice(self, first: LaneState, items: list[Item], now: float, out: Messages) -> None:
         """Sends a few bytes on a second lane, too: a lost packet may hold up one lane for half a second, not both."""
