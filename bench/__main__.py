@@ -19,6 +19,7 @@ from bench.profile import ROLES, profile
 from bench.runs import Result, run_case
 from bench.scale import scale
 from bench.table import as_markdown
+from bench.tuning import TRIALS, tuning
 
 RESULTS = ROOT / "bench" / "results"
 
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-ceilings", action="store_true", help="only the chain, for work on the code")
     parser.add_argument("--trace", type=Path, metavar="DIR", help="keep traces there, for `unwalled trace`")
     parser.add_argument("--list", action="store_true", help="the cases, one in each line")
-    commands = parser.add_subparsers(dest="command", metavar="profile ROLE | scale")
+    commands = parser.add_subparsers(dest="command", metavar="profile ROLE | scale | tuning")
     profiler = commands.add_parser("profile", help="where one part spends its time in a download")
     profiler.add_argument("role", choices=ROLES)
     profiler.add_argument("--through", choices=("chromium", "headless"), default="headless")
@@ -45,6 +46,9 @@ def main(arguments: list[str]) -> int:
     scaler = commands.add_parser("scale", help="very many lanes, and hostile bridges, on a simulated clock")
     scaler.add_argument("--seeds", type=int, default=20)
     scaler.add_argument("--lanes", type=int, default=100)
+    tuner = commands.add_parser("tuning", help="other settings beside the program's own (root for those over a link)")
+    tuner.add_argument("trials", nargs="*", metavar="TRIAL", help=f"of {', '.join(TRIALS)} (default: all)")
+    tuner.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args(arguments)
 
     if options.command == "profile":
@@ -52,6 +56,9 @@ def main(arguments: list[str]) -> int:
         return 0
     if options.command == "scale":
         print(scale(options.seeds, options.lanes))
+        return 0
+    if options.command == "tuning":
+        print(f"{this_machine()}\npython -m bench {' '.join(sys.argv[1:])}\n\n{tuning(options.trials, options.rounds)}")
         return 0
     if options.list:
         for case in CASES:

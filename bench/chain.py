@@ -62,11 +62,19 @@ class Chain:
     """Folder for the traces of every chain: ``reader-1.jsonl``, ``gateway-1/session-1.jsonl`` and so on."""
     _count = 0
 
-    def __init__(self, network: Network, processes: Processes, profiles: dict[str, Path] | None = None) -> None:
-        """``profiles``: for each of ``reader``, ``gateway`` and ``bridge`` that is named, where cProfile writes."""
+    def __init__(
+        self,
+        network: Network,
+        processes: Processes,
+        profiles: dict[str, Path] | None = None,
+        changes: dict[str, Any] | None = None,
+    ) -> None:
+        """``profiles``: for each of ``reader``, ``gateway`` and ``bridge`` that is named, where cProfile writes.
+        ``changes``: settings of all three (see bench/tuned.py)."""
         self._network = network
         self._processes = processes
         self._profiles = profiles or {}
+        self._changes = changes
         self._data = tempfile.TemporaryDirectory(prefix="unwalled-bench-data-")
         self._url = ""
         self.invite = ""
@@ -116,10 +124,12 @@ class Chain:
 
     def _unwalled(self, role: str, *arguments: str, namespace: str | None) -> Process:
         profile = self._profiles.get(role)
-        if profile is None:
-            command = [sys.executable, "-m", "unwalled.cli"]
-        else:
+        if profile is not None:
             command = [sys.executable, "-m", "bench.profiled", str(profile)]
+        elif self._changes:
+            command = [sys.executable, "-m", "bench.tuned", json.dumps(self._changes)]
+        else:
+            command = [sys.executable, "-m", "unwalled.cli"]
         return self._processes.start(role, [*command, *arguments], namespace=namespace)
 
     def _trace(self, name: str) -> tuple[str, ...]:

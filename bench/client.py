@@ -5,6 +5,7 @@ Run: python -m bench.client PROXY SITE COMMAND [ARGUMENT …], each address as H
     download SECONDS [CONGESTION]   what arrived, with its SHA-256; "ended" says whether the connection ended early
     upload SECONDS [CONGESTION]     what the site saw arrive
     echo COUNT INTERVAL_S BYTES     round trips in seconds; an unanswered one ends it after 30 s
+    many COUNT BYTES SECONDS        so many connections do that at once, without a pause: round trips in each second
     first                           says "ready", reads a moment (monotonic) from standard input, waits for the proxy,
                                     loads a page: seconds from that moment to the first byte
     page COUNT                      new connections one after another: seconds from connect to first byte of each
@@ -137,6 +138,34 @@ def echo(proxy: Address | None, site: Address, count: int, interval_s: float, si
     return {"round_trips_s": round_trips}
 
 
+def many(proxy: Address | None, site: Address, count: int, size: int, seconds: float) -> dict[str, Any]:
+    """Short round trips over many connections at once, each with one on its way."""
+    message = b"e" * size
+    connections = [connect(proxy, site) for _ in range(count)]
+    try:
+        missing: dict[socket.socket, int] = {}
+        for connection in connections:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.sendall(b"echo\n" + message)
+            missing[connection] = size
+        done, began = 0, time.monotonic()
+        while (now := time.monotonic()) < began + seconds:
+            readable, _, _ = select.select(connections, [], [], began + seconds - now)
+            for connection in readable:
+                piece = connection.recv(missing[connection])
+                if not piece:
+                    raise ConnectionError("ended early")
+                missing[connection] -= len(piece)
+                if not missing[connection]:
+                    done += 1
+                    missing[connection] = size
+                    connection.sendall(message)
+        return {"per_s": done / (time.monotonic() - began)}
+    finally:
+        for connection in connections:
+            connection.close()
+
+
 def _load(connection: socket.socket) -> None:
     connection.sendall(b"GET / HTTP/1.1\r\nHost: site\r\n\r\n")
     _read(connection, 1)
@@ -243,6 +272,8 @@ def main(arguments: list[str]) -> None:
             result = upload(proxy, site, float(seconds), *rest)
         case ["echo", count, interval_s, size]:
             result = echo(proxy, site, int(count), float(interval_s), int(size))
+        case ["many", count, size, seconds]:
+            result = many(proxy, site, int(count), int(size), float(seconds))
         case ["first"]:
             print("ready", flush=True)
             result = first(proxy, site, float(sys.stdin.readline()))
