@@ -1,8 +1,8 @@
 """``unwalled`` with other settings: python -m bench.tuned JSON ARGUMENT ….
 
 The JSON object may hold ``settings`` (``{"LANE.max_message_bytes": 32768}``), ``sctp`` (arguments of the WebRTC
-library's ``with_sctp_tuning``) and ``socket_bytes`` (send and receive buffers of every TCP socket that listens, which
-those that it accepts inherit).
+library's ``with_sctp_tuning``), ``one_frame`` (true: no second frame of data in a record) and ``socket_bytes`` (send
+and receive buffers of every TCP socket that listens, which those that it accepts inherit).
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ def apply(changes: dict[str, Any]) -> None:
         _tune_sctp(sctp)
     if size := changes.get("socket_bytes"):
         _size_sockets(size)
+    if changes.get("one_frame"):
+        _end_batching()
 
 
 def _tune_sctp(arguments: dict[str, Any]) -> None:
@@ -52,6 +54,18 @@ def _size_sockets(size: int) -> None:
         bind(sock, address)
 
     setattr(socket.socket, "bind", sized)  # noqa: B010
+
+
+def _end_batching() -> None:
+    from unwalled.session.sender import Sender
+
+    fill = Sender._fill
+
+    def one(sender: Sender, room: int, take: Any) -> Any:
+        found = sender._next(room, take) if not sender._control else None
+        return fill(sender, room, take) if sender._control else [] if found is None else [found]
+
+    setattr(Sender, "_fill", one)  # noqa: B010
 
 
 if __name__ == "__main__":

@@ -62,10 +62,11 @@ TRIALS: Mapping[str, Trial] = {
         "SCTP of the reader, Chromium's as it is", {**_OWN, **_SCTP}, "chromium", FAR_LOSSY, seconds=10, skip_s=3
     ),
     "records": Trial(
-        "Longest record (64 KiB as it is)",
+        "Longest record (64 KiB as it is), and batching of small frames",
         {
             **_OWN,
-            **_records({"1 KiB: hardly any batching": 1024, "4 KiB": 4096, "16 KiB": 16 * 1024, "32 KiB": 32 * 1024}),
+            "one frame in each record": {"one_frame": True},
+            **_records({"4 KiB": 4096, "16 KiB": 16 * 1024, "32 KiB": 32 * 1024}),
         },
     ),
     "record-time": Trial(
