@@ -289,9 +289,10 @@ def test_an_operator_that_comes_back_is_found_again_by_reader_and_bridge(
 
 def test_secrets_are_for_the_owner_only_and_kept(operator: dict[str, str]) -> None:
     folder = Path(operator["data"])
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
-    assert {"keys.msgpack", "invites.json", "operator.json"} <= set(modes)
-    assert set(modes.values()) == {0o600}
+    inside = list(folder.rglob("*"))
+    assert {"keys.msgpack", "invites.json", "operator.json"} <= {path.name for path in inside}
+    for path in inside:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path.name
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
