@@ -191,6 +191,20 @@ def test_a_frame_tells_who_asks_its_height_and_state_and_nobody_else(page: Page,
     operator.call(operator.bridge())
 
 
+def test_a_badge_in_a_frame_tells_how_much_room_its_panel_needs(page: Page, operator: OperatorDouble) -> None:
+    frame = framed(page, operator, "layout=badge&theme=dark")
+    page.evaluate("ask()")
+    page.wait_for_function("heard.length === 2")
+    closed = page.evaluate("heard[0].height")
+    frame.get_by_role("button", name="Help people read freely").click()
+    page.wait_for_function("(closed) => heard.at(-1).type === 'size' && heard.at(-1).height > closed + 200", arg=closed)
+    page.evaluate("document.querySelector('iframe').height = heard.at(-1).height")
+    switch = frame.get_by_role("switch")
+    expect(switch).to_be_in_viewport(ratio=1)
+    # A site that is light stays so around a dark badge: the frame's own ground is transparent.
+    assert frame.locator("html").evaluate("(root) => getComputedStyle(root).colorScheme") == "light"
+
+
 def test_the_picture_of_ones_deeds_is_drawn_here_and_sent_to_nobody(page: Page, operator: OperatorDouble) -> None:
     urls: list[str] = []
     page.on("request", lambda request: urls.append(request.url.partition("#")[0]))

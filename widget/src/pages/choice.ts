@@ -23,7 +23,7 @@ export interface Pin {
 export const PLAIN: Choice = { layout: "panel", theme: "auto", lang: "", readers: MOST_READERS, colour: "" };
 
 /** Height of a frame in CSS pixels, enough for what is shown before anything is opened. */
-const FRAME_HEIGHTS: Readonly<Record<Choice["layout"], number>> = { panel: 280, banner: 200, badge: 120, floating: 280 };
+const FRAME_HEIGHTS: Readonly<Record<Choice["layout"], number>> = { panel: 360, banner: 220, badge: 64, floating: 360 };
 
 /** The choice as attributes of `<unwalled-bridge>`; what is the default is left out. */
 export function attributes(choice: Choice): readonly (readonly [name: string, value: string])[] {
@@ -92,7 +92,7 @@ export function frameLine(operator: string, wished: Choice, title: string): stri
       ["width", choice.layout === "banner" ? "100%" : "360"],
       ["height", String(FRAME_HEIGHTS[choice.layout])],
       ["allow", "web-share; clipboard-write"],
-      ["style", "border: 0"],
+      ["style", "border: 0; color-scheme: normal"],
     ],
     "",
   );

@@ -8,7 +8,6 @@ if (element) {
   const choice = inFrame(choiceOf(new URLSearchParams(location.search)));
   // The document is in that language already.
   for (const [name, value] of attributes(choice)) if (name !== "lang") element.setAttribute(name, value);
-  if (choice.theme !== "auto") document.documentElement.dataset["theme"] = choice.theme;
   if (choice.colour !== "") element.style.setProperty("--uw-live", choice.colour);
   document.documentElement.dataset["layout"] = choice.layout;
   if (window.parent !== window) talk(element);
@@ -16,7 +15,7 @@ if (element) {
 
 function talk(element: HTMLElement): void {
   const now = (): Told => ({
-    height: Math.ceil(document.documentElement.getBoundingClientRect().height),
+    height: Math.ceil(document.documentElement.getBoundingClientRect().height + heightOfLoosePanel(element)),
     state: element.getAttribute("state") ?? "off",
   });
   const conversation = new FrameTalk(now(), framedBy(), (message, origin) => window.parent.postMessage(message, origin));
@@ -25,7 +24,20 @@ function talk(element: HTMLElement): void {
   });
   const tell = (): void => conversation.update(now());
   element.addEventListener("statechange", tell);
-  new ResizeObserver(tell).observe(document.documentElement);
+  const watching = new ResizeObserver(tell);
+  watching.observe(document.documentElement);
+  void customElements.whenDefined("unwalled-bridge").then(() => {
+    const panel = element.shadowRoot?.querySelector('[part~="panel"]');
+    if (panel) watching.observe(panel);
+  });
+}
+
+/** A badge's panel lies over what is there, so that it does not count in the height of the page. */
+function heightOfLoosePanel(element: HTMLElement): number {
+  const panel = element.shadowRoot?.querySelector<HTMLElement>('[part~="panel"]');
+  if (!panel || !["absolute", "fixed"].includes(getComputedStyle(panel).position)) return 0;
+  // The bounds of a fixed panel are cut to those of the frame.
+  return panel.scrollHeight === 0 ? 0 : Math.max(panel.scrollHeight, panel.offsetHeight) + 16;
 }
 
 /** The origin of the page around, where this browser tells. */

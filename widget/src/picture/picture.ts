@@ -45,6 +45,7 @@ const CSS = `
 .uw-map [data-flow="out"] .flow { animation-direction: reverse; }
 .uw-map .end, .uw-map .you { fill: var(--uw-live, #0b7a53); stroke: var(--uw-paper, #fff); stroke-width: 1; }
 .uw-map .you[data-idle] { fill: var(--uw-rest, #66737f); }
+.uw-countries li { margin: 0; }
 .uw-countries { display: flex; flex-wrap: wrap; gap: 0.25rem 1rem; margin: 0.5rem 0 0; padding: 0; list-style: none; color: var(--uw-muted, inherit); font-size: 0.9375rem; }
 @keyframes uw-flow { to { stroke-dashoffset: -12; } }
 @media (prefers-reduced-motion: reduce) {
