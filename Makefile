@@ -9,7 +9,7 @@ WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
 .PHONY: help demo test check lint format types docs-check docs-limits test-unit test-integration test-browser \
-	test-long widget widget-check extension bench bench-net netem fuzz lock wheel wordpress clean env env-dev
+	test-long widget widget-check gallery extension bench bench-net netem fuzz lock wheel wordpress clean env env-dev
 
 help:
 	@echo "make demo [ARGS=--once]   start the whole chain on this machine and show each step"
@@ -20,6 +20,7 @@ help:
 	@echo "make test-long            the tests that take minutes"
 	@echo "make widget widget-check  build the page's switch; check that the committed build is fresh"
 	@echo "make extension            pack the browser extension for Chrome and Firefox"
+	@echo "make gallery [ARGS=fa]     pictures of the switch in every state, layout and theme, in build/gallery"
 	@echo "make bench bench-net      measure; the same over emulated links (as root, in namespaces of its own)"
 	@echo "make netem fuzz           build the link emulator; search for inputs that break the core"
 	@echo "make docs-limits          write docs/reference/limits.md from settings.py"
@@ -86,6 +87,9 @@ widget-check:
 .PHONY: widget-check-with-node
 widget-check-with-node: widget/node_modules/.stamp
 	cd widget && npm run --silent types && npm run --silent test && npm run --silent check-fresh
+
+gallery: env-dev
+	$(PY) -m tests.browser.gallery $(ARGS)
 
 bench: env-dev
 	$(PY) -m bench $(ARGS)

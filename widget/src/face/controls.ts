@@ -14,8 +14,9 @@ export function button(text: string, onClick: () => void): HTMLButtonElement {
   return made;
 }
 
+/** To a page of the operator, beside this one. It is not told where the visitor comes from. */
 export function link(text: string, href: string): HTMLAnchorElement {
-  return make("a", { part: "link", href, target: "_blank", rel: "noopener" }, text);
+  return make("a", { part: "link", href, target: "_blank", rel: "noopener noreferrer" }, text);
 }
 
 /** `note` says more about it, and is read after the label. */

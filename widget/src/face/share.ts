@@ -1,7 +1,7 @@
 /** Telling others: this page, and the switch for one's own site. */
 
 import type { DetailsWords } from "../words/words.js";
-import { button } from "./controls.js";
+import { button, link } from "./controls.js";
 import type { Context, Section } from "./details.js";
 import { make, setText } from "./dom.js";
 import { deedsText } from "../pages/deeds.js";
@@ -29,14 +29,13 @@ export function share({ share: words }: DetailsWords, { operator, language }: Co
     }
   }
 
-  const embed = link(words.embed);
-  const impact = link(words.impact);
-  embed.href = `${operator}/add?lang=${language.tag}`;
+  const embed = link(words.embed, `${operator}/add?lang=${language.tag}`);
+  const impact = link(words.impact, "");
   const seen = new Set<string>();
 
   return {
     title: words.title,
-    content: [make("p", { part: "note" }, words.text), send, result, address, make("p", {}, impact), make("p", {}, embed)],
+    content: [make("p", { part: "note" }, words.text), send, result, address, impact, embed],
     render: ({ tally, readers }) => {
       for (const { country } of readers) if (country !== "") seen.add(country);
       impact.hidden = tally.ever === 0;
@@ -44,11 +43,6 @@ export function share({ share: words }: DetailsWords, { operator, language }: Co
       impact.href = `${operator}/impact?lang=${language.tag}#${deedsText({ ...tally, people: tally.ever, countries: [...seen] })}`;
     },
   };
-}
-
-/** To a page of the operator, beside this one. It is not told where the visitor comes from. */
-function link(text: string): HTMLAnchorElement {
-  return make("a", { target: "_blank", rel: "noopener noreferrer" }, text);
 }
 
 /** This page without what only its visitor has in the address. Within a frame it is the operator's page. */
