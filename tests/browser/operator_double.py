@@ -16,6 +16,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, ReactorStack, WebRtcLane
 from unwalled.web.pages import Page, pages
+from unwalled.web.render import choose_language
 from unwalled.wire.description import LaneDescription
 
 T = TypeVar("T")
@@ -213,6 +214,9 @@ class OperatorDouble:
 
     async def _page(self, request: web.Request) -> web.Response:
         page = self.pages[request.path]
+        language = choose_language(request.query.get("lang", ""), "")
+        if page.is_document and language is not None:
+            page = pages(language=language, is_asked=True)[request.path]
         return web.Response(body=page.body, headers={**page.headers, "Content-Type": page.content_type})
 
     async def _newsroom(self, _: web.Request) -> web.Response:
