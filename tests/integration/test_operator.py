@@ -7,14 +7,18 @@ import dataclasses
 import ipaddress
 import json
 import socket
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from hashlib import sha384
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
+from unwalled.datafolder import create_private
 from unwalled.errors import ConfigurationError, OpenFailed
 from unwalled.gateway.dialler import dial
 from unwalled.gateway.policy import EgressPolicy
@@ -25,6 +29,7 @@ from unwalled.operator.options import ListenAddress, OperatorOptions, PublicUrl
 from unwalled.operator.server import Operator, _asks_from_within
 from unwalled.operator.state import OperatorState
 from unwalled.settings import OPERATOR, OperatorLimits
+from unwalled.web.pages import widget_integrity, widget_version
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 from unwalled.wire.invite import Invite
@@ -72,6 +77,55 @@ def test_pages_health_and_numbers_are_served_with_careful_headers(tmp_path: Path
             assert response.status == 200
 
     with_operator(options(tmp_path / "data"), use)
+
+
+def test_pages_are_in_the_visitors_language(tmp_path: Path) -> None:
+    async def use(operator: Operator, invite: Invite, session: aiohttp.ClientSession) -> None:
+        async def get(path: str, accepted: str) -> tuple[str, str]:
+            headers = {"Accept-Language": accepted}
+            async with session.get(operator.url.text + path, headers=headers) as response:
+                assert response.headers["Vary"] == "Accept-Language"
+                return response.headers["Content-Language"], await response.text()
+
+        assert (await get("/", "xx"))[0] == "en"
+        language, text = await get("/", "fa-IR, en;q=0.5")
+        assert language == "fa"
+        assert '<html lang="fa" dir="rtl"' in text
+        assert 'href="add"' in text
+        language, text = await get("/?lang=de", "fa")
+        assert language == "de"
+        assert 'href="add?lang=de"' in text
+        assert (await get("/?lang=%22%3E", "fa"))[0] == "fa"
+
+    with_operator(options(tmp_path / "data"), use)
+
+
+def test_a_version_that_a_site_has_pinned_is_served_on_after_an_upgrade(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    old = b"what an older program served"
+    version = widget_version(old)
+
+    async def use(operator: Operator, invite: Invite, session: aiohttp.ClientSession) -> None:
+        async with session.get(f"{operator.url.text}/widget/{version}/widget.js") as response:
+            assert await response.read() == old
+            assert response.headers["Access-Control-Allow-Origin"] == "*"
+            assert "immutable" in response.headers["Cache-Control"]
+        async with session.get(f"{operator.url.text}/widget/{widget_version()}/widget.js") as response:
+            assert "sha384-" + b64encode(sha384(await response.read()).digest()).decode() == widget_integrity()
+        async with session.get(f"{operator.url.text}/widget/0123456789abcdef/widget.js") as response:
+            assert response.status == 404
+
+    (data / "widgets").mkdir(parents=True, mode=0o700)
+    data.chmod(0o700)
+    create_private(data / "widgets" / f"{version}.msgpack", msgspec.msgpack.encode({"widget.js": old}))
+    with_operator(options(data), use)
+
+
+def test_a_file_of_countries_that_cannot_work_is_said_at_the_start(tmp_path: Path) -> None:
+    given = dataclasses.replace(options(tmp_path / "data"), countries=tmp_path / "none.mmdb")
+    with pytest.raises(ConfigurationError, match="file of countries"):
+        asyncio.run(Operator.start(given))
+    assert not (tmp_path / "data").exists()
 
 
 def test_numbers_hold_no_address_and_count_what_happens(tmp_path: Path) -> None:
