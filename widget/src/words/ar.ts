@@ -110,7 +110,7 @@ export const WORDS: Words<"zero" | "one" | "two" | "few" | "many"> = {
     },
     limits: {
       title: "حدودك",
-      note: "تسري مهما طلب الموقع.",
+      note: "تسري مهما طلب الموقع. يُحفظ ما تضبطه هنا في هذا المتصفح.",
       readers: "الأشخاص في الوقت نفسه",
       speed: "السرعة",
       anySpeed: "بأقصى سرعة ممكنة",

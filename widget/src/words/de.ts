@@ -88,7 +88,7 @@ export const WORDS: Words<"one"> = {
     },
     limits: {
       title: "Ihre Grenzen",
-      note: "Sie gelten, was auch immer die Website verlangt.",
+      note: "Sie gelten, was auch immer die Website verlangt. Was Sie hier einstellen, wird in diesem Browser gespeichert.",
       readers: "Menschen gleichzeitig",
       speed: "Tempo",
       anySpeed: "So schnell es geht",

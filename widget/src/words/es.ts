@@ -93,7 +93,7 @@ export const WORDS: Words<"one" | "many"> = {
     },
     limits: {
       title: "Tus límites",
-      note: "Se respetan pida lo que pida el sitio.",
+      note: "Se respetan pida lo que pida el sitio. Lo que ajustes aquí se guarda en este navegador.",
       readers: "Personas a la vez",
       speed: "Velocidad",
       anySpeed: "Lo más rápido posible",

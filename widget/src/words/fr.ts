@@ -93,7 +93,7 @@ export const WORDS: Words<"one" | "many"> = {
     },
     limits: {
       title: "Vos limites",
-      note: "Elles s’appliquent quoi que le site demande.",
+      note: "Elles s’appliquent quoi que le site demande. Ce que vous réglez ici est gardé dans ce navigateur.",
       readers: "Personnes à la fois",
       speed: "Débit",
       anySpeed: "Aussi vite que possible",

@@ -93,7 +93,7 @@ export const WORDS: Words<"one" | "many"> = {
     },
     limits: {
       title: "Seus limites",
-      note: "Eles valem, peça o site o que pedir.",
+      note: "Eles valem, peça o site o que pedir. O que você definir aqui fica guardado neste navegador.",
       readers: "Pessoas ao mesmo tempo",
       speed: "Velocidade",
       anySpeed: "O mais rápido possível",

@@ -89,7 +89,7 @@ export const WORDS: Words<"one"> = {
     },
     limits: {
       title: "Sınırlarınız",
-      note: "Site ne isterse istesin bunlar geçerlidir.",
+      note: "Site ne isterse istesin bunlar geçerlidir. Burada ayarladıklarınız bu tarayıcıda saklanır.",
       readers: "Aynı anda kişi",
       speed: "Hız",
       anySpeed: "Olabildiğince hızlı",

@@ -89,7 +89,7 @@ export const WORDS: Words = {
     },
     limits: {
       title: "Giới hạn của bạn",
-      note: "Chúng luôn có hiệu lực, dù trang web yêu cầu gì.",
+      note: "Chúng luôn có hiệu lực, dù trang web yêu cầu gì. Những gì bạn đặt ở đây được giữ trong trình duyệt này.",
       readers: "Số người cùng lúc",
       speed: "Tốc độ",
       anySpeed: "Nhanh nhất có thể",

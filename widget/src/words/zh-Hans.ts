@@ -89,7 +89,7 @@ export const WORDS: Words = {
     },
     limits: {
       title: "您的限制",
-      note: "无论网站要求什么，这些限制都有效。",
+      note: "无论网站要求什么，这些限制都有效。您在此处的设置保存在此浏览器中。",
       readers: "同时帮助的人数",
       speed: "速度",
       anySpeed: "尽可能快",

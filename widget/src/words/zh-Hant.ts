@@ -89,7 +89,7 @@ export const WORDS: Words = {
     },
     limits: {
       title: "您的限制",
-      note: "無論網站要求什麼，這些限制都有效。",
+      note: "無論網站要求什麼，這些限制都有效。您在此處的設定保存在此瀏覽器中。",
       readers: "同時幫助的人數",
       speed: "速度",
       anySpeed: "盡可能快",
