@@ -37,6 +37,10 @@ figcaption { margin-block-end: 4px; opacity: 0.8; }
 """
 FILL = {
     **helping(),
+    "readers": [
+        {"key": str(index), "country": country, "lanes": 2, "bytesUp": 90_000, "bytesDown": 4_000_000}
+        for index, country in enumerate(("IR", "RU", ""))
+    ],
     "wishes": {
         "maxReaders": 4,
         "speed": 1_250_000,
