@@ -20,6 +20,8 @@ ENGLISH = "en"
 _RIGHT_TO_LEFT = frozenset({"ar", "fa", "ur"})
 _SCRIPTS = {"zh-tw": "zh-Hant", "zh-hk": "zh-Hant", "zh-mo": "zh-Hant", "zh-hant": "zh-Hant", "zh": "zh-Hans"}
 _MAX_HEADER_CHARS = 256
+# What RFC 5646, section 4.4.1, asks everybody to take. Each part of a tag is looked at with all before it.
+_MAX_TAG_CHARS = 35
 _PLACE = re.compile(r"\{\{([a-z_.:]+)\}\}")
 
 Words = Mapping[str, Mapping[str, str | Mapping[str, str]]]
@@ -126,6 +128,8 @@ def _available(tag: str) -> str | None:
     """``fr-CA`` is served by ``fr``; of Chinese the script decides, which some regions imply."""
     known = {one.lower(): one for one in languages()}
     lower = tag.strip().lower()
+    if len(lower) > _MAX_TAG_CHARS:
+        return None
     for length in range(lower.count("-") + 1, 0, -1):
         prefix = "-".join(lower.split("-")[:length])
         found = known.get(prefix) or known.get(_SCRIPTS.get(prefix, "").lower())

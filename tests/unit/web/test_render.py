@@ -103,6 +103,9 @@ def test_links_keep_a_language_that_was_asked_for() -> None:
         ("", "en;q=x, *", None),
         ("../words/en", "", None),
         ("-", ",,;", None),
+        # As long as an address may be: to look at each of its parts took seconds, in which nobody else was served.
+        ("en" + "-" * 8_000, "", None),
+        ("en-Latn-GB-boont-r-extended-sequence", "en", "en"),
     ],
 )
 def test_a_language_is_chosen_from_the_address_or_the_browsers_wishes(
