@@ -20,7 +20,7 @@ _REMEDY = "Give an MMDB, or a table with lines such as 192.0.2.0/24,DE or 192.0.
 
 
 def open_countries(path: Path, limits: BrokerLimits = BROKER) -> FindCountry:
-    """Reads a file of countries; an MMDB stays open and is looked up in place. Raises ConfigurationError."""
+    """Reads a file of countries, which may change or go away afterwards. Raises ConfigurationError."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _MMDB_TAIL_BYTES))
@@ -36,7 +36,8 @@ def _open_mmdb(path: Path) -> FindCountry:
     import maxminddb
 
     try:
-        reader = maxminddb.open_database(path)
+        # Not mapped: where somebody writes a newer one over a mapped file, the next look-up ends the program.
+        reader = maxminddb.open_database(path, maxminddb.MODE_MEMORY)
     except (maxminddb.InvalidDatabaseError, ValueError):
         raise ConfigurationError("The file of countries is a damaged MMDB.", _REMEDY) from None
 

@@ -103,6 +103,15 @@ def test_an_mmdb_is_looked_up(tmp_path: Path) -> None:
     assert (find("2001:db8::1"), find("local")) == ("", "")
 
 
+def test_an_mmdb_may_be_written_over_while_it_is_looked_up(tmp_path: Path) -> None:
+    networks = [f"{first}.0.2.0/24" for first in range(1, 224)]
+    path = written(tmp_path, mmdb({network: {"country": {"iso_code": "IR"}} for network in networks}))
+    find = open_countries(path)
+    # Mapped into memory, what is read from here on would be a bus error, which no program survives.
+    path.write_bytes(b"")
+    assert {find(network.removesuffix("0/24") + "7") for network in networks} == {"IR"}
+
+
 @pytest.mark.parametrize(
     ("record", "country"),
     [
