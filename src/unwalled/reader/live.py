@@ -93,6 +93,7 @@ class LiveSession:
             most = max(kept.values(), key=lambda keys: (len(keys), max(keys)))
             spare.append(max(most))
             most.remove(max(most))
+            kept = {bridge: keys for bridge, keys in kept.items() if keys}
         for key in spare:
             self._session.drop_lane(key, self.pump.now())
         if count:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 
 from tests.support.proxy_bench import until
 from tests.support.reader_world import (
@@ -107,6 +108,21 @@ def test_lanes_that_are_given_back_leave_each_bridge_some() -> None:
             await until(lambda: client.status.lanes == READER.base_lanes == world.open_lanes)
             assert [bridge.open_lanes for bridge in world.bridges] == [READER.base_lanes // 2] * 2
             assert len(world.bridges[1].lanes) == READER.lanes_per_bridge, "none of the spare's lanes was given back"
+
+    run(main)
+
+
+def test_of_more_bridges_than_lanes_are_needed_some_are_left() -> None:
+    async def main() -> None:
+        world = World()
+        names = (f"bridge-of-its-own-{number}" for number in count())
+        world.mangle = lambda lanes: [replace(lane, bridge=next(names)) for lane in lanes]
+        async with running(world) as client:
+            await until(lambda: client.status.lanes == READER.base_lanes)
+            client.lanes_limited()
+            await until(lambda: client.status.bridges > READER.base_lanes + 1)
+            await until(lambda: client.status.lanes == READER.base_lanes == client.status.bridges)
+            await echoes(client)
 
     run(main)
 
