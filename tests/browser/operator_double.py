@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from unwalled.errors import LaneClosed
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, ReactorStack, WebRtcLane
 from unwalled.web.pages import Page, pages
@@ -52,6 +53,18 @@ class ReaderLane:
 
     async def is_closed(self) -> None:
         await asyncio.wait_for(self.closed.wait(), PATIENCE_S)
+
+    async def flood(self) -> None:
+        """Sends as much as it can for as long as the lane is open."""
+        assert self._lane is not None
+        message = bytes(16_384)
+        try:
+            while not self.closed.is_set():
+                while self._lane.buffered_bytes < len(message) * _IN_FLIGHT:
+                    self._lane.send(message)
+                await asyncio.sleep(0.001)
+        except LaneClosed:
+            pass
 
     async def misbehave(self, message: bytes, binary: bool) -> None:
         """Sends what a lane of ours would not send."""
@@ -118,6 +131,9 @@ class OperatorDouble:
         self._lanes_changed = asyncio.Event()
         self._stack: ReactorStack | None = None
         self.port = 0
+        self.reading = asyncio.Event()
+        """Whether the gateway takes what comes on a new lane, and sends it back."""
+        self.reading.set()
 
     def __enter__(self) -> OperatorDouble:
         self._thread.start()
@@ -137,6 +153,10 @@ class OperatorDouble:
     @property
     def gateway(self) -> str:
         return f"ws://127.0.0.1:{self.port}/v1/lane"
+
+    async def ask(self, job: Coroutine[Any, Any, T]) -> T:
+        """The same as ``call``, for those who have a loop of their own to turn meanwhile."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(job, self._loop))
 
     def call(self, job: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(job, self._loop).result(PATIENCE_S * 2)
@@ -180,6 +200,15 @@ class OperatorDouble:
         for lane in list(self.lanes):
             await lane.send_str("text")
 
+    async def flood(self) -> None:
+        """The gateway sends as much as it can on every lane, whatever becomes of it."""
+        for lane in list(self.lanes):
+            while not lane.closed:
+                try:
+                    await lane.send_bytes(bytes(16_384))
+                except ConnectionError:
+                    break
+
     async def drop_bridge(self, session: BridgeSession) -> None:
         await session.socket.close(code=WSCloseCode.GOING_AWAY)
 
@@ -199,6 +228,7 @@ class OperatorDouble:
         self.port = self._runner.addresses[0][1]
 
     async def _stop(self) -> None:
+        self.reading.set()
         if self._stack:
             await self._stack.aclose()
         for lane in list(self.lanes):
@@ -255,9 +285,12 @@ class OperatorDouble:
         self.lanes.add(socket)
         self._lanes_changed.set()
         try:
+            await self.reading.wait()
             async for message in socket:
                 if message.type == WSMsgType.BINARY:
                     await socket.send_bytes(message.data)
+        except ConnectionError:
+            pass
         finally:
             self.lanes.discard(socket)
             self._lanes_changed.set()

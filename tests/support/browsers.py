@@ -26,6 +26,7 @@ class Page(Protocol):
     async def evaluate(self, expression: str) -> Any: ...
     async def click(self, expression: str) -> None: ...
     async def bring_to_front(self) -> None: ...
+    async def set_offline(self, offline: bool) -> None: ...
     async def close(self) -> None: ...
 
 
@@ -33,8 +34,10 @@ class Browser(Protocol):
     """Either browser."""
 
     errors: list[str]
+    process: asyncio.subprocess.Process
 
     async def new_page(self) -> Page: ...
+    async def page_at(self, part: str) -> Page: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Installed:
             async with firefox(self.path, profile) as other:
                 yield other
                 errors = other.errors
-        assert errors == []
+        assert errors == [], errors
 
 
 async def flip_switch(page: Page) -> None:

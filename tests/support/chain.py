@@ -112,13 +112,18 @@ class Chain(ProxyUser):
 
 @asynccontextmanager
 async def running_operator(
-    data: Path, *, sources: Iterable[IPAddress] = (), trace: Path | None = None, certificate: Path | None = None
+    data: Path,
+    *,
+    port: int = 0,
+    sources: Iterable[IPAddress] = (),
+    trace: Path | None = None,
+    certificate: Path | None = None,
 ) -> AsyncIterator[tuple[Operator, Invite]]:
     """An operator that lets readers go to this machine; behind TLS if there is a certificate."""
     async with AsyncExitStack() as undo:
         front = None if certificate is None else await undo.enter_async_context(tls_front(certificate))
         options = OperatorOptions(
-            ListenAddress("127.0.0.1", 0),
+            ListenAddress("127.0.0.1", port),
             None if front is None else PublicUrl(front.url),
             data,
             allow_private=True,

@@ -106,6 +106,12 @@ class ChromiumPage:
         """Makes it the tab that is seen."""
         await self._chromium.call("Target.activateTarget", targetId=self._target)
 
+    async def set_offline(self, offline: bool) -> None:
+        """Takes the network away, or gives it back. What is connected stays so."""
+        await self.call("Network.enable")
+        rate = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        await self.call("Network.emulateNetworkConditions", offline=offline, **rate)
+
     async def close(self) -> None:
         """Closes the tab."""
         await self._chromium.call("Target.closeTarget", targetId=self._target)

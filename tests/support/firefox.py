@@ -100,6 +100,13 @@ class FirefoxPage:
         """Makes it the tab that is seen."""
         await self._firefox.call("browsingContext.activate", context=self._context)
 
+    async def set_offline(self, offline: bool) -> None:
+        """Takes the network away, or gives it back. What is connected stays so."""
+        conditions = {"type": "offline"} if offline else None
+        await self._firefox.call(
+            "emulation.setNetworkConditions", networkConditions=conditions, contexts=[self._context]
+        )
+
     async def close(self) -> None:
         """Closes the tab."""
         await self._firefox.call("browsingContext.close", context=self._context)
@@ -135,13 +142,14 @@ class Firefox:
         return FirefoxPage(self, created["context"])
 
     async def page_at(self, part: str) -> FirefoxPage:
-        """The tab whose URL has ``part`` in it, waited for within a bound."""
+        """The tab or the frame in one whose URL has ``part`` in it, waited for within a bound."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
-                tree = await self.call("browsingContext.getTree", maxDepth=0)
-                for context in tree["contexts"]:
+                contexts = (await self.call("browsingContext.getTree"))["contexts"]
+                for context in contexts:
                     if part in context["url"]:
                         return FirefoxPage(self, context["context"])
+                    contexts += context["children"]
                 await asyncio.sleep(0.05)
 
     async def install(self, archive: Path) -> str:
