@@ -23,9 +23,13 @@ from tests.support.chromium import chromium
 from tests.support.curl import curl, needs_curl, ways
 from tests.support.firefox import firefox
 from tests.support.gateway_sites import run
+from tests.support.newsroom import newsroom
 from tests.support.proxy_bench import MIB
 
 WIDGET = Path(__file__).parents[2] / "widget"
+CHROMIUM_FLAGS = ("--ignore-certificate-errors",)
+# It has no signature of Mozilla's.
+FIREFOX_PREFERENCES = {"xpinstall.signatures.required": False}
 SIGN = """(async () => [await chrome.action.getBadgeText({}), await chrome.action.getTitle({})])()"""
 
 
@@ -114,12 +118,12 @@ class Volunteer:
 async def volunteer(browser: Installed, packages: Path, profile: Path) -> AsyncIterator[Volunteer]:
     """Installs the extension; the options page has opened by itself."""
     if browser.name == "chromium":
-        async with chromium(browser.path, profile, "--ignore-certificate-errors") as one:
+        async with chromium(browser.path, profile, *CHROMIUM_FLAGS) as one:
             await one.install(packages / "chrome")
             yield Volunteer(await one.page_at("/options.html"), one.page_at)
             assert one.errors == []
     else:
-        async with firefox(browser.path, profile) as other:
+        async with firefox(browser.path, profile, FIREFOX_PREFERENCES) as other:
             await other.install(firefox_package(packages))
             yield Volunteer(await other.page_at("/options.html"), other.page_at)
             assert other.errors == []
@@ -258,3 +262,65 @@ async def carried(page: Page, least: int) -> None:
         while seen < least:
             seen = (await stats(page))["bytesUp"]
             await asyncio.sleep(0.05)
+
+
+@needs_curl
+@pytest.mark.long
+@pytest.mark.timeout(300)
+def test_it_is_there_for_a_reader_who_comes_after_minutes_of_idleness(
+    tmp_path: Path, packages: Path, bridge_browser: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def main() -> None:
+        async with (
+            newsroom(tmp_path, certificate=certificate) as room,
+            volunteer(bridge_browser, packages, tmp_path / "profile") as v,
+        ):
+            await v.choose(room.operator.url.text)
+            await v.verdict()
+            await flip_switch(v.options)
+            await in_state(v.options, "waiting")
+            await v.leave()
+            # Chrome ends an idle worker, and Firefox an idle background page, after half a minute.
+            await asyncio.sleep(120)
+            assert room.bridges == 1
+            async with room.person() as person:
+                await person.is_connected()
+                await person.downloads(2)
+
+    run(main)
+
+
+def test_choosing_another_newsroom_turns_the_switch_off(
+    tmp_path: Path, packages: Path, bridge_browser: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def main() -> None:
+        async with (
+            asyncio.timeout(100),
+            newsroom(tmp_path / "one", certificate=certificate) as one,
+            newsroom(tmp_path / "two", certificate=certificate) as two,
+            volunteer(bridge_browser, packages, tmp_path / "profile") as v,
+        ):
+            await v.choose("http://bridge.example")
+            assert await v.verdict() == "This is no address of a server, such as https://bridge.example."
+            await v.choose(one.operator.url.text)
+            await v.verdict()
+            await flip_switch(v.options)
+            await one.bridges_are(1)
+            # An address at which nobody answers changes nothing.
+            await v.choose("https://127.0.0.1:1")
+            assert "cannot be reached" in await v.verdict()
+            assert one.bridges == 1
+            await v.choose(two.operator.url.text)
+            await one.bridges_are(0)
+            await in_state(v.options, "off")
+            await flip_switch(v.options)
+            await two.bridges_are(1)
+            assert one.bridges == 0
+
+    run(main)

@@ -53,14 +53,13 @@ def test_a_page_out_of_sight_that_was_idle_helps_when_it_is_asked(
             await page.before_scripts(TICK)
             await room.turn_on(page)
             await hide(browser, page)
-            await asyncio.sleep(wait_s / 3)
+            watched_s = min(60, wait_s * 2 / 3)
+            await asyncio.sleep(wait_s - watched_s)
             before = await page.evaluate("ticks")
-            await asyncio.sleep(wait_s * 2 / 3)
+            await asyncio.sleep(watched_s)
             ticks = await page.evaluate("ticks") - before
-            # The browser really holds its timers back: ten a second would be the page's own will.
-            assert ticks < wait_s * 2
-            if bridge_browser.name == "chromium":
-                assert ticks <= 2 + 10 * (1 + wait_s // 60)
+            # The browser really holds its timers back, to one a second, and Chromium in the end to one a minute.
+            assert ticks <= (4 if bridge_browser.name == "chromium" else watched_s * 2)
             assert room.bridges == 1
             async with room.person() as person:
                 await person.is_connected()

@@ -90,10 +90,11 @@ class ChromiumPage:
         return answer["result"].get("value")
 
     async def click(self, expression: str) -> None:
-        """Clicks in the middle of the element that an expression gives, with a real pointer."""
+        """Clicks in the middle of the element that an expression gives, once it is shown, with a real pointer."""
         middle = await self.evaluate(
             f"""(async () => {{
               const element = await ({expression});
+              while (!element.getClientRects().length) await new Promise((later) => setTimeout(later, 20));
               element.scrollIntoView({{ block: 'nearest' }});
               const box = element.getBoundingClientRect();
               return {{ x: box.x + box.width / 2, y: box.y + box.height / 2 }};

@@ -83,8 +83,15 @@ class FirefoxPage:
         return json.loads(value["value"]) if value["type"] == "string" else None
 
     async def click(self, expression: str) -> None:
-        """Clicks in the middle of the element that an expression gives, with a real pointer."""
-        node = await self._function(f"async () => await ({expression})")
+        """Clicks in the middle of the element that an expression gives, once it is shown, with a real pointer."""
+        node = await self._function(
+            f"""async () => {{
+              const element = await ({expression});
+              while (!element.getClientRects().length) await new Promise((later) => setTimeout(later, 20));
+              element.scrollIntoView({{ block: 'nearest' }});
+              return element;
+            }}"""
+        )
         if node["type"] != "node":
             raise FirefoxFailed(f"No element: {expression}")
         origin = {"type": "element", "element": {"sharedId": node["sharedId"]}}
@@ -153,8 +160,9 @@ class Firefox:
                 await asyncio.sleep(0.05)
 
     async def install(self, archive: Path) -> str:
-        """Installs an extension until the browser ends; its id."""
-        installed = await self.call("webExtension.install", extensionData={"type": "archivePath", "path": str(archive)})
+        """Installs an extension for good; its id. Without a signature it needs a preference."""
+        data = {"type": "archivePath", "path": str(archive)}
+        installed = await self.call("webExtension.install", extensionData=data, **{"moz:permanent": True})
         return str(installed["extension"])
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:

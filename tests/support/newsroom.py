@@ -86,10 +86,13 @@ class Newsroom:
 
 
 @asynccontextmanager
-async def newsroom(folder: Path, *, port: int = 0) -> AsyncIterator[Newsroom]:
-    """An operator with its data in the folder, where one of before may have left its keys."""
+async def newsroom(folder: Path, *, port: int = 0, certificate: Path | None = None) -> AsyncIterator[Newsroom]:
+    """An operator with its data in the folder, where one of before may have left its keys; see ``running_operator``."""
     resolver = FakeResolver({"site.test": [["127.0.0.1"]]})
-    async with local_site() as (at, _), running_operator(folder / "operator", port=port) as (operator, invite):
+    async with (
+        local_site() as (at, _),
+        running_operator(folder / "operator", port=port, certificate=certificate) as (operator, invite),
+    ):
         operator._gateway.egress._resolver = resolver
         yield Newsroom(operator, invite, f"http://site.test:{at}", folder)
 

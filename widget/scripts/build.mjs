@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { css } from "./css.mjs";
+import { parts } from "./parts.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TARGET = fileURLToPath(new URL("../../src/unwalled/web/", import.meta.url));
@@ -19,16 +20,6 @@ let failed = false;
 function fail(message) {
   console.error(message);
   failed = true;
-}
-
-/** Every language has a module named by its tag; English is built into what needs it. */
-async function parts() {
-  const found = { engine: "src/helping/engine.ts", details: "src/face/details.ts", picture: "src/picture/picture.ts" };
-  for (const file of (await readdir(`${ROOT}src/words`)).sort()) {
-    const tag = /^([a-z]{2}(-[A-Z][a-z]{3})?)\.ts$/.exec(file)?.[1];
-    if (tag && tag !== "en") found[`words-${tag}`] = `src/words/${file}`;
-  }
-  return found;
 }
 
 async function bundle(entry, define = {}) {

@@ -4,13 +4,14 @@
 //     node scripts/extension.mjs [--operator https://bridge.example]     what the options page proposes
 //     node scripts/extension.mjs --unpacked DIR                          only unpacked, and there
 
-import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { css } from "./css.mjs";
 import { draw, PICTURES } from "./icons.mjs";
+import { languages, parts } from "./parts.mjs";
 import { zip } from "./zip.mjs";
 
 const WIDGET = fileURLToPath(new URL("..", import.meta.url));
@@ -24,29 +25,24 @@ const { values } = parseArgs({ options: { operator: { type: "string", default: "
 const { version } = JSON.parse(await readFile(join(WIDGET, "package.json"), "utf8"));
 
 /** Each part of the switch under its own name, in the package itself: nothing is ever loaded from elsewhere. */
-const parts = {
+const ownParts = {
   name: "parts",
   setup(builder) {
     builder.onLoad({ filter: /face[\\/]parts\.ts$/ }, async () => {
-      const modules = { details: "./details.js" };
-      for (const tag of await languages("words")) if (tag !== "en") modules[`words-${tag}`] = `../words/${tag}.js`;
-      const cases = Object.entries(modules).map(([name, path]) => `case ${JSON.stringify(name)}: return import(${JSON.stringify(path)});`);
+      // The page that helps has the engine built in; the details are in other words here.
+      const { engine, ...shown } = { ...(await parts()), details: "src/extension/details.ts" };
+      const cases = Object.entries(shown).map(([name, path]) => `case ${JSON.stringify(name)}: return import(${JSON.stringify(`./${path}`)});`);
       return {
         contents: `
-          export const PART_NAMES = ${JSON.stringify(Object.keys(modules))};
+          export const PART_NAMES = ${JSON.stringify(Object.keys(shown))};
           export async function loadPart(name) {
             switch (name) { ${cases.join("\n")} default: throw new Error("There is no part " + name + "."); }
           }`,
-        resolveDir: join(WIDGET, "src/face"),
+        resolveDir: WIDGET,
       };
     });
   },
 };
-
-async function languages(folder) {
-  const files = await readdir(join(WIDGET, "src", folder));
-  return files.flatMap((file) => /^([a-z]{2}(-[A-Z][a-z]{3})?)\.ts$/.exec(file)?.[1] ?? []).sort();
-}
 
 async function scripts(names) {
   const { outputFiles } = await build({
@@ -62,7 +58,7 @@ async function scripts(names) {
     legalComments: "none",
     banner: { js: "/* Unwalled, Apache-2.0. Source: the folder widget/ of the project. */" },
     define: { UNWALLED_OPERATOR: JSON.stringify(values.operator) },
-    plugins: [css, parts],
+    plugins: [css, ownParts],
     write: false,
   });
   return Object.fromEntries(outputFiles.map(({ path, contents }) => [path.replace(/^\/+/, ""), Buffer.from(contents)]));

@@ -42,7 +42,9 @@ export class Host {
   }
 
   get #news(): News {
-    return { operator: this.#operator, snapshot: this.#volunteer.snapshot };
+    const { snapshot } = this.#volunteer;
+    // It goes on without any window.
+    return { operator: this.#operator, snapshot: { ...snapshot, abilities: { ...snapshot.abilities, window: false } } };
   }
 
   #meet(port: ExtensionPort): void {

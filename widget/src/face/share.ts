@@ -45,7 +45,7 @@ export function share({ share: words }: DetailsWords, { operator, language }: Co
   };
 }
 
-/** This page without what only its visitor has in the address. Within a frame it is the operator's page. */
+/** This page without what only its visitor has in the address. In a frame or an extension it is the operator's page. */
 function addressToShare(operator: string): string {
-  return window === window.top ? location.origin + location.pathname : `${operator}/`;
+  return window === window.top && location.protocol.startsWith("http") ? location.origin + location.pathname : `${operator}/`;
 }

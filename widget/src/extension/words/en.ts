@@ -11,6 +11,9 @@ export const WORDS: ExtensionWords = {
   lead: "In some countries, people cannot reach a newsroom that you trust. Name it here, and your browser becomes a way through for them while it is open. Nothing is sent before you name one, and nobody is helped before you turn the switch on.",
   sentence:
     "While this browser is open, it passes on encrypted data between the newsroom that you chose and people for whom it is blocked. You cannot see what they read, and the sites they read see the newsroom’s address, never yours.",
+  stops: "It never goes on against your will: you can stop at any time, and closing the browser ends it.",
+  keep: "Go on when the browser starts again",
+  keepNote: "This is stored in your browser alone; turning the switch off takes it back.",
   address: "Address of the newsroom’s page with the switch",
   use: "Choose",
   looking: "Asking {host} …",

@@ -14,6 +14,10 @@ export interface ExtensionWords {
   readonly lead: string;
   /** In the place of the switch's sentence, which speaks of a page. */
   readonly sentence: string;
+  /** In the place of some of the details' words, which speak of a page. */
+  readonly stops: string;
+  readonly keep: string;
+  readonly keepNote: string;
   readonly address: string;
   readonly use: string;
   readonly looking: string;
