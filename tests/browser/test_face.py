@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, expect, sync_playwright
 
-from tests.support.face import CHROMIUM_ARGS, OFF, PAGES, Site, helping, site_in
+from tests.support.face import CHROMIUM_ARGS, OFF, PAGES, POLICY, Site, helping, site_in
 
 SENTENCE = (
     "While this page is open, your browser passes on encrypted data between this newsroom and people for whom it is "
@@ -77,6 +77,33 @@ def test_a_part_that_was_changed_on_the_server_is_refused(site: Site) -> None:
     # Asked for once more, to tell a server that is gone from another version.
     assert asked_parts(site) == [path, path]
     assert site.page.evaluate("globalThis.stolen") is None
+
+
+# WebKit's way with a preload, in Chromium: whatever its hash is, it is loaded.
+WEBKIT = """
+  Object.defineProperty(Navigator.prototype, "vendor", { get: () => "Apple Computer, Inc." });
+  Object.defineProperty(HTMLLinkElement.prototype, "integrity", { set() {} });
+"""
+
+
+@pytest.mark.parametrize("policy", ["", POLICY])
+def test_a_changed_part_is_refused_where_the_hash_of_a_preload_is_not_looked_at(site: Site, policy: str) -> None:
+    path = "/widget-words-de.js"
+    site.policy = policy
+    site.page.add_init_script(WEBKIT)
+    site.changed[path] = PAGES[path].body + b"\nglobalThis.stolen = true;"
+    site.open(lang="de")
+    expect(site.page.get_by_role("switch", name="Help people read freely")).to_be_visible()
+    assert site.page.evaluate("globalThis.stolen") is None
+
+
+def test_a_part_is_loaded_once_where_the_hash_of_a_preload_is_not_looked_at(site: Site) -> None:
+    site.policy = ""
+    site.page.add_init_script(WEBKIT)
+    site.open(lang="de")
+    expect(site.page.get_by_role("switch", name="Anderen freies Lesen ermöglichen")).to_be_visible()
+    assert asked_parts(site) == ["/widget-words-de.js"]
+    assert site.page.locator("head > script").count() == 1
 
 
 def parts_of(locator: Locator) -> str:
