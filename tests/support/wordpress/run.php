@@ -90,6 +90,9 @@ function selected( $one, $other, $print ) {
 	return $one === $other ? ' selected="selected"' : '';
 }
 function current_user_can( $capability ) {
+	if ( 'unfiltered_html' === $capability ) {
+		return $GLOBALS['asked']['unfiltered'] ?? true;
+	}
 	return 'manage_options' === $capability && ( $GLOBALS['asked']['may'] ?? true );
 }
 function get_admin_page_title() {

@@ -232,6 +232,21 @@ def test_settings_are_kept_as_they_were_given_and_nothing_else_is(php: str) -> N
     assert run(php, "sanitize", "nonsense")["value"]["operator"] == ""
 
 
+def test_who_may_not_write_scripts_cannot_choose_whose_script_a_site_runs(php: str) -> None:
+    hostile = {"operator": "https://hostile.example", "layout": "badge"}
+    outcome = run(php, "sanitize", hostile, unfiltered=False)
+    assert (outcome["value"]["operator"], outcome["value"]["layout"], outcome["errors"]) == (
+        OPERATOR,
+        "badge",
+        ["scripts"],
+    )
+    unpinned = {"operator": OPERATOR, "version": "", "integrity": "", "theme": "dark"}
+    pinned = {"operator": OPERATOR, "version": widget_version(), "integrity": widget_integrity()}
+    outcome = run(php, "sanitize", unpinned, option=pinned, unfiltered=False)
+    assert {**outcome["value"], **pinned} == outcome["value"]
+    assert run(php, "sanitize", {**pinned, "theme": "dark"}, option=pinned, unfiltered=False)["errors"] == []
+
+
 def test_the_form_shows_what_is_set_and_every_field_has_its_label(php: str) -> None:
     option = {"operator": OPERATOR, "layout": "badge", "max_readers": 3}
     page = written(php, "page", option=option)

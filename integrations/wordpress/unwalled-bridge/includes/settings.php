@@ -60,6 +60,13 @@ function sanitize( $given ): array {
 			add_settings_error( OPTION, $name, $message );
 		}
 	}
+	// Whose script a site runs is only for those who may write scripts: on a network of sites, not for the administrator of one.
+	$before = settings();
+	$source = array( 'operator' => '', 'version' => '', 'integrity' => '' );
+	if ( ! current_user_can( 'unfiltered_html' ) && array_intersect_key( $checked, $source ) !== array_intersect_key( $before, $source ) ) {
+		add_settings_error( OPTION, 'scripts', __( 'You may not change operator, version and hash: they name a script, which only a user who may write unfiltered HTML can choose.', 'unwalled-bridge' ) );
+		$checked = array_merge( $checked, array_intersect_key( $before, $source ) );
+	}
 	if ( ( '' === $checked['version'] ) !== ( '' === $checked['integrity'] ) ) {
 		add_settings_error( OPTION, 'pin', __( 'A pinned switch needs both version and hash. Until then the newest is loaded.', 'unwalled-bridge' ) );
 	}
