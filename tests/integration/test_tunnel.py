@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.memory_lane import MemoryLane, lane_pair
 from tests.support.proxy_bench import until
-from unwalled.crypto.handshake import Status
+from unwalled.crypto.handshake import ReaderHandshake, Status
 from unwalled.crypto.hpke import PostQuantumPrivateKey
 from unwalled.errors import OpenFailed, StreamReset
 from unwalled.gateway import sessions
@@ -307,6 +307,35 @@ def test_a_hello_or_join_that_comes_again_is_refused() -> None:
             await until(mine.has_closed)
         assert world.hub.counters.lanes_refused == 2
         assert world.hub.session_count == 1
+
+    asyncio.run(main())
+
+
+def test_hellos_without_a_good_invite_do_not_make_a_gateway_forget_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "GATEWAY", replace(GATEWAY, remembered_hellos=2))
+
+    async def main() -> None:
+        world = World()
+        counters = world.hub.counters
+        monkeypatch.setattr(
+            world.hub, "_check_token", lambda token: TokenVerdict.GOOD if token == TOKEN else TokenVerdict.REFUSED
+        )
+
+        def say(hello: bytes) -> None:
+            mine, theirs = lane_pair()
+            world.hub.take_lane(theirs, "ticket")
+            mine.send(hello)
+
+        good = ReaderHandshake(world.key.public, TOKEN, b"", os.urandom).message
+        say(good)
+        await until(lambda: counters.sessions_opened == 1)
+        for _ in range(3):
+            say(ReaderHandshake(world.key.public, bytes([1]) * len(TOKEN), b"", os.urandom).message)
+        await until(lambda: counters.sessions_refused == 3)
+        say(good)
+        await until(lambda: counters.lanes_refused == 1)
+        assert counters.sessions_opened == 1
+        await world.hub.close()
 
     asyncio.run(main())
 

@@ -198,10 +198,12 @@ class SessionHub:
     def _open(self, greeter: _Greeter, hello: OpenedHello) -> LaneReceiver | None:
         if hello.digest in self._seen_hellos:
             raise MessageError("A hello came again.")
-        self._seen_hellos[hello.digest] = None
-        if len(self._seen_hellos) > GATEWAY.remembered_hellos:
-            self._seen_hellos.popitem(last=False)
         status = self._judge(hello.token)
+        if status in (Status.OK, Status.FULL):
+            # Of good invites only: who has none must not be able to make us forget, and so to replay what readers sent.
+            self._seen_hellos[hello.digest] = None
+            if len(self._seen_hellos) > GATEWAY.remembered_hellos:
+                self._seen_hellos.popitem(last=False)
         if status is not Status.OK:
             self.counters.sessions_refused += 1
             greeter.answer_and_close(refuse_hello(hello, status, self._random))
