@@ -6,6 +6,7 @@ It speaks docs/protocol/signalling.md to the page and leaves out what the page c
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import hashlib
 import threading
 from collections.abc import Coroutine
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from unwalled.errors import LaneClosed
+from unwalled.errors import LaneClosed, UnwalledError
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, ReactorStack, WebRtcLane
 from unwalled.web.pages import Page, pages
@@ -96,6 +97,7 @@ class BridgeSession:
         self.socket = socket
         self.messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.closed = asyncio.Event()
+        self.hello: dict[str, Any] = {}
 
     async def next(self, kind: str) -> dict[str, Any]:
         """The next message of a type; others before it are skipped."""
@@ -105,9 +107,21 @@ class BridgeSession:
                 if message["type"] == kind:
                     return message
 
-    async def match(self, name: str, gateway: str, descriptions: list[Any]) -> list[dict[str, Any]]:
+    async def introduced(self) -> dict[str, Any] | None:
+        """The hello, or None for a page that goes without one, as after a test of the network."""
+        hello = asyncio.ensure_future(self.next("hello"))
+        gone = asyncio.ensure_future(self.closed.wait())
+        try:
+            await asyncio.wait((hello, gone), return_when=asyncio.FIRST_COMPLETED)
+            return await hello if hello.done() else None
+        finally:
+            hello.cancel()
+            gone.cancel()
+
+    async def match(self, name: str, gateway: str, descriptions: list[Any], reader: str = "") -> list[dict[str, Any]]:
         offers = [{"offer": index, "description": each} for index, each in enumerate(descriptions)]
-        await self.socket.send_json({"type": "match", "match": name, "gateway": gateway, "offers": offers})
+        asked: dict[str, Any] = {"type": "match", "match": name, "gateway": gateway, "offers": offers, "reader": reader}
+        await self.socket.send_json(asked)
         while True:
             message = await self.next("answers")
             if message["match"] == name:
@@ -130,6 +144,8 @@ class OperatorDouble:
         self._runner: web.AppRunner | None = None
         self._lanes_changed = asyncio.Event()
         self._stack: ReactorStack | None = None
+        self.stun: list[str] = []
+        self._jobs: list[concurrent.futures.Future[None]] = []
         self.port = 0
         self.reading = asyncio.Event()
         """Whether the gateway takes what comes on a new lane, and sends it back."""
@@ -161,18 +177,25 @@ class OperatorDouble:
     def call(self, job: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(job, self._loop).result(PATIENCE_S * 2)
 
+    def start(self, job: Coroutine[Any, Any, object]) -> None:
+        """Runs a coroutine in its loop; how it ends does not matter."""
+        self._jobs.append(asyncio.run_coroutine_threadsafe(_quietly(job), self._loop))
+
     async def bridge(self) -> BridgeSession:
         """The next page that connects, after hello and ready."""
-        session = await asyncio.wait_for(self.bridges.get(), PATIENCE_S)
-        hello = await session.next("hello")
+        hello: dict[str, Any] | None = None
+        while hello is None:
+            session = await asyncio.wait_for(self.bridges.get(), PATIENCE_S)
+            hello = await session.introduced()
+        session.hello = hello
         assert (hello["v"], hello["client"], hello["capacity"], hello["readers"]) == (1, "page", 64, 8)
         await session.socket.send_json({"type": "ready", "bridge": "B1"})
         return session
 
-    async def reader_lanes(self, session: BridgeSession, name: str, count: int) -> list[ReaderLane]:
-        """One reader's match of ``count`` lanes, all open when this returns."""
+    async def reader_lanes(self, session: BridgeSession, name: str, count: int, reader: str = "") -> list[ReaderLane]:
+        """One reader's match of ``count`` lanes, all open when this returns. ``reader`` is how the broker calls it."""
         lanes = [await self.reader_lane() for _ in range(count)]
-        answers = await session.match(name, f"{self.gateway}/{name}", [lane.description for lane in lanes])
+        answers = await session.match(name, f"{self.gateway}/{name}", [lane.description for lane in lanes], reader)
         assert [answer["offer"] for answer in answers] == list(range(count))
         async with asyncio.TaskGroup() as group:
             for lane, answer in zip(lanes, answers, strict=True):
@@ -229,6 +252,8 @@ class OperatorDouble:
 
     async def _stop(self) -> None:
         self.reading.set()
+        for job in self._jobs:
+            job.cancel()
         if self._stack:
             await self._stack.aclose()
         for lane in list(self.lanes):
@@ -263,7 +288,7 @@ class OperatorDouble:
             "v": 1,
             "bridge_socket": f"ws://127.0.0.1:{self.port}/v1/bridge",
             "gateways": [self.gateway],
-            "stun": [],
+            "stun": self.stun,
             "allow_private": True,
         }
         return web.json_response(config, headers={"Access-Control-Allow-Origin": "*"})
@@ -295,3 +320,10 @@ class OperatorDouble:
             self.lanes.discard(socket)
             self._lanes_changed.set()
         return socket
+
+
+async def _quietly(job: Coroutine[Any, Any, object]) -> None:
+    try:
+        await job
+    except (UnwalledError, TimeoutError):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import replace
@@ -270,3 +271,27 @@ def test_a_bridge_tells_its_readers_apart_but_two_bridges_cannot_compare_them(tm
         assert not set(names[0]) & set(names[1])
 
     play(tmp_path, act)
+
+
+def test_a_bridge_that_comes_back_with_its_salt_meets_the_same_names_even_at_a_broker_that_restarted(
+    tmp_path: Path,
+) -> None:
+    names: list[str] = []
+    reader = os.urandom(16)
+
+    async def act(scene: Scene) -> None:
+        for salt in ("A" * 22, "A" * 22, "B" * 22, ""):
+            bridge = await scene.bridge(hello=Hello(1, Client.PAGE, Nat.UNRESTRICTED, 24, 8, salt).encode())
+            await bridge.hears(Ready)
+            client = scene.reader()
+            client._reader = reader
+            await client.match(offers(1))
+            names.append((await bridge.hears(Match)).reader)
+            await bridge.socket.close()
+            await eventually(lambda: not scene.running.broker.metrics.bridges["page"])
+
+    play(tmp_path, act)
+    play(tmp_path, act)
+    salted, other, fresh = names[0], names[2], names[3]
+    assert names == [salted, salted, other, fresh, salted, salted, other, names[7]]
+    assert len({salted, other, fresh, names[7]}) == 4

@@ -96,6 +96,7 @@ async def start(
         gateway_url=gateway_url,
         bundle=KEYS.bundle(()).encoded,
         config=BridgeConfig(1, "ws://127.0.0.1/v1/bridge", ["ws://127.0.0.1/v1/lane"], ["stun:a"], allow_private),
+        naming_key=KEYS.naming_key(),
         trusted_proxies=[ipaddress.ip_network(trusted)] if trusted else [],
         find_country=find_country,
         limits=limits,

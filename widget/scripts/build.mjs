@@ -59,7 +59,7 @@ for (const [name, entry] of Object.entries(await parts())) {
   await put(`widget-${name}.js`, built, name.startsWith("words-") ? MOST_GZIP_BYTES_OF_WORDS : MOST_GZIP_BYTES);
 }
 await put("widget.js", await bundle("src/widget.ts", { UNWALLED_PARTS: JSON.stringify(hashes) }));
-for (const page of ["add", "embed", "impact", "read"]) await put(`${page}.js`, await bundle(`src/pages/${page}.ts`));
+for (const page of ["add", "embed", "impact", "read", "window"]) await put(`${page}.js`, await bundle(`src/pages/${page}.ts`));
 
 for (const file of await readdir(TARGET)) {
   const name = /^widget-(.+)\.js$/.exec(file)?.[1];

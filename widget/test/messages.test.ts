@@ -96,8 +96,9 @@ test("waits double up to the limit and are never alike", () => {
 });
 
 test("the state follows from what is going on", () => {
-  const ready: Situation = { on: true, supported: true, pause: "", broker: { phase: "ready" }, openLanes: 0 };
+  const ready: Situation = { on: true, supported: true, pause: "", broker: { phase: "ready" }, openLanes: 0, shutIn: false };
   assert.deepEqual(shown(ready), { state: "waiting", reason: "" });
+  assert.deepEqual(shown({ ...ready, shutIn: true }), { state: "error", reason: "network" });
   assert.deepEqual(shown({ ...ready, on: false }), { state: "off", reason: "" });
   assert.deepEqual(shown({ ...ready, on: false, supported: false }), { state: "unsupported", reason: "browser" });
   assert.deepEqual(shown({ ...ready, pause: "hidden", openLanes: 1 }), { state: "paused", reason: "hidden" });

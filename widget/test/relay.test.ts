@@ -14,7 +14,7 @@ class FakePort implements Port {
   }
 }
 
-const LIMIT = { ...LIMITS, maxLaneBufferBytes: 100, maxMessageBytes: 60 };
+const LIMIT = { ...LIMITS, maxLaneBufferBytes: 100, heldMessageBytes: 0, maxMessageBytes: 60 };
 
 function start(): { relay: Relay; reader: FakePort; gateway: FakePort; ends: string[] } {
   const ends: string[] = [];

@@ -15,6 +15,7 @@ from aiohttp import ClientError, WSCloseCode, WSMessage, WSMsgType, web
 from unwalled.broker.limits import Buckets, Prefixes, Rate
 from unwalled.broker.matching import WaitingBridge
 from unwalled.broker.metrics import BrokerMetrics
+from unwalled.broker.naming import KEY_BYTES
 from unwalled.broker.store import Action, Store
 from unwalled.clock import Clock
 from unwalled.crypto.identity import RandomBytes
@@ -61,6 +62,8 @@ class BridgeLink:
         self._abort = abort
         self._tasks = tasks
         self._limits = limits
+        self.naming_secret = b""
+        """Of the names that readers have at this bridge."""
         self._writing = asyncio.Lock()
         self._asked: dict[str, asyncio.Future[Answers | None]] = {}
         self._settling: dict[str, asyncio.Event] = {}
@@ -188,8 +191,10 @@ class BridgeHub:
         """Set when next a bridge may have room. Take it before looking into the store, so that nothing is missed."""
         return self._supply
 
-    async def serve(self, request: web.Request, prefixes: Prefixes) -> web.WebSocketResponse:
-        """One bridge's connection, from its upgrade to its end."""
+    async def serve(
+        self, request: web.Request, prefixes: Prefixes, naming_secret: Callable[[bytes], bytes]
+    ) -> web.WebSocketResponse:
+        """One bridge's connection, from its upgrade to its end. ``naming_secret`` gives that of a bridge's salt."""
         socket = web.WebSocketResponse(
             autoping=False,
             compress=False,
@@ -200,7 +205,7 @@ class BridgeHub:
         link = BridgeLink(socket, lambda: _cut(request), self._tasks, self._limits)
         self._open.add(link)
         try:
-            await self._converse(socket, link, prefixes)
+            await self._converse(socket, link, prefixes, naming_secret)
         except _Dropped as dropped:
             if dropped.code is not None:
                 self._metrics.refused[f"bridge_{dropped.code.value}"] += 1
@@ -217,7 +222,13 @@ class BridgeHub:
         await self._tasks.close()
         await asyncio.gather(*(link.close(WSCloseCode.GOING_AWAY) for link in list(self._open)))
 
-    async def _converse(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
+    async def _converse(
+        self,
+        socket: web.WebSocketResponse,
+        link: BridgeLink,
+        prefixes: Prefixes,
+        naming_secret: Callable[[bytes], bytes],
+    ) -> None:
         now = self._clock.monotonic()
         if await self._store.take_for_prefixes(Action.JOIN, prefixes, now) > 0.0:
             raise _Dropped(ErrorCode.LIMITED)
@@ -228,15 +239,23 @@ class BridgeHub:
         self._of_narrow[narrow] += 1
         self._of_wide[wide] += 1
         try:
-            await self._serve_counted(socket, link, prefixes)
+            await self._serve_counted(socket, link, prefixes, naming_secret)
         finally:
             for counter, key in ((self._of_narrow, narrow), (self._of_wide, wide)):
                 counter[key] -= 1
                 if not counter[key]:
                     del counter[key]
 
-    async def _serve_counted(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
+    async def _serve_counted(
+        self,
+        socket: web.WebSocketResponse,
+        link: BridgeLink,
+        prefixes: Prefixes,
+        naming_secret: Callable[[bytes], bytes],
+    ) -> None:
         hello = await self._hello(socket)
+        # Without a salt the names are good for this connection alone.
+        link.naming_secret = naming_secret(hello.salt.encode() or self._random_bytes(KEY_BYTES))
         about = WaitingBridge(
             b64.encode(self._random_bytes(_NAME_BYTES)),
             b64.encode(prefixes.narrow),

@@ -7,13 +7,13 @@ is with one bridge at a time; one that was refused goes to another bridge once.
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from unwalled.broker.bridges import BridgeGone, BridgeHub, BridgeLink
 from unwalled.broker.matching import Outcome, Reservation, Wanted
 from unwalled.broker.metrics import BrokerMetrics
+from unwalled.broker.naming import reader_name
 from unwalled.broker.store import Store
 from unwalled.clock import Clock
 from unwalled.crypto.identity import RandomBytes
@@ -23,8 +23,6 @@ from unwalled.wire.description import LaneDescription
 from unwalled.wire.signalling import Answers, Match, Offer, Refusal, ReplyLane
 
 _TICKET_BYTES = 18
-_READER_KEY_BYTES = 32
-_READER_NAME_BYTES = 12
 
 GatewayUrl = Callable[[str], str]
 """The URL at which the lanes of a match join the gateway, for a ticket that was made for the match."""
@@ -63,7 +61,6 @@ class Matchmaker:
         self._hub = hub
         self._clock = clock
         self._random_bytes = random_bytes
-        self._reader_key = random_bytes(_READER_KEY_BYTES)
         self._gateway_url = gateway_url
         self._metrics = metrics
         self._allow_private = allow_private
@@ -176,7 +173,7 @@ class Matchmaker:
         ticket = b64.encode(self._random_bytes(_TICKET_BYTES))
         await self._store.keep_ticket(ticket, reservation.bridge, self._clock.monotonic())
         asked = tuple(Offer(index, course.offers[index]) for index in reservation.offers)
-        reader = self._reader_name(reservation.bridge, course.reader)
+        reader = reader_name(link.naming_secret, course.reader)
         match = Match(reservation.match, self._gateway_url(ticket), asked, reader, course.country)
         try:
             async with asyncio.timeout(self._limits.answer_timeout_s):
@@ -184,12 +181,6 @@ class Matchmaker:
         except (TimeoutError, asyncio.CancelledError):
             link.cancel(reservation.match)
             raise
-
-    def _reader_name(self, bridge: str, reader: bytes) -> str:
-        """So that a bridge can tell its readers apart, but two bridges cannot find that they serve the same one."""
-        if not reader:
-            return ""
-        return b64.encode(hmac.digest(self._reader_key, bridge.encode() + reader, "sha256")[:_READER_NAME_BYTES])
 
     def _judge(self, answers: Answers, reservation: Reservation) -> tuple[Outcome, list[ReplyLane]]:
         lanes = []

@@ -19,6 +19,7 @@ from unwalled.broker.limits import Prefixes, prefixes_of
 from unwalled.broker.matching import Wanted
 from unwalled.broker.matchmaker import GatewayUrl, Matchmaker
 from unwalled.broker.metrics import BrokerMetrics
+from unwalled.broker.naming import naming_secret
 from unwalled.broker.store import Action, Store, StoreFull
 from unwalled.clock import Clock
 from unwalled.crypto.envelope import open_request, request_enc, seal_reply
@@ -67,6 +68,7 @@ class Broker:
         gateway_url: GatewayUrl,
         bundle: bytes,
         config: BridgeConfig,
+        naming_key: bytes,
         trusted_proxies: Sequence[Network] = (),
         find_country: FindCountry = lambda address: "",
         limits: BrokerLimits = BROKER,
@@ -74,7 +76,8 @@ class Broker:
         """``check_token`` gives an invite's id or raises TokenError. ``bundle`` is the encoded KeyBundle.
 
         ``config`` is what bridges are told; its ``allow_private`` holds for this broker, too. ``X-Forwarded-For`` is
-        believed only from ``trusted_proxies``. ``find_country`` tells where a reader asks from, for bridges to show.
+        believed only from ``trusted_proxies``. ``naming_key`` (32 bytes) outlives restarts, so that readers' names do.
+        ``find_country`` tells where a reader asks from, for bridges to show.
         """
         self.metrics = BrokerMetrics()
         self._key = key
@@ -88,6 +91,7 @@ class Broker:
         self._find_country = find_country
         self._discretion = Discretion(limits)
         self._limits = limits
+        self._naming_key = naming_key
         self._hash_key = random_bytes(_HASH_KEY_BYTES)
         self._closing = False
         self._tasks = TaskOwner()
@@ -152,7 +156,12 @@ class Broker:
     async def _bridge(self, request: web.Request) -> web.StreamResponse:
         if self._closing or self._hub.is_full:
             return _plain(503, self._limits.retry_no_bridge_s)
-        return await self._hub.serve(request, self._prefixes(request))
+        address = self._address(request)
+
+        def of_salt(salt: bytes) -> bytes:
+            return naming_secret(self._naming_key, salt, address, self._clock.wall())
+
+        return await self._hub.serve(request, self._prefixes(request), of_salt)
 
     async def _match(self, request: web.Request) -> web.Response:
         metrics = self.metrics

@@ -12,6 +12,7 @@ gateway seed (96) and invite key (32). It is made once and never overwritten.
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,6 +183,10 @@ class OperatorKeys:
     def broker_key(self) -> ClassicalPrivateKey:
         """The key to which readers seal their requests; ``.public`` stands in invites."""
         return ClassicalPrivateKey(self.broker_seed)
+
+    def naming_key(self) -> bytes:
+        """The key of the names by which bridges tell readers apart, 32 bytes; the same after a restart."""
+        return hmac.digest(self.broker_seed, b"unwalled/1 names of readers", "sha256")
 
     def gateway_key(self) -> PostQuantumPrivateKey:
         """The key to which readers seal a session's hello; ``.public`` stands in the bundle."""

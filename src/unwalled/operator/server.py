@@ -88,6 +88,7 @@ class Operator:
             gateway_url=lambda ticket: f"{gateway_url}/{ticket}",
             bundle=keys.bundle(options.stun).encoded,
             config=config,
+            naming_key=keys.naming_key(),
             trusted_proxies=options.trusted_proxies,
             find_country=find_country,
         )

@@ -160,7 +160,7 @@ def _document(path: str, body: bytes, language: str, connect_sources: Sequence[s
     }
     # The small window is opened by pages of other sites, which keep a handle to it: it must not be cut off from them.
     if not framed and path != "/window":
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
     return Page(path, body, _HTML, headers)
 
 

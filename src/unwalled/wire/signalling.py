@@ -43,6 +43,7 @@ _CountryOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Z]{2})?\Z")]
 _Url = Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNALLING.max_url_chars)]
 _Index = Annotated[int, msgspec.Meta(ge=0, lt=SIGNALLING.max_offers)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=SIGNALLING.max_lane_count)]
+_SaltOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Za-z0-9_-]{22})?\Z")]
 _Chars = Annotated[str, msgspec.Meta(max_length=128)]
 
 
@@ -217,14 +218,21 @@ class BridgeConfig(msgspec.Struct, frozen=True):
         return _decode(data, cls)
 
 
-class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello"):
-    """Bridge → broker, first. ``capacity`` counts lanes. A ``v`` other than 1 is for the broker to refuse."""
+class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello", omit_defaults=True):
+    """Bridge → broker, first. ``capacity`` counts lanes. A ``v`` other than 1 is for the broker to refuse.
+
+    ``salt`` is 16 random bytes of the bridge's, b64, or "": with it, readers have the same names when it comes back.
+    """
 
     v: int
     client: Client
     nat: Nat
     capacity: _Count
     readers: _Count
+    salt: _SaltOrNone = ""
+
+    def __repr__(self) -> str:
+        return f"Hello({self.client}, {self.nat}, …)"
 
     def encode(self) -> str:
         """The JSON text."""

@@ -12,6 +12,7 @@ import pytest
 from unwalled.web.pages import pages, widget_integrity, widget_version
 
 DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/window")
+PAGE_SCRIPTS = ("add", "embed", "impact", "read", "window")
 PARTS = [path for path in pages() if path.startswith("/widget-")]
 
 
@@ -22,7 +23,7 @@ def policy(path: str) -> dict[str, str]:
 
 def test_all_pages_are_there_with_their_types() -> None:
     found = {path: page.content_type.split(";")[0] for path, page in pages().items() if path not in PARTS}
-    scripts = ("/add.js", "/embed.js", "/impact.js", "/read.js", "/widget.js")
+    scripts = ("/widget.js", *(f"/{name}.js" for name in PAGE_SCRIPTS))
     versions = tuple(f"/widget/{widget_version()}{path}" for path in ("/widget.js", *PARTS))
     assert found == {
         **dict.fromkeys(DOCUMENTS, "text/html"),
@@ -50,11 +51,17 @@ def test_documents_load_nothing_from_elsewhere_and_hold_no_inline_code(path: str
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
 
 
-@pytest.mark.parametrize("name", ["/widget.js", "/add.js", "/embed.js", "/impact.js", "/read.js", "/site.css", *PARTS])
+@pytest.mark.parametrize("name", ["/site.css", "/widget.js", *PARTS, *(f"/{name}.js" for name in PAGE_SCRIPTS)])
 def test_scripts_and_styles_name_no_other_place(name: str) -> None:
     # The name of a namespace is no place: nobody is asked for it.
     text = pages()[name].body.decode().replace("http://www.w3.org/2000/svg", "")
     assert not re.search(r"https?://|wss?://|innerHTML|eval\(|@import|url\(", text)
+
+
+def test_the_small_window_knows_who_has_opened_it_and_the_other_pages_do_not() -> None:
+    openers = {path: pages()[path].headers.get("Cross-Origin-Opener-Policy") for path in DOCUMENTS}
+    shut = dict.fromkeys(DOCUMENTS, "same-origin-allow-popups")
+    assert openers == shut | {"/embed": None, "/window": None}
 
 
 def test_the_widget_may_be_loaded_by_every_site_and_is_small() -> None:

@@ -2,6 +2,7 @@
 
 import { Lane, type Transports } from "./lane.js";
 import { LIMITS, type Limits } from "./limits.js";
+import type { Throttle } from "./throttle.js";
 import { checkDescription, type LaneDescription } from "../wire/description.js";
 import { isOperatorsGateway, type Answer, type Offer, type OperatorConfig, type Refusal } from "../wire/messages.js";
 
@@ -32,13 +33,31 @@ export interface Counts {
   readonly bytesDown: number;
 }
 
-/** People by country, ISO 3166-1 alpha-2. */
-export type Countries = Readonly<Record<string, number>>;
+/** One reader with an open lane. */
+export interface Guest {
+  /** As the broker calls the reader, or undefined if it does not say; not to be shown. */
+  readonly name: string | undefined;
+  /** The same as long as the reader stays. */
+  readonly key: string;
+  /** ISO 3166-1 alpha-2, or "" when the broker does not tell. */
+  readonly country: string;
+  readonly lanes: number;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+}
+
+/** One reader with a place here. */
+interface Place {
+  readonly key: string;
+  readonly name: string | undefined;
+  country: string;
+  doneUp: number;
+  doneDown: number;
+}
 
 interface Held {
   readonly lanes: Set<Lane>;
   readonly reader: string;
-  readonly country: string | undefined;
   /** The broker has the answers; before that it takes these lanes off by itself. */
   answered: boolean;
 }
@@ -47,20 +66,27 @@ export class Bridge {
   readonly #transports: Transports;
   readonly #limits: Limits;
   readonly #onChange: () => void;
+  readonly #throttle: Throttle | undefined;
   readonly #matches = new Map<string, Held>();
   /** Ended lanes whose last bytes are still on their way to the reader. */
   readonly #leaving = new Set<Lane>();
+  readonly #places = new Map<string, Place>();
+  #placesMade = 0;
   #maxReaders: number;
   #closed = false;
   #doneUp = 0;
   #doneDown = 0;
 
-  /** @param onChange Called when the room or the counts of readers and lanes may have changed. */
-  constructor(transports: Transports, maxReaders: number, onChange: () => void, limits: Limits = LIMITS) {
+  /**
+   * @param onChange Called when the room or the counts of readers and lanes may have changed.
+   * @param throttle What all lanes may pass on together; undefined for as fast as it goes.
+   */
+  constructor(transports: Transports, maxReaders: number, onChange: () => void, throttle?: Throttle, limits: Limits = LIMITS) {
     this.#transports = transports;
     this.#limits = limits;
     this.#maxReaders = maxReaders;
     this.#onChange = onChange;
+    this.#throttle = throttle;
   }
 
   get maxReaders(): number {
@@ -69,6 +95,7 @@ export class Bridge {
 
   /** Fewer than there are now: those stay, and no new ones come. */
   set maxReaders(count: number) {
+    if (count === this.#maxReaders) return;
     this.#maxReaders = count;
     this.#onChange();
   }
@@ -106,13 +133,22 @@ export class Bridge {
     };
   }
 
-  /** How many of the readers with an open lane are in which country, as far as it is known. */
-  get countries(): Countries {
-    const found: Record<string, number> = {};
-    for (const country of new Map(this.#helping.map((held) => [held.reader, held.country])).values()) {
-      if (country !== undefined) found[country] = (found[country] ?? 0) + 1;
+  get guests(): readonly Guest[] {
+    const guests: Guest[] = [];
+    for (const [reader, { key, name, country, doneUp, doneDown }] of this.#places) {
+      const lanes = [...this.#matches.values()].flatMap((held) => (held.reader === reader ? [...held.lanes] : []));
+      const open = lanes.filter((lane) => lane.open);
+      if (open.length === 0) continue;
+      guests.push({
+        key,
+        name,
+        country,
+        lanes: open.length,
+        bytesUp: open.reduce((sum, lane) => sum + lane.bytesUp, doneUp),
+        bytesDown: open.reduce((sum, lane) => sum + lane.bytesDown, doneDown),
+      });
     }
-    return found;
+    return guests;
   }
 
   /** Answers each offer of a match or says why not. Never rejects. */
@@ -124,7 +160,8 @@ export class Bridge {
     const reader = named ?? `of ${match}`;
     let free = this.#freeFor(reader);
     if (free === 0) return refuseAll("busy");
-    this.#matches.set(match, { lanes: new Set(), reader, country, answered: false });
+    this.#matches.set(match, { lanes: new Set(), reader, answered: false });
+    this.#place(reader, named, country);
     const answers = offers.map(({ offer, description }): Answer | Promise<Answer> => {
       let checked: LaneDescription;
       try {
@@ -159,6 +196,17 @@ export class Bridge {
     return [...this.#matches.values()].filter(({ lanes }) => [...lanes].some((lane) => lane.open));
   }
 
+  #place(reader: string, name: string | undefined, country = ""): void {
+    const place = this.#places.get(reader);
+    if (place) {
+      // The last match knows best: people travel, and countries are told only sometimes.
+      if (country !== "") place.country = country;
+      return;
+    }
+    this.#placesMade += 1;
+    this.#places.set(reader, { key: String(this.#placesMade), name, country, doneUp: 0, doneDown: 0 });
+  }
+
   async #openLane(match: string, offer: number, description: LaneDescription, gateway: string, config: OperatorConfig): Promise<Answer> {
     let lane: Lane | undefined;
     try {
@@ -167,6 +215,7 @@ export class Bridge {
         stun: config.stun,
         allowPrivate: config.allowPrivate,
         transports: this.#transports,
+        throttle: this.#throttle,
         limits: this.#limits,
         onOpen: this.#onChange,
         onEnd: () => this.#laneEnded(match, made),
@@ -182,16 +231,25 @@ export class Bridge {
   }
 
   #laneEnded(match: string, lane: Lane): void {
-    this.#matches.get(match)?.lanes.delete(lane);
+    const held = this.#matches.get(match);
+    held?.lanes.delete(lane);
     this.#leaving.add(lane);
     this.#doneUp += lane.bytesUp;
     this.#doneDown += lane.bytesDown;
+    const place = held && this.#places.get(held.reader);
+    if (place) {
+      place.doneUp += lane.bytesUp;
+      place.doneDown += lane.bytesDown;
+    }
     this.#forgetIfEmpty(match);
     this.#onChange();
   }
 
   #forgetIfEmpty(match: string): void {
-    if (this.#matches.get(match)?.lanes.size === 0) this.#matches.delete(match);
+    const held = this.#matches.get(match);
+    if (held?.lanes.size !== 0) return;
+    this.#matches.delete(match);
+    if (![...this.#matches.values()].some(({ reader }) => reader === held.reader)) this.#places.delete(held.reader);
   }
 
   #roomBeside(matches: readonly Held[]): Room {

@@ -4,7 +4,7 @@ import { backoffMs } from "./backoff.js";
 import type { Bridge } from "./bridge.js";
 import { LIMITS, type Limits } from "./limits.js";
 import type { BrokerPhase, Reason } from "../helping/states.js";
-import { parseConfig, parseDown, type ErrorCode, type OperatorConfig, type Up } from "../wire/messages.js";
+import { parseConfig, parseDown, type ErrorCode, type Hello, type OperatorConfig, type Up } from "../wire/messages.js";
 
 /** What the browser gives; tests bring their own. */
 export interface Net {
@@ -24,6 +24,9 @@ export const BROWSER_NET: Net = {
   now: () => Date.now(),
 };
 
+/** What the page tells the broker of itself, where it knows. */
+export type Introduction = Partial<Pick<Hello, "nat" | "salt">>;
+
 const REASONS: Readonly<Record<ErrorCode, Reason>> = {
   full: "full",
   limited: "full",
@@ -39,6 +42,7 @@ export class BrokerClient {
   readonly #net: Net;
   readonly #limits: Limits;
   readonly #onPhase: (phase: BrokerPhase) => void;
+  readonly #introduction: () => Introduction;
   #attempt: AbortController | undefined;
   #socket: WebSocket | undefined;
   #config: OperatorConfig | undefined;
@@ -50,12 +54,23 @@ export class BrokerClient {
   #complaint: Reason = "";
   #stopped = false;
 
-  /** @param operator Base URL of the operator, without a slash at its end. */
-  constructor(operator: string, bridge: Bridge, onPhase: (phase: BrokerPhase) => void, net: Net, limits: Limits = LIMITS) {
+  /**
+   * @param operator Base URL of the operator, without a slash at its end.
+   * @param introduction Asked for at each connection.
+   */
+  constructor(
+    operator: string,
+    bridge: Bridge,
+    onPhase: (phase: BrokerPhase) => void,
+    net: Net,
+    introduction: () => Introduction = () => ({}),
+    limits: Limits = LIMITS,
+  ) {
     this.#operator = operator;
     this.#bridge = bridge;
     this.#onPhase = onPhase;
     this.#net = net;
+    this.#introduction = introduction;
     this.#limits = limits;
   }
 
@@ -125,7 +140,7 @@ export class BrokerClient {
     this.#socket = socket;
     socket.onopen = () => {
       const { capacity, maxReaders: readers } = this.#bridge;
-      this.#send({ type: "hello", v: 1, client: "page", nat: "unknown", capacity, readers });
+      this.#send({ type: "hello", v: 1, client: "page", nat: "unknown", capacity, readers, ...this.#introduction() });
       this.#toldRoom = `${capacity}/${readers}`;
     };
     socket.onmessage = (event: MessageEvent<unknown>) => this.#receive(event.data);

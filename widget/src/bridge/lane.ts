@@ -2,6 +2,7 @@
 
 import { LIMITS, type Limits } from "./limits.js";
 import { Relay, type RelayEnd } from "./relay.js";
+import type { Throttle } from "./throttle.js";
 import { fromSdp, toSdp, type LaneDescription } from "../wire/description.js";
 
 /** What the browser gives; tests bring their own. */
@@ -29,6 +30,7 @@ export interface LaneOptions {
   /** Nothing of the lane is left in the browser. Called once, with `onEnd` or up to `closeGraceMs` later. */
   readonly onGone: () => void;
   readonly transports: Transports;
+  readonly throttle?: Throttle | undefined;
   readonly limits?: Limits;
 }
 
@@ -48,7 +50,7 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options;
     this.#limits = options.limits ?? LIMITS;
-    this.#relay = new Relay((reason) => this.#ended(reason), this.#limits);
+    this.#relay = new Relay((reason) => this.#ended(reason), this.#limits, options.throttle);
     this.#peer = options.transports.connect(options.stun);
     this.#peer.ondatachannel = (event) => this.#adopt(event.channel);
     this.#peer.onconnectionstatechange = () => {

@@ -11,6 +11,8 @@ export interface Limits {
   readonly maxMessageBytes: number;
   /** Held and unsent bytes of one lane in one direction; past it the lane is closed. */
   readonly maxLaneBufferBytes: number;
+  /** What a held message counts beside its bytes, so that many small ones cannot fill the memory either. */
+  readonly heldMessageBytes: number;
   /** From the offer to both sides of the lane being open. */
   readonly openTimeoutMs: number;
   /** How long a data channel may take to say goodbye before its connection is cut. */
@@ -41,6 +43,7 @@ export interface Limits {
 export const LIMITS: Limits = Object.freeze({
   maxMessageBytes: 64 * KIB,
   maxLaneBufferBytes: 8 * MIB,
+  heldMessageBytes: 256,
   openTimeoutMs: 20_000,
   closeGraceMs: 2_000,
   maxLanes: 64,

@@ -1,11 +1,12 @@
 /**
  * The heart of a bridge: joins two message ports, one for one, and keeps the rules of docs/protocol/lane.md. Pure.
  *
- * Messages that arrive before the other port is open are held. Nothing here can push back on a sender, so what is held
- * and what a port has not sent yet is bounded, and a lane that goes past the bound ends.
+ * Messages that arrive before the other port is open, or faster than the volunteer allows, are held. Nothing here can push
+ * back on a sender, so what is held and what a port has not sent yet is bounded, and a lane that goes past the bound ends.
  */
 
 import { LIMITS, type Limits } from "./limits.js";
+import type { Throttle, Waiting } from "./throttle.js";
 
 export type Side = "reader" | "gateway";
 
@@ -19,24 +20,23 @@ export interface Port {
 
 export type RelayEnd = "text" | "empty" | "oversized" | "overflow" | "closed" | "timeout" | "stopped";
 
-interface Direction {
-  to: Port | undefined;
-  held: ArrayBuffer[];
-  heldBytes: number;
-  bytes: number;
-}
-
 export class Relay {
-  readonly #up: Direction = { to: undefined, held: [], heldBytes: 0, bytes: 0 };
-  readonly #down: Direction = { to: undefined, held: [], heldBytes: 0, bytes: 0 };
+  readonly #up: Direction;
+  readonly #down: Direction;
   readonly #onEnd: (reason: RelayEnd) => void;
   readonly #limits: Limits;
   #ended = false;
 
-  /** @param onEnd Called once, whoever ends the relay; both transports are to be closed then. */
-  constructor(onEnd: (reason: RelayEnd) => void, limits: Limits = LIMITS) {
+  /**
+   * @param onEnd Called once, whoever ends the relay; both transports are to be closed then.
+   * @param throttle What all relays of the page may pass on together; undefined for as fast as it goes.
+   */
+  constructor(onEnd: (reason: RelayEnd) => void, limits: Limits = LIMITS, throttle?: Throttle) {
     this.#onEnd = onEnd;
     this.#limits = limits;
+    const end = (reason: RelayEnd): void => this.end(reason);
+    this.#up = new Direction(end, limits, throttle);
+    this.#down = new Direction(end, limits, throttle);
   }
 
   /** Bytes passed on from the reader to the gateway. */
@@ -55,21 +55,12 @@ export class Relay {
 
   /** Whether both ports are open. */
   get joined(): boolean {
-    return this.#up.to !== undefined && this.#down.to !== undefined;
+    return this.#up.isOpen && this.#down.isOpen;
   }
 
   /** The port of one side has opened: what was held for it goes out. */
   open(side: Side, port: Port): void {
-    if (this.#ended) return;
-    const direction = side === "gateway" ? this.#up : this.#down;
-    direction.to = port;
-    const held = direction.held;
-    direction.held = [];
-    direction.heldBytes = 0;
-    for (const message of held) {
-      if (this.#ended) return;
-      this.#pass(direction, port, message);
-    }
+    if (!this.#ended) (side === "gateway" ? this.#up : this.#down).open(port);
   }
 
   /** A message has arrived on the port of one side. Anything but an ArrayBuffer ends the relay. */
@@ -78,37 +69,105 @@ export class Relay {
     if (!(data instanceof ArrayBuffer)) return this.end("text");
     if (data.byteLength === 0) return this.end("empty");
     if (data.byteLength > this.#limits.maxMessageBytes) return this.end("oversized");
-    const direction = from === "reader" ? this.#up : this.#down;
-    if (direction.to) {
-      this.#pass(direction, direction.to, data);
-    } else if (direction.heldBytes + data.byteLength > this.#limits.maxLaneBufferBytes) {
-      this.end("overflow");
-    } else {
-      direction.held.push(data);
-      direction.heldBytes += data.byteLength;
-    }
+    (from === "reader" ? this.#up : this.#down).receive(data);
   }
 
   /** Ends the relay and forgets what is held. Calling it again does nothing. */
   end(reason: RelayEnd): void {
     if (this.#ended) return;
     this.#ended = true;
-    for (const direction of [this.#up, this.#down]) {
-      direction.to = undefined;
-      direction.held = [];
-      direction.heldBytes = 0;
-    }
+    this.#up.close();
+    this.#down.close();
     this.#onEnd(reason);
   }
+}
 
-  #pass(direction: Direction, port: Port, message: ArrayBuffer): void {
-    if (port.bufferedAmount + message.byteLength > this.#limits.maxLaneBufferBytes) return this.end("overflow");
+/** One way through a relay. */
+class Direction implements Waiting {
+  readonly #end: (reason: RelayEnd) => void;
+  readonly #limits: Limits;
+  readonly #throttle: Throttle | undefined;
+  #to: Port | undefined;
+  #held: ArrayBuffer[] = [];
+  /** Where in `#held` the next message is: taking it off the front of a long list would move all others. */
+  #next = 0;
+  #heldBytes = 0;
+  #queued = false;
+  bytes = 0;
+
+  constructor(end: (reason: RelayEnd) => void, limits: Limits, throttle: Throttle | undefined) {
+    this.#end = end;
+    this.#limits = limits;
+    this.#throttle = throttle;
+  }
+
+  get isOpen(): boolean {
+    return this.#to !== undefined;
+  }
+
+  get nextBytes(): number {
+    return this.#held[this.#next]?.byteLength ?? 0;
+  }
+
+  open(port: Port): void {
+    this.#to = port;
+    this.#flush();
+  }
+
+  receive(message: ArrayBuffer): void {
+    const port = this.#to;
+    if (port && this.nextBytes === 0 && (this.#throttle?.take(message.byteLength) ?? true)) return this.#pass(port, message);
+    const bytes = message.byteLength + this.#limits.heldMessageBytes;
+    if (this.#heldBytes + bytes + (port?.bufferedAmount ?? 0) > this.#limits.maxLaneBufferBytes) return this.#end("overflow");
+    this.#held.push(message);
+    this.#heldBytes += bytes;
+    if (port) this.#flush();
+  }
+
+  sendNext(): void {
+    const message = this.#held[this.#next];
+    const port = this.#to;
+    if (!message || !port) return;
+    this.#heldBytes -= message.byteLength + this.#limits.heldMessageBytes;
+    this.#next += 1;
+    if (this.#next === this.#held.length) {
+      this.#held = [];
+      this.#next = 0;
+    } else if (this.#next > this.#held.length / 2) {
+      this.#held = this.#held.slice(this.#next);
+      this.#next = 0;
+    }
+    this.#queued = this.nextBytes > 0;
+    this.#pass(port, message);
+  }
+
+  close(): void {
+    this.#to = undefined;
+    this.#held = [];
+    this.#next = 0;
+    this.#heldBytes = 0;
+  }
+
+  #flush(): void {
+    const throttle = this.#throttle;
+    if (this.#queued) return throttle?.pump();
+    while (this.nextBytes > 0) {
+      if (throttle && !throttle.take(this.nextBytes)) {
+        this.#queued = true;
+        return throttle.wait(this);
+      }
+      this.sendNext();
+    }
+  }
+
+  #pass(port: Port, message: ArrayBuffer): void {
+    if (port.bufferedAmount + message.byteLength > this.#limits.maxLaneBufferBytes) return this.#end("overflow");
     const length = message.byteLength;
     try {
       port.send(message);
     } catch {
-      return this.end("closed");
+      return this.#end("closed");
     }
-    direction.bytes += length;
+    this.bytes += length;
   }
 }

@@ -1,12 +1,22 @@
-/** All that carries data, as a part of the widget: it is loaded when the switch is turned on, and costs nobody else anything. */
+/** All that helps, as a part of the widget: it is loaded when the switch is turned on, and costs nobody else anything. */
 
-import { BROWSER_NET } from "../bridge/broker.js";
-import { BROWSER_TRANSPORTS } from "../bridge/lane.js";
-import { Helper, type HelperOptions } from "./helper.js";
-
-export type HelpOptions = Omit<HelperOptions, "net" | "transports">;
+import { check as checkNetwork } from "./check.js";
+import { BROWSER_HOST } from "./host.js";
+import { Shift, type ShiftOptions } from "./shift.js";
+import type { Findings } from "./snapshot.js";
+import { forgetVault } from "./vault.js";
 
 /** Begins one stretch of helping. */
-export function help(options: HelpOptions): Helper {
-  return new Helper({ ...options, net: BROWSER_NET, transports: BROWSER_TRANSPORTS });
+export function help(options: Omit<ShiftOptions, "host">): Shift {
+  return new Shift({ ...options, host: BROWSER_HOST });
+}
+
+/** "Can my connection help?" Never rejects. */
+export function check(operator: string): Promise<Findings> {
+  return checkNetwork({ operator, net: BROWSER_HOST.net, transports: BROWSER_HOST.transports });
+}
+
+/** Deletes what months have cost. */
+export function forget(): void {
+  forgetVault();
 }

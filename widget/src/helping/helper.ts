@@ -1,115 +1,86 @@
-/** One stretch of helping, from the switch being turned on until it is turned off: joins broker, bridge and page. */
+/** One stretch of being connected: joins broker and bridge, and comes back when the network does. */
 
-import { Bridge, type Counts } from "../bridge/bridge.js";
-import { BrokerClient, type Net } from "../bridge/broker.js";
-import type { Transports } from "../bridge/lane.js";
-import type { BrokerPhase, Reason } from "./states.js";
+import { Bridge, type Counts, type Guest } from "../bridge/bridge.js";
+import { BrokerClient, type Introduction } from "../bridge/broker.js";
+import type { Throttle } from "../bridge/throttle.js";
+import type { Host } from "./host.js";
+import type { BrokerPhase } from "./states.js";
 
 export interface HelperOptions {
   readonly operator: string;
   readonly maxReaders: number;
-  readonly pauseHidden: boolean;
-  readonly net: Net;
-  readonly transports: Transports;
+  readonly throttle: Throttle;
+  readonly introduction: () => Introduction;
+  readonly host: Host;
   /** Something that is shown has changed. */
   readonly onChange: () => void;
 }
 
-const NOTHING: Counts = { readers: 0, lanes: 0, bytesUp: 0, bytesDown: 0 };
-
 export class Helper {
-  readonly since = new Date();
-  readonly #options: HelperOptions;
-  readonly #listening = new AbortController();
-  #maxReaders: number;
-  #pauseHidden: boolean;
-  #away = false;
-  #running: { readonly bridge: Bridge; readonly broker: BrokerClient } | undefined;
+  readonly #stopListening: () => void;
+  readonly #bridge: Bridge;
+  readonly #brokerClient: BrokerClient;
   #broker: BrokerPhase = { phase: "connecting" };
-  #before: Counts = NOTHING;
 
-  constructor(options: HelperOptions) {
-    this.#options = options;
-    this.#maxReaders = options.maxReaders;
-    this.#pauseHidden = options.pauseHidden;
-    const { signal } = this.#listening;
-    addEventListener("online", () => this.#running?.broker.reconnectNow(), { signal });
-    addEventListener("offline", () => this.#running?.broker.networkLost(), { signal });
-    // A page that is kept for the back button must hold no connection.
-    addEventListener("pagehide", () => this.#setAway(true), { signal });
-    addEventListener("pageshow", () => this.#setAway(false), { signal });
-    document.addEventListener("visibilitychange", () => this.#apply(), { signal });
-    this.#apply();
+  constructor({ operator, maxReaders, throttle, introduction, host, onChange }: HelperOptions) {
+    const bridge = new Bridge(
+      host.transports,
+      maxReaders,
+      () => {
+        this.#brokerClient.tellRoom();
+        onChange();
+      },
+      throttle,
+    );
+    this.#bridge = bridge;
+    const onPhase = (phase: BrokerPhase): void => {
+      // A try that follows a loss is no news to a person until it succeeds.
+      this.#broker = phase;
+      onChange();
+    };
+    this.#brokerClient = new BrokerClient(operator, bridge, onPhase, host.net, introduction);
+    this.#stopListening = host.onNetwork((online) => {
+      if (online) this.#brokerClient.reconnectNow();
+      else this.#brokerClient.networkLost();
+    });
+  }
+
+  /** Connects. Apart from the constructor, because it tells of changes at once. */
+  start(): void {
+    this.#brokerClient.start();
   }
 
   get broker(): BrokerPhase {
     return this.#broker;
   }
 
-  /** Why nothing is done just now, or "". */
-  get pause(): Reason {
-    return this.#away || (this.#pauseHidden && document.hidden) ? "hidden" : "";
+  get counts(): Counts {
+    return this.#bridge.counts;
   }
 
-  get counts(): Counts {
-    const now = this.#running?.bridge.counts ?? NOTHING;
-    return { ...now, bytesUp: now.bytesUp + this.#before.bytesUp, bytesDown: now.bytesDown + this.#before.bytesDown };
+  /** Who has an open lane. */
+  get guests(): readonly Guest[] {
+    return this.#bridge.guests;
   }
 
   set maxReaders(count: number) {
-    this.#maxReaders = count;
-    if (this.#running) this.#running.bridge.maxReaders = count;
+    this.#bridge.maxReaders = count;
   }
 
-  set pauseHidden(value: boolean) {
-    this.#pauseHidden = value;
-    this.#apply();
+  /** Introduces itself to the broker anew, with what has become known meanwhile. Lanes live on. */
+  reconnect(): void {
+    this.#brokerClient.reconnectNow();
+  }
+
+  /** Takes nobody new; who is here stays until they leave. */
+  drain(): void {
+    this.#stopListening();
+    this.#brokerClient.stop();
   }
 
   /** Ends everything for good; no connection, timer or listener is left when this returns. */
   end(): void {
-    this.#listening.abort();
-    this.#halt();
-  }
-
-  #setAway(away: boolean): void {
-    this.#away = away;
-    this.#apply();
-  }
-
-  #apply(): void {
-    if (this.pause !== "") this.#halt();
-    else if (!this.#running) this.#run();
-    this.#options.onChange();
-  }
-
-  #run(): void {
-    const { operator, net, transports, onChange } = this.#options;
-    const bridge = new Bridge(transports, this.#maxReaders, () => {
-      broker.tellRoom();
-      onChange();
-    });
-    const broker = new BrokerClient(
-      operator,
-      bridge,
-      (phase) => {
-        // A try that follows a loss is no news to a person until it succeeds.
-        this.#broker = phase;
-        onChange();
-      },
-      net,
-    );
-    this.#running = { bridge, broker };
-    broker.start();
-  }
-
-  #halt(): void {
-    const running = this.#running;
-    if (!running) return;
-    const { bytesUp, bytesDown } = this.counts;
-    this.#before = { ...NOTHING, bytesUp, bytesDown };
-    this.#running = undefined;
-    running.broker.stop();
-    running.bridge.close();
+    this.drain();
+    this.#bridge.close();
   }
 }

@@ -109,6 +109,7 @@ export interface Snapshot {
   readonly inWindow: boolean;
 }
 
+/** Somebody who only turns the switch on gives what costs nothing extra: not on connections that are paid by the megabyte. */
 export const NO_LIMITS: Wishes = Object.freeze({
   maxReaders: 8,
   speed: null,

@@ -26,6 +26,8 @@ export interface Situation {
   readonly pause: Reason;
   readonly broker: BrokerPhase;
   readonly openLanes: number;
+  /** Known from a test: whoever tries to come in fails. */
+  readonly shutIn: boolean;
 }
 
 export interface Shown {
@@ -33,7 +35,7 @@ export interface Shown {
   readonly reason: Reason;
 }
 
-export function shown({ on, supported, pause, broker, openLanes }: Situation): Shown {
+export function shown({ on, supported, pause, broker, openLanes, shutIn }: Situation): Shown {
   if (!supported) return { state: "unsupported", reason: "browser" };
   if (!on) return { state: "off", reason: "" };
   if (pause !== "") return { state: "paused", reason: pause };
@@ -41,7 +43,7 @@ export function shown({ on, supported, pause, broker, openLanes }: Situation): S
   if (openLanes > 0) return { state: "helping", reason: "" };
   switch (broker.phase) {
     case "ready":
-      return { state: "waiting", reason: "" };
+      return shutIn ? { state: "error", reason: "network" } : { state: "waiting", reason: "" };
     case "connecting":
       return { state: "connecting", reason: "" };
     case "lost":

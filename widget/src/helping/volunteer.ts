@@ -1,15 +1,24 @@
-/** A volunteer: everything that helps from one page, behind one snapshot and a few setters. `face/` and `extension/` show it. */
+/**
+ * A volunteer: everything that helps from one page, behind one snapshot and a few setters. `face/` and `extension/` show it.
+ *
+ * Here is what a page needs before anybody has agreed to anything; a shift does the rest, and is loaded with the consent.
+ */
 
 import type { Counts } from "../bridge/bridge.js";
 import { backoffMs } from "../bridge/backoff.js";
 import { LIMITS } from "../bridge/limits.js";
+import { cautionFor } from "./caution.js";
 import type * as engine from "./engine.js";
-import type { Helper } from "./helper.js";
-import { NO_LIMITS, type Snapshot, type Wishes } from "./snapshot.js";
+import { browserStore, CHOICES_NAME, freshSalt, Keeping, type Choices } from "./keeping.js";
+import type { Shift } from "./shift.js";
+import { NO_LIMITS, type Check, type Findings, type Snapshot, type Tally, type Wishes } from "./snapshot.js";
 import { shown, type BrokerPhase, type ErrorReason } from "./states.js";
+import { told } from "./tally.js";
+import { checkedWishes } from "./wishes.js";
+import type { Loan } from "./window.js";
 
-/** What carries data. It is loaded when the switch is turned on. */
-export type Engine = typeof engine;
+/** What helps. It is loaded when the switch is turned on. */
+export type Engine = Pick<typeof engine, "help" | "check" | "forget">;
 
 export interface VolunteerOptions {
   /** Base URL of the operator, without a slash at its end; undefined when what the page says is no URL. */
@@ -17,61 +26,80 @@ export interface VolunteerOptions {
   /** What the site allows; the volunteer may allow less. */
   readonly maxReaders: number;
   readonly pauseHidden: boolean;
-  /** Loads what carries data. It rejects with an object whose `changed` is true when another try cannot help. */
+  /** Loads what helps. It rejects with an object whose `changed` is true when another try cannot help. */
   readonly loadEngine: () => Promise<Engine>;
   /** The snapshot has changed. Numbers that only grow (bytes, seconds) change without a word: look again when they are shown. */
   readonly onChange: () => void;
+  readonly keeping?: Keeping;
 }
 
 const NOTHING: Counts = { readers: 0, lanes: 0, bytesUp: 0, bytesDown: 0 };
+const NOBODY: Tally = { today: 0, ever: 0, bytes: 0, seconds: 0 };
 
 export class Volunteer {
   readonly #options: VolunteerOptions;
+  readonly #keeping: Keeping;
+  readonly #listening = new AbortController();
+  readonly #country: string | null;
+  #choices: Choices;
   #operator: string | undefined;
   #siteReaders: number;
   #pauseHidden: boolean;
-  #wishes: Wishes = NO_LIMITS;
   #on = false;
-  #helper: Helper | undefined;
+  /** It went on because the visitor had said so on an earlier page. */
+  #byItself = false;
+  #loan: Loan | undefined;
+  #shift: Shift | undefined;
   /** Ends the wait for the engine. */
   #loading: AbortController | undefined;
   #notLoaded: ErrorReason | undefined;
   #failures = 0;
-  #last: Counts = NOTHING;
+  #last = NOTHING;
+  #lastTally: Tally;
+  #check: Check = { state: "none" };
 
   constructor(options: VolunteerOptions) {
     this.#options = options;
     this.#operator = options.operator;
     this.#siteReaders = options.maxReaders;
     this.#pauseHidden = options.pauseHidden;
+    this.#keeping = options.keeping ?? new Keeping(browserStore(), freshSalt);
+    this.#choices = this.#keeping.readChoices();
+    this.#lastTally = this.#choices.keepNumbers ? told(this.#keeping.readTally(new Date())) : NOBODY;
+    this.#country = cautionFor(Intl.DateTimeFormat().resolvedOptions().timeZone, navigator.languages);
+    // Another tab of the site has changed what the visitor chose; null = all storage was cleared.
+    addEventListener("storage", ({ key }) => (key === CHOICES_NAME || key === null) && this.#chosenElsewhere(), this.#listening);
+    if (!this.#choices.keepHelping || !supported()) return;
+    this.#byItself = true;
+    this.#begin();
   }
 
   get snapshot(): Snapshot {
-    const counts = this.#helper?.counts ?? this.#last;
-    const { state, reason } = shown({
-      on: this.#on,
-      supported: supported(),
-      pause: this.#helper?.pause ?? "",
-      broker: this.#broker,
-      openLanes: counts.lanes,
-    });
+    const shift = this.#shift;
+    const { wishes, keepHelping, keepNumbers, warned } = this.#choices;
+    const counts = shift?.counts ?? this.#last;
+    const before = { on: this.#on, supported: supported(), pause: "", broker: this.#broker, openLanes: 0, shutIn: false } as const;
     return {
       on: this.#on,
-      state,
-      reason,
-      until: null,
+      ...(shift?.shown ?? shown(before)),
+      until: shift?.until ?? null,
       counts,
-      readers: [],
-      since: this.#helper?.since.getTime() ?? null,
-      tally: { today: counts.readers, ever: counts.readers, bytes: counts.bytesUp + counts.bytesDown, seconds: 0 },
-      wishes: this.#wishes,
-      left: null,
-      abilities: { charging: false, metered: false, storage: false, window: false },
-      keepHelping: false,
-      keepNumbers: false,
-      check: { state: "none" },
-      caution: null,
-      inWindow: false,
+      readers: shift?.readers ?? [],
+      since: shift?.since ?? null,
+      tally: shift?.tally ?? this.#lastTally,
+      wishes: this.#loan?.wishes ?? wishes,
+      left: shift?.left ?? null,
+      abilities: {
+        charging: "getBattery" in navigator,
+        metered: "connection" in navigator,
+        storage: this.#keeping.possible,
+        window: this.#operator !== undefined && this.#loan === undefined,
+      },
+      keepHelping,
+      keepNumbers,
+      check: this.#check,
+      caution: warned ? null : this.#country,
+      inWindow: shift?.inWindow ?? false,
     };
   }
 
@@ -79,82 +107,154 @@ export class Volunteer {
   set operator(operator: string | undefined) {
     if (operator === this.#operator) return;
     this.#operator = operator;
-    if (!this.#on) return;
-    this.#halt();
-    this.#run();
+    this.#check = { state: "none" };
+    if (this.#on) {
+      this.#halt(true);
+      this.#begin();
+    }
     this.#options.onChange();
   }
 
   /** What the site allows, 1 to 8. */
   set maxReaders(count: number) {
     this.#siteReaders = count;
-    this.#applyReaders();
+    if (this.#shift) this.#shift.maxReaders = count;
   }
 
   /** Whether the site wants help only while its page can be seen. */
   set pauseHidden(value: boolean) {
     this.#pauseHidden = value;
-    if (this.#helper) this.#helper.pauseHidden = value;
+    if (this.#shift) this.#shift.pauseHidden = value;
   }
 
   /** Turns the switch on, by the visitor's own will. Does nothing while it is on or where the browser cannot help. */
   start(): void {
     if (this.#on || !supported()) return;
-    this.#on = true;
-    this.#run();
+    this.#byItself = false;
+    this.#begin();
+    this.#options.onChange();
+  }
+
+  /** Turns the switch on in a small window that another page has opened for it, or changes what that page allows. */
+  borrow(loan: Loan): void {
+    this.#loan = loan;
+    if (this.#shift) this.#shift.wishes = loan.wishes;
+    else this.start();
     this.#options.onChange();
   }
 
   /** Turns the switch off, by the visitor's own will. No connection or timer is left when it returns. */
   stop(): void {
     if (!this.#on) return;
+    this.#halt(true);
     this.#on = false;
-    this.#halt();
-    this.#options.onChange();
+    this.#choose({ keepHelping: false });
   }
 
   /** The volunteer allows this much from now on. Values that make no sense are taken as no limit. */
   set(wishes: Partial<Wishes>): void {
-    this.#wishes = { ...this.#wishes, ...wishes };
-    this.#applyReaders();
-    this.#options.onChange();
+    this.#choose({ wishes: checkedWishes({ ...this.#choices.wishes, ...wishes }) });
+    if (this.#shift && !this.#loan) this.#shift.wishes = this.#choices.wishes;
+  }
+
+  get keepHelping(): boolean {
+    return this.#choices.keepHelping;
   }
 
   /** Whether the next page of this site starts to help by itself. Switching off takes it back. */
-  set keepHelping(_value: boolean) {}
+  set keepHelping(keepHelping: boolean) {
+    this.#choose({ keepHelping });
+  }
+
+  get keepNumbers(): boolean {
+    return this.#choices.keepNumbers;
+  }
 
   /** Whether the tally outlives this page. Taking it back deletes what was kept. */
-  set keepNumbers(_value: boolean) {}
+  set keepNumbers(keepNumbers: boolean) {
+    if (this.#shift) this.#shift.keepNumbers = keepNumbers;
+    else if (!keepNumbers) {
+      this.#keeping.forgetTally();
+      this.#lastTally = NOBODY;
+    }
+    this.#choose({ keepNumbers });
+  }
 
   /** Deletes all that this browser keeps for this site: limits, numbers, and the wish to go on. */
-  forget(): void {}
+  forget(): void {
+    this.keepNumbers = false;
+    this.#choose({ wishes: NO_LIMITS, keepHelping: false, warned: false });
+    if (this.#shift && !this.#loan) this.#shift.wishes = NO_LIMITS;
+    try {
+      indexedDB.deleteDatabase(CHOICES_NAME);
+    } catch {
+      // Where there is none, nothing is kept.
+    }
+  }
 
   /** "Can my connection help?" Asks the operator's own servers, and only now. The answer comes in the snapshot. */
-  check(): void {}
+  check(): void {
+    const operator = this.#operator;
+    if (operator === undefined || this.#check.state === "running") return;
+    this.#check = { state: "running" };
+    this.#options.onChange();
+    const checked = (findings: Findings): void => {
+      if (operator !== this.#operator || this.#listening.signal.aborted) return;
+      this.#check = { state: "done", ...findings };
+      this.#tellFindings();
+      this.#options.onChange();
+    };
+    this.#options.loadEngine().then(
+      async (engine) => checked(await engine.check(operator)),
+      () => checked({ verdict: "unknown", operator: null, socket: null, udp: null, varying: null }),
+    );
+  }
 
-  /** Opens a small window that helps in the place of this page. Call it from a click. */
-  openWindow(): void {}
+  /** Opens a small window that helps in the place of this page. Call it from a click, while the switch is on. */
+  openWindow(): void {
+    this.#shift?.openWindow();
+  }
 
   /** The visitor has read the word of caution. */
-  dismissCaution(): void {}
+  dismissCaution(): void {
+    this.#choose({ warned: true });
+  }
 
   /** The page lets go of it: nothing is left, and what the visitor wished for the next page stays. */
   end(): void {
+    this.#listening.abort();
+    this.#halt(false);
     this.#on = false;
-    this.#halt();
-  }
-
-  #applyReaders(): void {
-    if (this.#helper) this.#helper.maxReaders = Math.min(this.#siteReaders, this.#wishes.maxReaders);
   }
 
   get #broker(): BrokerPhase {
     if (this.#operator === undefined) return { phase: "lost", reason: "operator" };
     if (this.#notLoaded) return { phase: "lost", reason: this.#notLoaded };
-    return this.#helper?.broker ?? { phase: "connecting" };
+    return { phase: "connecting" };
   }
 
-  #run(): void {
+  #choose(choice: Partial<Choices>): void {
+    this.#choices = { ...this.#choices, ...choice };
+    this.#keeping.writeChoices(this.#choices);
+    this.#options.onChange();
+  }
+
+  #chosenElsewhere(): void {
+    this.#choices = this.#keeping.readChoices();
+    const { wishes, keepHelping, keepNumbers } = this.#choices;
+    if (this.#byItself && this.#on && !keepHelping) {
+      this.#halt(false);
+      this.#on = false;
+    }
+    if (this.#shift) {
+      if (!this.#loan) this.#shift.wishes = wishes;
+      this.#shift.keepNumbers = keepNumbers;
+    }
+    this.#options.onChange();
+  }
+
+  #begin(): void {
+    this.#on = true;
     if (this.#operator === undefined) return;
     const { signal } = (this.#loading = new AbortController());
     this.#options.loadEngine().then(
@@ -166,34 +266,47 @@ export class Volunteer {
   #help(engine: Engine, operator: string): void {
     this.#notLoaded = undefined;
     this.#failures = 0;
-    this.#helper = engine.help({
+    const { wishes, keepNumbers } = this.#choices;
+    this.#shift = engine.help({
       operator,
-      maxReaders: Math.min(this.#siteReaders, this.#wishes.maxReaders),
+      maxReaders: this.#siteReaders,
       pauseHidden: this.#pauseHidden,
+      wishes: this.#loan?.wishes ?? wishes,
+      keeping: this.#keeping,
+      keepNumbers,
+      loan: this.#loan,
       onChange: this.#options.onChange,
     });
+    this.#tellFindings();
     this.#options.onChange();
+  }
+
+  #tellFindings(): void {
+    if (this.#check.state !== "done") return;
+    const { verdict, varying, udp } = this.#check;
+    this.#shift?.found({ shutIn: verdict === "none" && udp === false, restricted: varying === true });
   }
 
   #notHelped(reason: ErrorReason, signal: AbortSignal): void {
     this.#notLoaded = reason;
     if (reason !== "version") {
       this.#failures += 1;
-      const timer = setTimeout(() => this.#run(), backoffMs(this.#failures, Math.random(), LIMITS));
+      const timer = setTimeout(() => this.#begin(), backoffMs(this.#failures, Math.random(), LIMITS));
       signal.addEventListener("abort", () => clearTimeout(timer));
     }
     this.#options.onChange();
   }
 
-  #halt(): void {
+  #halt(withWindow: boolean): void {
     this.#loading?.abort();
     this.#loading = undefined;
     this.#notLoaded = undefined;
-    const helper = this.#helper;
-    if (!helper) return;
-    this.#last = { ...helper.counts, readers: 0, lanes: 0 };
-    this.#helper = undefined;
-    helper.end();
+    const shift = this.#shift;
+    if (!shift) return;
+    shift.end(withWindow);
+    this.#last = { ...shift.counts, readers: 0, lanes: 0 };
+    this.#lastTally = shift.tally;
+    this.#shift = undefined;
   }
 }
 

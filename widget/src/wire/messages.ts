@@ -43,15 +43,19 @@ export type Answer =
   | { readonly offer: number; readonly answer: LaneDescription }
   | { readonly offer: number; readonly refused: Refusal };
 
+export interface Hello {
+  readonly type: "hello";
+  readonly v: 1;
+  readonly client: "page";
+  readonly nat: "restricted" | "unknown";
+  readonly capacity: number;
+  readonly readers: number;
+  /** By it a reader has the same name after the page has come back. 16 random bytes, b64. */
+  readonly salt?: string;
+}
+
 export type Up =
-  | {
-      readonly type: "hello";
-      readonly v: 1;
-      readonly client: "page";
-      readonly nat: "unknown";
-      readonly capacity: number;
-      readonly readers: number;
-    }
+  | Hello
   | { readonly type: "answers"; readonly match: string; readonly answers: readonly Answer[] }
   | { readonly type: "capacity"; readonly free: number; readonly readers: number };
 

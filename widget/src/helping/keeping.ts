@@ -1,0 +1,120 @@
+/** What this browser keeps for the site from one page to the next, if the visitor wants it to. docs/reference/widget.md lists it. */
+
+import { NO_LIMITS, type Wishes } from "./snapshot.js";
+import { type Additions, emptyTally, type Kept, ofToday, readTally, together } from "./tally.js";
+import { checkedWishes } from "./wishes.js";
+
+/** Where texts are kept under names. Any of it may throw: storage can be refused, full or damaged. */
+export interface TextStore {
+  getItem(name: string): string | null;
+  setItem(name: string, text: string): void;
+  removeItem(name: string): void;
+}
+
+/** What the visitor has chosen. */
+export interface Choices {
+  readonly wishes: Wishes;
+  readonly keepHelping: boolean;
+  readonly keepNumbers: boolean;
+  /** The word of caution was read. */
+  readonly warned: boolean;
+}
+
+export const CHOICES_NAME = "unwalled-bridge";
+const TALLY_NAME = "unwalled-bridge-numbers";
+const VERSION = 1;
+
+const NO_CHOICES: Choices = { wishes: NO_LIMITS, keepHelping: false, keepNumbers: false, warned: false };
+
+export class Keeping {
+  readonly #store: TextStore | undefined;
+  readonly #freshSalt: () => string;
+
+  /**
+   * @param store Undefined where nothing can be kept.
+   * @param freshSalt 16 random bytes as b64.
+   */
+  constructor(store: TextStore | undefined, freshSalt: () => string) {
+    this.#store = store;
+    this.#freshSalt = freshSalt;
+  }
+
+  get possible(): boolean {
+    return this.#store !== undefined;
+  }
+
+  readChoices(): Choices {
+    try {
+      const { v, wishes, help, numbers, warned } = Object(JSON.parse(this.#read(CHOICES_NAME) ?? "null")) as Record<string, unknown>;
+      if (v !== VERSION) return NO_CHOICES;
+      return { wishes: checkedWishes(wishes), keepHelping: help === true, keepNumbers: numbers === true, warned: warned === true };
+    } catch {
+      return NO_CHOICES;
+    }
+  }
+
+  /** Without a choice that differs from what everybody has, nothing is kept. */
+  writeChoices({ wishes, keepHelping, keepNumbers, warned }: Choices): void {
+    const chosen = keepHelping || keepNumbers || JSON.stringify(checkedWishes(wishes)) !== JSON.stringify(checkedWishes(undefined));
+    if (!chosen) return this.#remove(CHOICES_NAME);
+    this.#write(CHOICES_NAME, JSON.stringify({ v: VERSION, wishes, help: keepHelping, numbers: keepNumbers, warned }));
+  }
+
+  /** What is kept, or an empty tally. */
+  readTally(now: Date): Kept {
+    const kept = readTally(this.#read(TALLY_NAME));
+    return kept ? ofToday(kept, now, this.#freshSalt) : emptyTally(now, this.#freshSalt());
+  }
+
+  /** Adds to what is kept, which another tab may have changed meanwhile. Gives the sum. */
+  addToTally(before: Kept, more: Additions, now: Date): Kept {
+    const kept = readTally(this.#read(TALLY_NAME)) ?? before;
+    const sum = together(ofToday(kept, now, this.#freshSalt), more);
+    this.#write(TALLY_NAME, JSON.stringify(sum));
+    return sum;
+  }
+
+  forgetTally(): void {
+    this.#remove(TALLY_NAME);
+  }
+
+  #read(name: string): string | null {
+    try {
+      return this.#store?.getItem(name) ?? null;
+    } catch {
+      return null;
+    }
+  }
+
+  #write(name: string, text: string): void {
+    try {
+      this.#store?.setItem(name, text);
+    } catch {
+      // Full or refused: it holds for this page, and the next one asks anew.
+    }
+  }
+
+  #remove(name: string): void {
+    try {
+      this.#store?.removeItem(name);
+    } catch {
+      // As above.
+    }
+  }
+}
+
+/** The browser's own, or undefined where it is refused. Looking for it leaves nothing behind. */
+export function browserStore(): TextStore | undefined {
+  try {
+    return globalThis.localStorage ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const SALT_BYTES = 16;
+
+export function freshSalt(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(SALT_BYTES));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
