@@ -241,6 +241,7 @@ class OperatorDouble:
         for path in self.pages:
             app.router.add_get(path, self._page)
         app.router.add_get("/newsroom", self._newsroom)
+        app.router.add_get("/article", self._article)
         app.router.add_get("/v1/config", self._config)
         app.router.add_get("/v1/bridge", self._bridge)
         app.router.add_get("/v1/lane/{ticket}", self._lane)
@@ -282,6 +283,11 @@ class OperatorDouble:
             content_type="text/html",
             headers=headers,
         )
+
+    async def _article(self, _: web.Request) -> web.Response:
+        lines = f'<script type="module" src="{self.url}/widget.js"></script><unwalled-bridge></unwalled-bridge>'
+        head = "<!doctype html><html lang=en><title>News</title><link rel=icon href=data:,>"
+        return web.Response(text=head + lines, content_type="text/html")
 
     async def _config(self, _: web.Request) -> web.Response:
         config = {

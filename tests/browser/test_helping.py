@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -53,16 +54,16 @@ def context(browser: Browser, operator: OperatorDouble) -> Iterator[BrowserConte
 
 @pytest.fixture
 def visit(context: BrowserContext, operator: OperatorDouble) -> Callable[..., Page]:
-    def visit(choices: Any = None, script: str = "") -> Page:
+    def visit(choices: Any = None, script: str = "", url: str = operator.url + "/") -> Page:
         """A new tab, in a browser that keeps these choices from before; None = as they are."""
         page = context.new_page()
         if script:
             page.add_init_script(script)
-        page.goto(operator.url + "/read")
+        page.goto(urljoin(url, "/read"))
         if choices is not None:
             text = choices if isinstance(choices, str) else json.dumps({"v": 1, **choices})
             page.evaluate("([name, text]) => localStorage.setItem(name, text)", [CHOICES, text])
-        page.goto(operator.url + "/")
+        page.goto(url)
         return page
 
     return visit

@@ -40,7 +40,7 @@ test("choices come back, and nothing is kept for somebody who chose nothing", ()
   const store = new Store();
   const keeping = new Keeping(store, () => SALT);
   assert.deepEqual(keeping.readChoices(), NONE);
-  const chosen: Choices = { ...NONE, wishes: { ...NO_LIMITS, speed: 100_000, hours: { from: 60, to: 30 } }, keepHelping: true };
+  const chosen: Choices = { ...NONE, wishes: { ...NO_LIMITS, speed: 200_000, hours: { from: 60, to: 30 } }, keepHelping: true };
   keeping.writeChoices(chosen);
   assert.deepEqual(keeping.readChoices(), chosen);
   keeping.writeChoices(NONE);
@@ -73,6 +73,19 @@ test("damaged and refused storage is as good as none", () => {
   assert.deepEqual(told(keeping.addToTally(emptyTally(NOON, SALT), { ...nothingNew(), names: ["person"], bytes: 5 }, NOON)), { today: 1, ever: 1, bytes: 5, seconds: 0 });
   const nothing = new Keeping(undefined, () => SALT);
   assert.deepEqual([nothing.possible, nothing.readChoices(), nothing.readTally(NOON)], [false, NONE, emptyTally(NOON, SALT)]);
+});
+
+test("that the visitor was asked is remembered only along with the wish to go on", () => {
+  const [store, session] = [new Store(), new Store()];
+  const keeping = new Keeping(store, () => SALT, session);
+  keeping.rememberAsked();
+  assert.deepEqual([keeping.asked, session.texts.size], [false, 0]);
+  keeping.writeChoices({ ...NONE, keepHelping: true });
+  keeping.rememberAsked();
+  assert.equal(keeping.asked, true);
+  session.refusing = true;
+  keeping.rememberAsked();
+  assert.equal(keeping.asked, false);
 });
 
 test("a person counts once a day however often they come, and names go at the day's end", () => {

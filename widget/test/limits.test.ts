@@ -16,7 +16,7 @@ test("a wish that makes no sense is no limit of its own, and the others hold", (
   assert.deepEqual(checkedWishes("x"), NO_LIMITS);
   const damaged = { maxReaders: "3", speed: Number.NaN, monthly: {}, charging: 1, metered: "yes", hours: { from: 1, to: 1 } };
   assert.deepEqual(checkedWishes(damaged), NO_LIMITS);
-  assert.deepEqual(checkedWishes({ maxReaders: 99, speed: 1, monthly: -5 }), { ...NO_LIMITS, maxReaders: 8, speed: 32_000, monthly: MB });
+  assert.deepEqual(checkedWishes({ maxReaders: 99, speed: 1, monthly: -5 }), { ...NO_LIMITS, maxReaders: 8, speed: 125_000, monthly: MB });
   assert.equal(checkedWishes({ maxReaders: 0.5 }).maxReaders, 1);
   assert.deepEqual(checkedWishes({ hours: { from: 0, to: 1439 } }).hours, { from: 0, to: 1439 });
   for (const hours of [{ from: -1, to: 5 }, { from: 0, to: 1440 }, { from: 1.5, to: 5 }, { from: 1 }, null, []]) {
@@ -181,13 +181,25 @@ test("a loan takes the rest of the month along, and brings back what is left", a
   assert.equal(lent, 10 * MB);
   await passAll(page, 1_000);
   assert.deepEqual([page.passed, page.purse.spent], [0, true]);
-  const loan = new LoanPurse(lent, () => undefined);
+  const loan = new LoanPurse(lent, () => undefined, () => undefined);
   assert.equal(loan.take(60_000), true);
   await page.purse.putBack(loan.left);
   await soon();
   assert.deepEqual([page.purse.spent, page.purse.left], [false, 10 * MB - 60_000]);
-  const small = new LoanPurse(100_000, () => undefined);
+  const small = new LoanPurse(100_000, () => undefined, () => undefined);
   assert.deepEqual([small.take(100_001), small.take(60_000), small.spent], [false, true, true]);
+});
+
+test("who lends always knows of less than is left, even when the last word was lost", () => {
+  const told: number[] = [];
+  const loan = new LoanPurse(100 * MB, () => undefined, (bytes) => told.push(bytes));
+  while (loan.take(60_000)) {
+    const [last = 0, before = last] = told.slice(-2).reverse();
+    // The very last word is told so long before the end that nothing can be lost between.
+    assert.ok(last <= loan.left && (last === 0 || before <= loan.left), `${before} ${last} ${loan.left}`);
+    assert.ok(loan.left - last <= 9 * MB);
+  }
+  assert.equal(told.at(-1), 0);
 });
 
 test("caution goes by the time zone, and by languages only where that is hidden", () => {

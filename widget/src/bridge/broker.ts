@@ -74,8 +74,9 @@ export class BrokerClient {
     this.#limits = limits;
   }
 
-  /** Connects, and reconnects until `stop`. */
+  /** Connects, and reconnects until `stop`; also after one. */
   start(): void {
+    this.#stopped = false;
     this.#onPhase({ phase: "connecting" });
     void this.#connect();
   }

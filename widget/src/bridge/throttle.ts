@@ -55,8 +55,9 @@ export class Throttle {
 
   /** Bytes each second, null for no limit. */
   set speed(bytesPerSecond: number | null) {
-    this.#fill();
     const rate = bytesPerSecond === null ? undefined : bytesPerSecond / 1_000;
+    if (rate === this.#rate) return;
+    this.#fill();
     this.#tokens = Math.min(this.#tokens, (rate ?? 0) * BURST_MS);
     this.#rate = rate;
     this.pump();

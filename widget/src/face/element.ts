@@ -4,7 +4,7 @@ import type { Counts } from "../bridge/bridge.js";
 import { NO_LIMITS, type Snapshot } from "../helping/snapshot.js";
 import type { Reason, State } from "../helping/states.js";
 import { Volunteer, type VolunteerOptions } from "../helping/volunteer.js";
-import type { Loan } from "../helping/window.js";
+import type { Borrowed } from "../helping/window.js";
 import type { Driver } from "./details.js";
 import { loadPart } from "./parts.js";
 import { ENGLISH_SPEECH, Speaker } from "./speaker.js";
@@ -152,7 +152,7 @@ export class UnwalledBridgeElement extends HTMLElement {
   }
 
   /** Turns the switch on in a small window that another page has opened for it, within what that page lends. For the operator's own page. */
-  borrow(loan: Loan): void {
+  borrow(loan: Borrowed): void {
     const driver = this.#driver;
     if (this.isConnected && driver instanceof Volunteer) driver.borrow(loan);
   }

@@ -17,7 +17,8 @@ export interface HelperOptions {
 }
 
 export class Helper {
-  readonly #stopListening: () => void;
+  readonly #host: Host;
+  #stopListening: () => void = () => undefined;
   readonly #bridge: Bridge;
   readonly #brokerClient: BrokerClient;
   #broker: BrokerPhase = { phase: "connecting" };
@@ -39,14 +40,15 @@ export class Helper {
       onChange();
     };
     this.#brokerClient = new BrokerClient(operator, bridge, onPhase, host.net, introduction);
-    this.#stopListening = host.onNetwork((online) => {
+    this.#host = host;
+  }
+
+  /** Connects, also after `drain`. Apart from the constructor, because it tells of changes at once. */
+  start(): void {
+    this.#stopListening = this.#host.onNetwork((online) => {
       if (online) this.#brokerClient.reconnectNow();
       else this.#brokerClient.networkLost();
     });
-  }
-
-  /** Connects. Apart from the constructor, because it tells of changes at once. */
-  start(): void {
     this.#brokerClient.start();
   }
 

@@ -22,6 +22,7 @@ export interface Choices {
 
 export const CHOICES_NAME = "unwalled-bridge";
 const TALLY_NAME = "unwalled-bridge-numbers";
+const ASKED_NAME = "unwalled-bridge-asked";
 const VERSION = 1;
 
 const NO_CHOICES: Choices = { wishes: NO_LIMITS, keepHelping: false, keepNumbers: false, warned: false };
@@ -29,12 +30,15 @@ const NO_CHOICES: Choices = { wishes: NO_LIMITS, keepHelping: false, keepNumbers
 export class Keeping {
   readonly #store: TextStore | undefined;
   readonly #freshSalt: () => string;
+  readonly #session: TextStore | undefined;
 
   /**
    * @param store Undefined where nothing can be kept.
    * @param freshSalt 16 random bytes as b64.
+   * @param session What is kept until the tab is closed.
    */
-  constructor(store: TextStore | undefined, freshSalt: () => string) {
+  constructor(store: TextStore | undefined, freshSalt: () => string, session?: TextStore) {
+    this.#session = session;
     this.#store = store;
     this.#freshSalt = freshSalt;
   }
@@ -78,6 +82,25 @@ export class Keeping {
     this.#remove(TALLY_NAME);
   }
 
+  /** In this tab the visitor was asked before a page was closed on somebody. */
+  get asked(): boolean {
+    try {
+      return this.#session?.getItem(ASKED_NAME) === "1";
+    } catch {
+      return false;
+    }
+  }
+
+  /** For somebody who keeps helping from page to page, once is for all of them. Of others nothing is kept, not even that. */
+  rememberAsked(): void {
+    if (!this.readChoices().keepHelping) return;
+    try {
+      this.#session?.setItem(ASKED_NAME, "1");
+    } catch {
+      // Then the next page asks once more.
+    }
+  }
+
   #read(name: string): string | null {
     try {
       return this.#store?.getItem(name) ?? null;
@@ -104,9 +127,9 @@ export class Keeping {
 }
 
 /** The browser's own, or undefined where it is refused. Looking for it leaves nothing behind. */
-export function browserStore(): TextStore | undefined {
+export function browserStore(name: "localStorage" | "sessionStorage"): TextStore | undefined {
   try {
-    return globalThis.localStorage ?? undefined;
+    return globalThis[name] ?? undefined;
   } catch {
     return undefined;
   }

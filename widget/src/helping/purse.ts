@@ -171,11 +171,20 @@ export class MemoryVault implements Vault {
 /** What another page has lent. It knows no month: who lends has set it aside. */
 export class LoanPurse implements MonthPurse {
   readonly #onChange: () => void;
+  readonly #tell: (bytes: number) => void;
+  /** What the lender was told that is left at least. */
+  #told = Infinity;
   left: number;
 
-  constructor(bytes: number, onChange: () => void) {
+  /**
+   * @param tell Tells the lender what it may take back should this page close without a word. It is told before more than that is
+   * passed on, and a piece early, so that even the last word may be lost.
+   */
+  constructor(bytes: number, onChange: () => void, tell: (bytes: number) => void) {
     this.left = bytes;
     this.#onChange = onChange;
+    this.#tell = tell;
+    this.#tellBelow(bytes);
   }
 
   get spent(): boolean {
@@ -185,6 +194,7 @@ export class LoanPurse implements MonthPurse {
   take(size: number): boolean {
     if (size > this.left) return false;
     this.left -= size;
+    if (this.left < this.#told + MOST_PIECE + 2 * LEAST_LEFT) this.#tellBelow(this.left);
     if (this.spent) queueMicrotask(this.#onChange);
     return true;
   }
@@ -201,4 +211,11 @@ export class LoanPurse implements MonthPurse {
   }
 
   close(): void {}
+
+  #tellBelow(left: number): void {
+    const least = Math.max(0, left - 2 * MOST_PIECE - LEAST_LEFT);
+    if (least === this.#told) return;
+    this.#told = least;
+    this.#tell(least);
+  }
 }

@@ -14,7 +14,7 @@ import type { Reader, Tally, Wishes } from "./snapshot.js";
 import { shown, type BrokerPhase, type Shown } from "./states.js";
 import { emptyTally, nothingNew, ofToday, together, told, type Kept } from "./tally.js";
 import { Turn } from "./turn.js";
-import { SmallWindow, type Loan } from "./window.js";
+import { SmallWindow, type Borrowed, type Loan } from "./window.js";
 
 export interface ShiftOptions {
   /** Base URL of the operator, without a slash at its end. */
@@ -26,7 +26,7 @@ export interface ShiftOptions {
   readonly keeping: Keeping;
   readonly keepNumbers: boolean;
   /** Lent by the page that has opened this small window. */
-  readonly loan: Loan | undefined;
+  readonly loan: Borrowed | undefined;
   readonly host: Host;
   /** Something that is shown has changed. */
   readonly onChange: () => void;
@@ -68,7 +68,7 @@ export class Shift {
   #markedAt: number;
   #markedBytes = 0;
   #stopAsking: (() => void) | undefined;
-  #asked = false;
+  #asked: boolean;
   #applying = false;
   #again = false;
   #ended = false;
@@ -83,6 +83,7 @@ export class Shift {
     this.#siteReaders = options.maxReaders;
     this.#pauseHidden = options.pauseHidden;
     this.#keepNumbers = options.keepNumbers;
+    this.#asked = keeping.asked;
     this.#kept = this.#keepNumbers ? keeping.readTally(this.#today) : emptyTally(this.#today, freshSalt());
     this.#throttle = new Throttle(host.clock);
     this.#throttle.purse = { take: (size) => this.#take(size) };
@@ -166,8 +167,10 @@ export class Shift {
     if (value === this.#keepNumbers) return;
     this.#keepNumbers = value;
     if (value) {
-      this.#more = { ...this.#more, names: [...this.#kept.names, ...this.#more.names] };
-      this.#kept = this.#options.keeping.readTally(this.#today);
+      // What this page has counted so far joins what is kept.
+      const { names, nameless, past, bytes, seconds, salt } = together(this.#kept, this.#more);
+      this.#more = { names: [...names], nameless, bytes, seconds };
+      this.#kept = { ...emptyTally(this.#today, salt), past };
       this.#save();
     } else {
       this.#options.keeping.forgetTally();
@@ -253,7 +256,10 @@ export class Shift {
   }
 
   #run(): void {
-    if (this.#draining) this.#halt();
+    if (this.#draining) {
+      this.#draining = false;
+      this.#helper?.start();
+    }
     const maxReaders = Math.min(this.#siteReaders, this.#wishes.maxReaders);
     if (this.#helper) {
       this.#helper.maxReaders = maxReaders;
@@ -320,7 +326,7 @@ export class Shift {
       this.#throttle.pump();
       this.#apply();
     };
-    if (loan) this.#purse = loan.bytes === null ? undefined : new LoanPurse(loan.bytes, onChange);
+    if (loan) this.#purse = loan.bytes === null ? undefined : new LoanPurse(loan.bytes, onChange, loan.tellLeft);
     else this.#purse = monthly === null ? undefined : new MonthlyPurse({ monthly, vault: host.vault(), now: () => host.now(), onChange });
   }
 
@@ -352,8 +358,9 @@ export class Shift {
     const now = this.#host.now();
     const elapsedMs = now - this.#markedAt;
     this.#markedAt = now;
-    const { readers, bytesUp, bytesDown } = this.counts;
-    if (readers > 0 && elapsedMs > 0 && elapsedMs < LONGEST_LOOK_MS) this.#more.seconds += elapsedMs / 1_000;
+    const { bytesUp, bytesDown } = this.counts;
+    // Who was here at the last look: whoever has just come has not been helped yet.
+    if (this.#present.size > 0 && elapsedMs > 0 && elapsedMs < LONGEST_LOOK_MS) this.#more.seconds += elapsedMs / 1_000;
     this.#more.bytes += bytesUp + bytesDown - this.#markedBytes;
     this.#markedBytes = bytesUp + bytesDown;
   }
@@ -385,6 +392,7 @@ export class Shift {
       this.#stopAsking = undefined;
     } else this.#stopAsking ??= this.#host.askBeforeClosing(() => {
         this.#asked = true;
+        this.#options.keeping.rememberAsked();
         // Chromium does not ask when the listener goes while it is called.
         this.#host.clock.later(0, () => this.#apply());
       });

@@ -15,7 +15,7 @@ import { NO_LIMITS, type Check, type Findings, type Snapshot, type Tally, type W
 import { shown, type BrokerPhase, type ErrorReason } from "./states.js";
 import { told } from "./tally.js";
 import { checkedWishes } from "./wishes.js";
-import type { Loan } from "./window.js";
+import type { Borrowed } from "./window.js";
 
 /** What helps. It is loaded when the switch is turned on. */
 export type Engine = Pick<typeof engine, "help" | "check" | "forget">;
@@ -48,7 +48,7 @@ export class Volunteer {
   #on = false;
   /** It went on because the visitor had said so on an earlier page. */
   #byItself = false;
-  #loan: Loan | undefined;
+  #loan: Borrowed | undefined;
   #shift: Shift | undefined;
   /** Ends the wait for the engine. */
   #loading: AbortController | undefined;
@@ -63,7 +63,7 @@ export class Volunteer {
     this.#operator = options.operator;
     this.#siteReaders = options.maxReaders;
     this.#pauseHidden = options.pauseHidden;
-    this.#keeping = options.keeping ?? new Keeping(browserStore(), freshSalt);
+    this.#keeping = options.keeping ?? new Keeping(browserStore("localStorage"), freshSalt, browserStore("sessionStorage"));
     this.#choices = this.#keeping.readChoices();
     this.#lastTally = this.#choices.keepNumbers ? told(this.#keeping.readTally(new Date())) : NOBODY;
     this.#country = cautionFor(Intl.DateTimeFormat().resolvedOptions().timeZone, navigator.languages);
@@ -136,7 +136,7 @@ export class Volunteer {
   }
 
   /** Turns the switch on in a small window that another page has opened for it, or changes what that page allows. */
-  borrow(loan: Loan): void {
+  borrow(loan: Borrowed): void {
     this.#loan = loan;
     if (this.#shift) this.#shift.wishes = loan.wishes;
     else this.start();

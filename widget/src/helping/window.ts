@@ -34,9 +34,16 @@ export interface Loan {
   readonly bytes: number | null;
 }
 
+/** What the window does with it. */
+export interface Borrowed extends Loan {
+  /** Tells the lender what is left at least. */
+  readonly tellLeft: (bytes: number) => void;
+}
+
 export type FromWindow =
   | { readonly unwalled: "here" }
   | { readonly unwalled: "helping" }
+  | { readonly unwalled: "left"; readonly bytes: number }
   | { readonly unwalled: "gone"; readonly bytes: number | null };
 
 export type ToWindow = { readonly unwalled: "help"; readonly loan: Loan } | { readonly unwalled: "wishes"; readonly wishes: Wishes };
@@ -74,6 +81,9 @@ export class SmallWindow {
   #window: OpenWindow | undefined;
   #looking: ReturnType<typeof setInterval> | undefined;
   #heardAt = 0;
+  #lentBytes = 0;
+  /** What comes back when it closes without a word, at least. */
+  #leftBytes = 0;
 
   constructor(options: SmallWindowOptions) {
     this.#options = options;
@@ -126,8 +136,12 @@ export class SmallWindow {
       // Also one that an earlier page of this tab has opened.
       if (source !== this.#window) this.#watch(source as OpenWindow);
       this.#helping();
-    } else if (unwalled === "gone" && source === this.#window) {
-      if (typeof bytes === "number" && bytes > 0) this.#options.takeBack(bytes);
+    } else if (unwalled === "left" && source === this.#window) {
+      if (typeof bytes === "number" && bytes >= 0) this.#leftBytes = Math.min(bytes, this.#lentBytes);
+    } else if (unwalled === "gone" && this.helps && (source === this.#window || (source === null && this.#window?.closed))) {
+      // What a window says while it is closed comes from nobody any more.
+      if (typeof bytes === "number" && bytes > 0) this.#options.takeBack(Math.min(bytes, this.#lentBytes));
+      this.#lentBytes = this.#leftBytes = 0;
       this.#heardAt = 0;
       this.#options.onChange();
     }
@@ -135,7 +149,10 @@ export class SmallWindow {
 
   async #lend(): Promise<void> {
     try {
-      this.#say({ unwalled: "help", loan: await this.#options.lend() });
+      const loan = await this.#options.lend();
+      this.#lentBytes = loan.bytes ?? 0;
+      this.#leftBytes = 0;
+      this.#say({ unwalled: "help", loan });
     } catch {
       // What could not be set aside cannot be lent; this page goes on by itself.
     }
@@ -150,6 +167,8 @@ export class SmallWindow {
   #gone(): void {
     clearInterval(this.#looking);
     this.#window = undefined;
+    if (this.#leftBytes > 0) this.#options.takeBack(this.#leftBytes);
+    this.#lentBytes = this.#leftBytes = 0;
     if (!this.helps) return;
     this.#heardAt = 0;
     this.#options.onChange();

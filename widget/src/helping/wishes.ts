@@ -4,8 +4,8 @@ import { LIMITS } from "../bridge/limits.js";
 import { NO_LIMITS, type Hours, type Wishes } from "./snapshot.js";
 
 const DAY_MINUTES = 24 * 60;
-/** Slower than this a page of text takes minutes; readers are better off with somebody else. */
-export const LEAST_SPEED = 32_000;
+/** A megabit. At a quarter of that, a measured session's lanes fell silent for so long that the reader gave them up, again and again. */
+export const LEAST_SPEED = 125_000;
 export const LEAST_MONTHLY = 1_000_000;
 const MOST = Number.MAX_SAFE_INTEGER;
 

@@ -27,17 +27,20 @@ function begin(opener: Window, element: UnwalledBridgeElement): void {
     if (origin !== undefined) opener.postMessage(message, origin);
   };
   const sayHelping = (): void => {
-    const { state } = element.snapshot;
-    if (state === "waiting" || state === "helping") say({ unwalled: "helping" });
+    const { on, left } = element.snapshot;
+    // Both may be pages of one site, of which one helps at a time: the opener must let go before anything can begin here.
+    say(on ? { unwalled: "helping" } : { unwalled: "gone", bytes: left });
   };
+  const tellLeft = (bytes: number): void => say({ unwalled: "left", bytes });
   addEventListener("message", (event) => {
     const message = event.source === opener ? read(event.data) : undefined;
     if (!message || (origin !== undefined && event.origin !== origin)) return;
     if (message.unwalled === "help") {
       origin = event.origin;
-      element.borrow(message.loan);
+      element.borrow({ ...message.loan, tellLeft });
+      sayHelping();
     } else if (origin !== undefined) {
-      element.borrow({ wishes: message.wishes, bytes: null });
+      element.borrow({ wishes: message.wishes, bytes: element.snapshot.left, tellLeft });
     }
   });
   element.addEventListener("statechange", sayHelping);

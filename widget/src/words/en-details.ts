@@ -55,7 +55,7 @@ export const DETAILS: DetailsWords<"one"> = {
   },
   limits: {
     title: "Your limits",
-    note: "They hold whatever the site asks for.",
+    note: "They hold whatever the site asks for. What you set here is kept in this browser.",
     readers: "People at once",
     speed: "Speed",
     anySpeed: "As fast as it goes",
