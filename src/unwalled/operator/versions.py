@@ -7,13 +7,13 @@ served from here, so the site's switch does not stop. To withdraw a version, del
 from __future__ import annotations
 
 import logging
-import os
 import re
 from pathlib import Path
 
 import msgspec
 
-from unwalled.datafolder import create_private, make_private_folder, read_private
+from unwalled.datafolder import make_private_folder, read_private, replace_private
+from unwalled.errors import ConfigurationError
 from unwalled.settings import OPERATOR, OperatorLimits
 from unwalled.web.pages import Page, version_pages, widget_files, widget_version
 
@@ -33,10 +33,10 @@ def keep_versions(data: Path, limits: OperatorLimits = OPERATOR) -> list[Page]:
     folder = data / FOLDER
     make_private_folder(folder)
     current = folder / f"{widget_version()}{_SUFFIX}"
-    create_private(current, msgspec.msgpack.encode(widget_files()))
-    # By the time of its last start: who goes back to an older program shall not lose that one first.
-    os.utime(current)
-    files = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    # Also where it is: that mends a damaged one, and who goes back to an older program shall not lose that one first.
+    replace_private(current, msgspec.msgpack.encode(widget_files()))
+    found = [file for file in folder.glob(f"*{_SUFFIX}") if file.is_file()]
+    files = sorted(found, key=lambda file: file.stat().st_mtime, reverse=True)
     for file in files[limits.kept_widgets :]:
         file.unlink(missing_ok=True)
     others = [file for file in files[: limits.kept_widgets] if file != current]
@@ -45,10 +45,11 @@ def keep_versions(data: Path, limits: OperatorLimits = OPERATOR) -> list[Page]:
 
 def _read(file: Path, limits: OperatorLimits) -> list[Page]:
     version = file.name.removesuffix(_SUFFIX)
-    content = read_private(file, limits.max_widget_bytes) or b""
     try:
+        content = read_private(file, limits.max_widget_bytes) or b""
         bodies = msgspec.msgpack.decode(content, type=dict[str, bytes])
-    except msgspec.MsgspecError:
+    except (ConfigurationError, msgspec.MsgspecError):
+        # No reason not to start: browsers would refuse it anyway.
         bodies = {}
     # The script's hash is the version's name, and it holds the hashes of its parts.
     is_whole = widget_version(bodies.get("widget.js", b"")) == version and all(map(_NAME.fullmatch, bodies))

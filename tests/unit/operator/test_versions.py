@@ -53,6 +53,23 @@ def test_a_damaged_version_is_not_served(tmp_path: Path, content: bytes, caplog:
     assert "damaged" in caplog.text
 
 
+def test_what_cannot_be_read_keeps_no_operator_from_starting(tmp_path: Path) -> None:
+    good = older(tmp_path, b"good")
+    (tmp_path / FOLDER / f"{older(tmp_path, b'open to others')}.msgpack").chmod(0o644)
+    older(tmp_path, b"large" * 1000)
+    (tmp_path / FOLDER / "a-folder.msgpack").mkdir()
+    found = keep_versions(tmp_path, OperatorLimits(kept_widgets=4, max_widget_bytes=2_000))
+    assert [page.path for page in found] == [f"/widget/{good}/widget.js"]
+
+
+def test_a_damaged_version_of_this_program_is_mended(tmp_path: Path) -> None:
+    keep_versions(tmp_path)
+    kept = tmp_path / FOLDER / f"{widget_version()}.msgpack"
+    kept.write_bytes(b"")
+    keep_versions(tmp_path)
+    assert msgspec.msgpack.decode(kept.read_bytes()) == widget_files()
+
+
 def test_a_name_that_no_part_has_is_not_served(tmp_path: Path) -> None:
     older(tmp_path, b"old", further={"../../x": b"x"})
     assert keep_versions(tmp_path) == []
