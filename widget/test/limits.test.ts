@@ -235,3 +235,12 @@ test("a network is judged by what came back", () => {
     varying: true,
   });
 });
+
+test("a vault keeps the sum of the month that is on, whatever comes back late for an earlier one", async () => {
+  const vault = new MemoryVault();
+  vault.set("2026-11", 100);
+  assert.deepEqual(await vault.reserve("2026-11", 50, 120), { granted: 20, spent: 120 });
+  assert.deepEqual(await vault.reserve("2026-12", 50, 120), { granted: 50, spent: 50 });
+  await vault.giveBack("2026-11", 20);
+  assert.deepEqual(await vault.reserve("2026-12", 100, 120), { granted: 70, spent: 120 });
+});

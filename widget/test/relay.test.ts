@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LIMITS } from "../src/bridge/limits.js";
-import { Relay, type Port } from "../src/bridge/relay.js";
+import { Pool, Relay, type Port } from "../src/bridge/relay.js";
 
 class FakePort implements Port {
   readonly sent: ArrayBuffer[] = [];
@@ -103,4 +103,23 @@ test("it ends once, and afterwards nothing moves", () => {
   relay.receive("reader", new ArrayBuffer(1));
   assert.deepEqual(ends, ["stopped"]);
   assert.deepEqual([relay.ended, relay.joined, gateway.sent.length], [true, false, 0]);
+});
+
+test("lanes that hold much leave room for the others of the page, and what ends gives its room back", () => {
+  const pool = new Pool(200);
+  const ends: string[] = [];
+  const [greedy, second, modest] = ["greedy", "second", "modest"].map((name) => new Relay((reason) => ends.push(`${name} ${reason}`), LIMIT, undefined, pool));
+  assert.ok(greedy && second && modest);
+  for (let piece = 0; piece < 2; piece++) greedy.receive("reader", new ArrayBuffer(45));
+  second.receive("reader", new ArrayBuffer(50));
+  assert.deepEqual([ends, pool.freeBytes], [[], 60]);
+  second.receive("reader", new ArrayBuffer(20));
+  assert.deepEqual([ends, pool.freeBytes], [["second overflow"], 110]);
+  modest.receive("reader", new ArrayBuffer(20));
+  modest.receive("reader", new ArrayBuffer(20));
+  assert.equal(pool.freeBytes, 70);
+  modest.open("gateway", new FakePort());
+  assert.equal(pool.freeBytes, 110);
+  greedy.end("stopped");
+  assert.deepEqual([ends, pool.freeBytes], [["second overflow", "greedy stopped"], 200]);
 });

@@ -2,6 +2,7 @@
 
 import { Lane, type Transports } from "./lane.js";
 import { LIMITS, type Limits } from "./limits.js";
+import { Pool } from "./relay.js";
 import type { Throttle } from "./throttle.js";
 import { checkDescription, type LaneDescription } from "../wire/description.js";
 import { isOperatorsGateway, type Answer, type Offer, type OperatorConfig, type Refusal } from "../wire/messages.js";
@@ -67,6 +68,7 @@ export class Bridge {
   readonly #limits: Limits;
   readonly #onChange: () => void;
   readonly #throttle: Throttle | undefined;
+  readonly #pool: Pool;
   readonly #matches = new Map<string, Held>();
   /** Ended lanes whose last bytes are still on their way to the reader. */
   readonly #leaving = new Set<Lane>();
@@ -87,6 +89,7 @@ export class Bridge {
     this.#maxReaders = maxReaders;
     this.#onChange = onChange;
     this.#throttle = throttle;
+    this.#pool = new Pool(limits.maxPageBufferBytes);
   }
 
   get maxReaders(): number {
@@ -216,6 +219,7 @@ export class Bridge {
         allowPrivate: config.allowPrivate,
         transports: this.#transports,
         throttle: this.#throttle,
+        pool: this.#pool,
         limits: this.#limits,
         onOpen: this.#onChange,
         onEnd: () => this.#laneEnded(match, made),

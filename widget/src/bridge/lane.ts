@@ -1,7 +1,7 @@
 /** One lane in the browser: a peer connection made by a reader's offer, joined to one WebSocket to the gateway. */
 
 import { LIMITS, type Limits } from "./limits.js";
-import { Relay, type RelayEnd } from "./relay.js";
+import { type Pool, Relay, type RelayEnd } from "./relay.js";
 import type { Throttle } from "./throttle.js";
 import { fromSdp, toSdp, type LaneDescription } from "../wire/description.js";
 
@@ -31,6 +31,7 @@ export interface LaneOptions {
   readonly onGone: () => void;
   readonly transports: Transports;
   readonly throttle?: Throttle | undefined;
+  readonly pool?: Pool | undefined;
   readonly limits?: Limits;
 }
 
@@ -50,7 +51,7 @@ export class Lane {
   constructor(options: LaneOptions) {
     this.#options = options;
     this.#limits = options.limits ?? LIMITS;
-    this.#relay = new Relay((reason) => this.#ended(reason), this.#limits, options.throttle);
+    this.#relay = new Relay((reason) => this.#ended(reason), this.#limits, options.throttle, options.pool);
     this.#peer = options.transports.connect(options.stun);
     this.#peer.ondatachannel = (event) => this.#adopt(event.channel);
     this.#peer.onconnectionstatechange = () => {

@@ -13,6 +13,8 @@ export interface Limits {
   readonly maxLaneBufferBytes: number;
   /** What a held message counts beside its bytes, so that many small ones cannot fill the memory either. */
   readonly heldMessageBytes: number;
+  /** Held bytes of all lanes of a page; a direction of a lane may hold as much as is free beside it. */
+  readonly maxPageBufferBytes: number;
   /** From the offer to both sides of the lane being open. */
   readonly openTimeoutMs: number;
   /** How long a data channel may take to say goodbye before its connection is cut. */
@@ -44,6 +46,7 @@ export const LIMITS: Limits = Object.freeze({
   maxMessageBytes: 64 * KIB,
   maxLaneBufferBytes: 8 * MIB,
   heldMessageBytes: 256,
+  maxPageBufferBytes: 64 * MIB,
   openTimeoutMs: 20_000,
   closeGraceMs: 2_000,
   maxLanes: 64,

@@ -18,6 +18,25 @@ export interface Port {
   send(message: ArrayBuffer): void;
 }
 
+/** What all relays of a page hold together. */
+export class Pool {
+  readonly #mostBytes: number;
+  #bytes = 0;
+
+  constructor(mostBytes: number = LIMITS.maxPageBufferBytes) {
+    this.#mostBytes = mostBytes;
+  }
+
+  /** Not held by anybody. A direction may hold as much as is free beside it, so that those who hold much leave room for the others. */
+  get freeBytes(): number {
+    return this.#mostBytes - this.#bytes;
+  }
+
+  add(bytes: number): void {
+    this.#bytes += bytes;
+  }
+}
+
 export type RelayEnd = "text" | "empty" | "oversized" | "overflow" | "closed" | "timeout" | "stopped";
 
 export class Relay {
@@ -30,13 +49,14 @@ export class Relay {
   /**
    * @param onEnd Called once, whoever ends the relay; both transports are to be closed then.
    * @param throttle What all relays of the page may pass on together; undefined for as fast as it goes.
+   * @param pool What all relays of the page hold together.
    */
-  constructor(onEnd: (reason: RelayEnd) => void, limits: Limits = LIMITS, throttle?: Throttle) {
+  constructor(onEnd: (reason: RelayEnd) => void, limits: Limits = LIMITS, throttle?: Throttle, pool = new Pool(limits.maxPageBufferBytes)) {
     this.#onEnd = onEnd;
     this.#limits = limits;
     const end = (reason: RelayEnd): void => this.end(reason);
-    this.#up = new Direction(end, limits, throttle);
-    this.#down = new Direction(end, limits, throttle);
+    this.#up = new Direction(end, limits, throttle, pool);
+    this.#down = new Direction(end, limits, throttle, pool);
   }
 
   /** Bytes passed on from the reader to the gateway. */
@@ -87,6 +107,7 @@ class Direction implements Waiting {
   readonly #end: (reason: RelayEnd) => void;
   readonly #limits: Limits;
   readonly #throttle: Throttle | undefined;
+  readonly #pool: Pool;
   #to: Port | undefined;
   #held: ArrayBuffer[] = [];
   /** Where in `#held` the next message is: taking it off the front of a long list would move all others. */
@@ -95,10 +116,11 @@ class Direction implements Waiting {
   #queued = false;
   bytes = 0;
 
-  constructor(end: (reason: RelayEnd) => void, limits: Limits, throttle: Throttle | undefined) {
+  constructor(end: (reason: RelayEnd) => void, limits: Limits, throttle: Throttle | undefined, pool: Pool) {
     this.#end = end;
     this.#limits = limits;
     this.#throttle = throttle;
+    this.#pool = pool;
   }
 
   get isOpen(): boolean {
@@ -118,9 +140,10 @@ class Direction implements Waiting {
     const port = this.#to;
     if (port && this.nextBytes === 0 && (this.#throttle?.take(message.byteLength) ?? true)) return this.#pass(port, message);
     const bytes = message.byteLength + this.#limits.heldMessageBytes;
-    if (this.#heldBytes + bytes + (port?.bufferedAmount ?? 0) > this.#limits.maxLaneBufferBytes) return this.#end("overflow");
+    const most = Math.min(this.#limits.maxLaneBufferBytes - (port?.bufferedAmount ?? 0), this.#pool.freeBytes);
+    if (this.#heldBytes + bytes > most) return this.#end("overflow");
     this.#held.push(message);
-    this.#heldBytes += bytes;
+    this.#count(bytes);
     if (port) this.#flush();
   }
 
@@ -128,7 +151,7 @@ class Direction implements Waiting {
     const message = this.#held[this.#next];
     const port = this.#to;
     if (!message || !port) return;
-    this.#heldBytes -= message.byteLength + this.#limits.heldMessageBytes;
+    this.#count(-message.byteLength - this.#limits.heldMessageBytes);
     this.#next += 1;
     if (this.#next === this.#held.length) {
       this.#held = [];
@@ -145,7 +168,12 @@ class Direction implements Waiting {
     this.#to = undefined;
     this.#held = [];
     this.#next = 0;
-    this.#heldBytes = 0;
+    this.#count(-this.#heldBytes);
+  }
+
+  #count(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#pool.add(bytes);
   }
 
   #flush(): void {

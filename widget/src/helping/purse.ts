@@ -164,7 +164,13 @@ export class MemoryVault implements Vault {
   }
 
   async giveBack(month: string, bytes: number): Promise<void> {
-    this.#spent.set(month, Math.max(0, (this.#spent.get(month) ?? 0) - bytes));
+    this.set(month, Math.max(0, (this.#spent.get(month) ?? 0) - bytes));
+  }
+
+  /** This is the month's sum; those of earlier months go. */
+  set(month: string, spent: number): void {
+    for (const earlier of this.#spent.keys()) if (earlier < month) this.#spent.delete(earlier);
+    this.#spent.set(month, spent);
   }
 }
 

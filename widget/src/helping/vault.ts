@@ -12,6 +12,8 @@ export class BrowserVault implements Vault {
   #opening: Promise<IDBDatabase> | undefined;
   /** From the first failure on: a sum that cannot be kept holds at least for this page. */
   #instead: MemoryVault | undefined;
+  /** The last sums that were safe. What was spent before a failure stays spent. */
+  readonly #known = new MemoryVault();
 
   async reserve(month: string, wanted: number, most: number): Promise<{ granted: number; spent: number }> {
     if (this.#instead) return await this.#instead.reserve(month, wanted, most);
@@ -21,19 +23,20 @@ export class BrowserVault implements Vault {
         granted = Math.max(0, Math.min(wanted, most - before));
         return before + granted;
       });
+      this.#known.set(month, spent);
       return { granted, spent };
     } catch {
-      this.#instead = new MemoryVault();
+      this.#instead = this.#known;
       return await this.#instead.reserve(month, wanted, most);
     }
   }
 
   async giveBack(month: string, bytes: number): Promise<void> {
     if (this.#instead) return await this.#instead.giveBack(month, bytes);
-    await this.#change(month, (before) => Math.max(0, before - bytes));
+    this.#known.set(month, await this.#change(month, (before) => Math.max(0, before - bytes)));
   }
 
-  /** Puts another sum in the place of the month's own, in one step; other months go. Resolves when it is safe. */
+  /** Puts another sum in the place of the month's own, in one step; earlier months go. Resolves when it is safe. */
   async #change(month: string, next: (before: number) => number): Promise<number> {
     const database = await (this.#opening ??= open());
     return await new Promise((resolve, reject) => {
@@ -45,7 +48,8 @@ export class BrowserVault implements Vault {
         const before: unknown = reading.result;
         after = next(typeof before === "number" && before >= 0 ? before : 0);
         if (after === before) return;
-        store.clear();
+        // What comes back late for a month that is over must not touch this one's.
+        store.delete(IDBKeyRange.upperBound(month, true));
         store.put(after, month);
       };
       step.oncomplete = () => resolve(after);
