@@ -54,6 +54,7 @@ class ChromiumPage:
         self._session = session
         self._loaded = asyncio.Event()
         chromium.hear(session, "Page.loadEventFired", lambda _: self._loaded.set())
+        chromium.hear(session, "Page.javascriptDialogOpening", self._answer)
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         """One command to this page. Raises ChromiumFailed."""
@@ -62,6 +63,11 @@ class ChromiumPage:
     def hear(self, method: str, event: Event) -> None:
         """Calls ``event`` with the parameters of each such event of this page."""
         self._chromium.hear(self._session, method, event)
+
+    def _answer(self, dialog: dict[str, Any]) -> None:
+        """A page that helps somebody asks whether to leave it; until that is answered it goes nowhere."""
+        if dialog["type"] == "beforeunload":
+            self._chromium.send("Page.handleJavaScriptDialog", self._session, accept=True)
 
     async def goto(self, url: str) -> None:
         """Opens a page and waits until it has loaded."""
@@ -157,15 +163,9 @@ class Chromium:
 
     async def call(self, method: str, session: str = "", /, **parameters: Any) -> dict[str, Any]:
         """One command and its result. Raises ChromiumFailed."""
-        self._last_id += 1
-        number = self._last_id
-        message = {"id": number, "method": method, "params": parameters}
-        if session:
-            message["sessionId"] = session
+        number = self.send(method, session, **parameters)
         self._waiting[number] = future = asyncio.get_running_loop().create_future()
         try:
-            # Commands are far smaller than what a pipe holds.
-            os.write(self._write_end, json.dumps(message).encode() + b"\0")
             answer = await asyncio.wait_for(future, PATIENCE_S)
         finally:
             del self._waiting[number]
@@ -173,6 +173,16 @@ class Chromium:
             raise ChromiumFailed(f"{method}: {answer['error']['message']}")
         result: dict[str, Any] = answer["result"]
         return result
+
+    def send(self, method: str, session: str = "", /, **parameters: Any) -> int:
+        """One command whose result nobody waits for; its number."""
+        self._last_id += 1
+        message = {"id": self._last_id, "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
+        # Commands are far smaller than what a pipe holds.
+        os.write(self._write_end, json.dumps(message).encode() + b"\0")
+        return self._last_id
 
     async def receive(self) -> None:
         """Hands answers and events to those who wait for them, until the browser has gone."""

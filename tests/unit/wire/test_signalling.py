@@ -144,3 +144,4 @@ def test_reprs_show_no_secret() -> None:
     assert "SECRET" not in repr(request)
     assert "198.51" not in repr(request) + repr(match)
     assert "TICKET" not in repr(match)
+    assert "SALT" not in repr(Hello(1, Client.PAGE, Nat.UNKNOWN, 24, 8, "SALT"))
