@@ -260,6 +260,15 @@ def test_the_self_test_says_what_it_found(site: Site) -> None:
     ]
 
 
+def test_a_warning_that_could_not_be_loaded_is_shown_once_it_can_be(site: Site) -> None:
+    details = "**/widget-details.js*"
+    site.page.route(details, lambda route: route.abort())
+    with site.page.expect_event("requestfailed", lambda request: request.method == "HEAD"):
+        site.made_up({"caution": "IR", "on": True, "state": "waiting"})
+    site.page.unroute(details)
+    expect(site.page.get_by_role("note")).to_contain_text("Are you in Iran?")
+
+
 def test_a_visitor_in_a_censored_country_is_warned_and_nobody_is_asked(site: Site) -> None:
     site.made_up({"caution": "IR"})
     expect(site.page.get_by_role("note")).to_contain_text("Are you in Iran?")

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { backoffMs } from "../src/bridge/backoff.js";
 import { LIMITS } from "../src/bridge/limits.js";
 import { shown, type Situation } from "../src/helping/states.js";
-import { isOperatorsGateway, parseConfig, parseDown, SignallingError } from "../src/wire/messages.js";
+import { isOperatorsGateway, parseConfig, parseDown, readConfig, SignallingError } from "../src/wire/messages.js";
 
 const CONFIG = {
   v: 1,
@@ -22,6 +22,38 @@ test("a config is read", () => {
   });
   assert.equal(parseConfig(JSON.stringify(CONFIG), "http://127.0.0.1:80").allowPrivate, true);
   assert.equal(parseConfig(JSON.stringify({ ...CONFIG, allow_private: true }), "https://news.example").allowPrivate, true);
+});
+
+test("an answer that never ends is read no further than a config can reach", async () => {
+  let given = 0;
+  let ended = false;
+  const chunk = new TextEncoder().encode(" ".repeat(LIMITS.maxConfigBytes / 4));
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      given += 1;
+      // It does end here, so that reading all of it is a failure and no hang.
+      if (given > 100) controller.close();
+      else controller.enqueue(chunk);
+    },
+    cancel() {
+      ended = true;
+    },
+  });
+  await assert.rejects(readConfig(new Response(body), "https://news.example"), SignallingError);
+  assert.ok(ended);
+  assert.ok(given <= 6, String(given));
+});
+
+test("an answer is put together from its pieces, even where one cuts a letter", async () => {
+  const bytes = new TextEncoder().encode(JSON.stringify({ more: "é", ...CONFIG }));
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
+      controller.close();
+    },
+  });
+  assert.deepEqual((await readConfig(new Response(body), "https://news.example")).gateways, CONFIG.gateways);
+  await assert.rejects(readConfig(new Response(null), "https://news.example"), SignallingError);
 });
 
 test("every wrong config is refused", () => {

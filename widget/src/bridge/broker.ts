@@ -4,7 +4,7 @@ import { backoffMs } from "./backoff.js";
 import type { Bridge } from "./bridge.js";
 import { LIMITS, type Limits } from "./limits.js";
 import type { BrokerPhase, Reason } from "../helping/states.js";
-import { parseConfig, parseDown, type ErrorCode, type Hello, type OperatorConfig, type Up } from "../wire/messages.js";
+import { parseDown, readConfig, type ErrorCode, type Hello, type OperatorConfig, type Up } from "../wire/messages.js";
 
 /** What the browser gives; tests bring their own. */
 export interface Net {
@@ -133,7 +133,7 @@ export class BrokerClient {
       signal,
     });
     if (!response.ok) throw new Error("The operator did not give its config.");
-    return parseConfig(await response.text(), this.#operator);
+    return readConfig(response, this.#operator);
   }
 
   #openSocket(config: OperatorConfig): void {

@@ -89,6 +89,8 @@ export class Host {
   #choose(operator: string): void {
     if (operator === this.#operator) return;
     this.#volunteer.stop();
+    // Stopping takes it back only while the switch is on.
+    this.#volunteer.keepHelping = false;
     this.#operator = operator;
     writeOperator(operator);
     this.#volunteer.operator = operator || undefined;

@@ -1,6 +1,6 @@
 /** Where the volunteer chooses whom to help, and turns helping on. */
 
-import { parseConfig } from "../wire/messages.js";
+import { readConfig, SignallingError } from "../wire/messages.js";
 import { PROPOSED } from "./choice.js";
 import { operatorUrl } from "./messages.js";
 import { showSwitch } from "./shown.js";
@@ -40,19 +40,13 @@ async function choose(typed: string): Promise<void> {
 }
 
 async function troubleWith(operator: string): Promise<"unreachable" | "noOperator" | undefined> {
-  let text: string;
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const response = await fetch(`${operator}/v1/config`, { credentials: "omit", cache: "no-store", referrerPolicy: "no-referrer", signal });
     if (!response.ok) return "noOperator";
-    text = await response.text();
-  } catch {
-    return "unreachable";
-  }
-  try {
-    parseConfig(text, operator);
+    await readConfig(response, operator);
     return undefined;
-  } catch {
-    return "noOperator";
+  } catch (error) {
+    return error instanceof SignallingError ? "noOperator" : "unreachable";
   }
 }

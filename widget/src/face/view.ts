@@ -9,6 +9,7 @@ import { make, setText, sheet } from "./dom.js";
 import { mark } from "./mark.js";
 import { loadPart } from "./parts.js";
 import CSS from "./style.css";
+import { Tries } from "./tries.js";
 
 /** What is spoken: `whole` is undefined for English, whose further words lie in the part that shows them. */
 export interface Speech {
@@ -74,6 +75,7 @@ export class View {
   #wantsDetails = false;
   #shownDetails: Details | undefined;
   #shownCaution: Details | undefined;
+  readonly #cautionTries = new Tries();
 
   constructor(options: ViewOptions) {
     const { root, driver } = (this.#options = options);
@@ -138,7 +140,7 @@ export class View {
     setText(this.#carried, sum === 0 ? "" : fill(words.carried, { amount: language.bytes(sum) }));
     this.#shownDetails?.render(snapshot);
     if (snapshot.caution === null) this.#dropCaution();
-    else if (this.#notice.hidden) void this.#showCaution();
+    else if (this.#notice.hidden && this.#cautionTries.due(Date.now())) void this.#showCaution();
   }
 
   /** Lets go of everything that reaches out of the element. */
@@ -197,8 +199,16 @@ export class View {
   async #showCaution(): Promise<void> {
     this.#notice.hidden = false;
     const speech = this.#speech;
-    const part = await loadPart("details").catch(() => undefined);
-    if (!part || this.#notice.hidden || speech !== this.#speech || this.#shownCaution) return;
+    let changed = false;
+    const part = await loadPart("details").catch((error: { readonly changed?: boolean }) => void (changed = error.changed === true));
+    if (this.#notice.hidden || speech !== this.#speech || this.#shownCaution) return;
+    if (!part) {
+      // A later render tries again: somebody whom it concerns must not miss it because the network failed for a moment.
+      this.#notice.hidden = true;
+      if (changed) this.#cautionTries.giveUp();
+      else this.#cautionTries.failed(Date.now(), Math.random());
+      return;
+    }
     const { driver, operator, root } = this.#options;
     this.#shownCaution = part.showCaution(this.#notice, { ...speech, driver: driver(), operator: operator(), root, loadPart });
   }

@@ -7,7 +7,7 @@
 
 import type { Net } from "../bridge/broker.js";
 import type { Transports } from "../bridge/lane.js";
-import { parseConfig, type OperatorConfig } from "../wire/messages.js";
+import { readConfig, type OperatorConfig } from "../wire/messages.js";
 import type { Findings, Verdict } from "./snapshot.js";
 
 const ANSWER_MS = 8_000;
@@ -69,7 +69,7 @@ async function configOf(operator: string, net: Net): Promise<OperatorConfig | un
       referrerPolicy: "no-referrer",
       signal: AbortSignal.timeout(ANSWER_MS),
     });
-    return response.ok ? parseConfig(await response.text(), operator) : undefined;
+    return response.ok ? await readConfig(response, operator) : undefined;
   } catch {
     return undefined;
   }

@@ -3,7 +3,8 @@
  *
  * Nothing is told to a page that has not asked. It asks with `{unwalled: 1, type: "hello"}`; the browser says from which
  * origin, and all that follows is addressed to that origin alone, so that no other page can ever get it. Only the page that
- * holds the frame may ask, and the first origin that asked is the only one. The page around learns nothing of the readers.
+ * holds the frame may ask, and the first origin that asked is the only one. The page around learns
+ * nothing of who is helped; but `helping` against `waiting` tells it that somebody reads, and when.
  */
 
 export interface Told {

@@ -68,7 +68,29 @@ const MAX_GATEWAY_CHARS = 512;
 const MAX_STUN = 8;
 
 /**
- * Reads `GET {operator}/v1/config`.
+ * Reads the answer to `GET {operator}/v1/config`, and no more of it than a config can have.
+ *
+ * @throws SignallingError
+ */
+export async function readConfig(response: Response, operator: string): Promise<OperatorConfig> {
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let text = "";
+  let bytes = 0;
+  for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
+    bytes += read.value.length;
+    if (bytes > LIMITS.maxConfigBytes) {
+      // Whoever sends without end is not waited for.
+      void reader?.cancel().catch(() => undefined);
+      throw new SignallingError("The operator's config is too long.");
+    }
+    text += decoder.decode(read.value, { stream: true });
+  }
+  return parseConfig(text + decoder.decode(), operator);
+}
+
+/**
+ * Reads the text of a config.
  *
  * @param operator The URL by which the operator was reached.
  * @throws SignallingError

@@ -13,6 +13,7 @@ const OPTION       = 'unwalled_bridge';
 const LAYOUTS      = array( 'panel', 'banner', 'badge', 'floating' );
 const THEMES       = array( 'auto', 'light', 'dark' );
 const PLACES       = array( '', 'badge', 'banner', 'floating' );
+const LOOPBACK     = array( 'localhost', '127.0.0.1', '[::1]' );
 const MOST_READERS = 8;
 const PLAIN        = array(
 	'operator'    => '',
@@ -75,7 +76,9 @@ function operator_url( string $given ): string {
 	$path   = rtrim( $parts['path'] ?? '', '/' );
 	// Anything odd is refused rather than mended: this names whose script a site runs.
 	$is_plain = preg_match( '/^(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])$/D', $host ) && preg_match( '#^(?:/[A-Za-z0-9._~-]+)*$#D', $path );
-	if ( ! in_array( $scheme, array( 'https', 'http' ), true ) || ! $is_plain || strpos( $path, '..' ) !== false ) {
+	// Without encryption anybody on the way could put a script of their own in its place; nobody is on the way to one's own machine.
+	$is_safe = 'https' === $scheme || ( 'http' === $scheme && in_array( $host, LOOPBACK, true ) );
+	if ( ! $is_safe || ! $is_plain || strpos( $path, '..' ) !== false ) {
 		return '';
 	}
 	return $scheme . '://' . $host . ( isset( $parts['port'] ) ? ':' . (int) $parts['port'] : '' ) . $path;
