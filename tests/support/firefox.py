@@ -197,7 +197,10 @@ class Firefox:
                     future.set_exception(FirefoxFailed("Firefox has ended."))
 
     def _hear(self, method: str, parameters: dict[str, Any]) -> None:
-        if method == "log.entryAdded" and parameters["type"] == "javascript" and parameters["level"] == "error":
+        if method != "log.entryAdded" or parameters["type"] != "javascript" or parameters["level"] != "error":
+            return
+        # That a server has gone is no error of a script's.
+        if not parameters["text"].startswith(("The connection to ", "Firefox can’t establish a connection ")):
             self.errors.append(parameters["text"])
 
 
