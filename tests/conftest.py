@@ -35,6 +35,10 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     if folder in {"integration", "browser"}:
         item.add_marker(folder)
         item.add_marker(pytest.mark.xdist_group("real"))
+        if os.environ.get("CI"):
+            # Real browsers and programs on a machine that others use, too: one of hundreds may stumble. What is broken
+            # fails three times, and pytest counts and names what it ran again.
+            item.add_marker(pytest.mark.flaky(reruns=2))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
