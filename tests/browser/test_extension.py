@@ -27,6 +27,7 @@ from tests.support.newsroom import newsroom
 from tests.support.proxy_bench import MIB
 
 WIDGET = Path(__file__).parents[2] / "widget"
+SHADOW = "document.querySelector('unwalled-bridge').shadowRoot"
 CHROMIUM_FLAGS = ("--ignore-certificate-errors",)
 # It has no signature of Mozilla's.
 FIREFOX_PREFERENCES = {"xpinstall.signatures.required": False}
@@ -262,6 +263,61 @@ async def carried(page: Page, least: int) -> None:
         while seen < least:
             seen = (await stats(page))["bytesUp"]
             await asyncio.sleep(0.05)
+
+
+async def open_details(page: Page) -> None:
+    """Opens everything that lies behind the switch."""
+    await page.click(f"{SHADOW}.querySelector('[part=more]')")
+    await page.evaluate(
+        f"""new Promise((resolve) => setInterval(() => {{
+          const boxes = {SHADOW}.querySelectorAll('details');
+          for (const box of boxes) box.open = true;
+          if (boxes.length) resolve(true);
+        }}, 50))"""
+    )
+
+
+def test_it_goes_on_after_the_browser_was_restarted_if_the_volunteer_said_so(
+    tmp_path: Path, packages: Path, bridge_browser: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    profile = tmp_path / "profile"
+
+    async def main() -> None:
+        async with asyncio.timeout(100), newsroom(tmp_path, certificate=certificate) as room:
+            async with volunteer(bridge_browser, packages, profile) as v:
+                await v.choose(room.operator.url.text)
+                await v.verdict()
+                await flip_switch(v.options)
+                await in_state(v.options, "waiting")
+                await open_details(v.options)
+                text = "Go on when the browser starts again"
+                found = f"[...{SHADOW}.querySelectorAll('label')].find((one) => one.innerText.startsWith({text!r}))"
+                await v.options.click(found)
+                await v.options.evaluate(
+                    """new Promise((resolve) => setInterval(() => {
+                      if (document.querySelector('unwalled-bridge').snapshot.keepHelping) resolve(true);
+                    }, 50))"""
+                )
+            await room.bridges_are(0)
+            async with started_again(bridge_browser, packages, profile):
+                await room.bridges_are(1)
+
+    run(main)
+
+
+@asynccontextmanager
+async def started_again(browser: Installed, packages: Path, profile: Path) -> AsyncIterator[None]:
+    """The same browser, which has the extension already. Nobody turns anything on."""
+    if browser.name == "chromium":
+        # What comes from no store has to be named each time, and then counts as installed just now.
+        named = (f"--load-extension={packages / 'chrome'}", "--disable-features=DisableLoadExtensionCommandLineSwitch")
+        async with chromium(browser.path, profile, *CHROMIUM_FLAGS, *named):
+            yield
+    else:
+        async with firefox(browser.path, profile, FIREFOX_PREFERENCES):
+            yield
 
 
 @needs_curl

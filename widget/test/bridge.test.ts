@@ -210,3 +210,35 @@ test("readers are told with their country, each once, while one of their lanes i
   assert.deepEqual(where(), ["", "CN", "IR"]);
   bridge.close();
 });
+
+test("lanes of a match are made one after another, and their places are taken from the start", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { bridge, transports, take } = start();
+  let goOn: () => void = () => undefined;
+  transports.breath = new Promise((resolve) => (goOn = resolve));
+  const answers = take("A", 3);
+  assert.equal(transports.peers.length, 1);
+  assert.deepEqual(bridge.room, { free: 13, readers: 1 });
+  goOn();
+  assert.deepEqual(refusals(await answers), ["answered", "answered", "answered"]);
+  assert.equal(transports.peers.length, 3);
+  assert.deepEqual(bridge.room, { free: 13, readers: 1 });
+  bridge.close();
+});
+
+for (const end of ["cancel", "close"] as const) {
+  test(`lanes that are not made yet are never made after ${end}`, async (t) => {
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const { bridge, transports, take } = start();
+    let goOn: () => void = () => undefined;
+    transports.breath = new Promise((resolve) => (goOn = resolve));
+    const answers = take("A", 3);
+    if (end === "cancel") bridge.cancel("A");
+    else bridge.close();
+    goOn();
+    assert.deepEqual(refusals(await answers), ["failed", "failed", "failed"]);
+    assert.equal(transports.peers.length, 1);
+    assert.ok(transports.peers[0]?.closed);
+    assert.deepEqual(bridge.room, { free: 16, readers: 2 });
+  });
+}

@@ -125,6 +125,13 @@ export class FakeTransports implements Transports {
     return socket as unknown as WebSocket;
   }
 
+  /** Holds everybody until they are let go, if a test wants it. */
+  breath: Promise<void> = Promise.resolve();
+
+  breathe(): Promise<void> {
+    return this.breath;
+  }
+
   hidden(): boolean {
     return this.isHidden;
   }

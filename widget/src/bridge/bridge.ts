@@ -58,9 +58,23 @@ interface Place {
 
 interface Held {
   readonly lanes: Set<Lane>;
+  /** Lanes that are promised and not made yet. */
+  coming: number;
   readonly reader: string;
   /** The broker has the answers; before that it takes these lanes off by itself. */
   answered: boolean;
+}
+
+/** A lane that is to be made. */
+interface Opening {
+  readonly match: string;
+  readonly offer: number;
+  readonly description: LaneDescription;
+  readonly gateway: string;
+  readonly config: OperatorConfig;
+  readonly held: Held;
+  /** When it may be made; undefined for at once. */
+  readonly turn: Promise<void> | undefined;
 }
 
 export class Bridge {
@@ -163,8 +177,10 @@ export class Bridge {
     const reader = named ?? `of ${match}`;
     let free = this.#freeFor(reader);
     if (free === 0) return refuseAll("busy");
-    this.#matches.set(match, { lanes: new Set(), reader, answered: false });
+    const held: Held = { lanes: new Set(), coming: 0, reader, answered: false };
+    this.#matches.set(match, held);
     this.#place(reader, named, country);
+    let turn: Promise<void> | undefined;
     const answers = offers.map(({ offer, description }): Answer | Promise<Answer> => {
       let checked: LaneDescription;
       try {
@@ -174,7 +190,11 @@ export class Bridge {
       }
       if (free === 0) return { offer, refused: "busy" };
       free -= 1;
-      return this.#openLane(match, offer, checked, gateway, config);
+      held.coming += 1;
+      const mine = turn;
+      // To make a connection takes some 3 to 30 ms. Between two of them the page may do what else it has to do.
+      turn = (turn ?? Promise.resolve()).then(() => this.#transports.breathe());
+      return this.#openLane({ match, offer, description: checked, gateway, config, held, turn: mine });
     });
     this.#forgetIfEmpty(match);
     this.#onChange();
@@ -183,14 +203,20 @@ export class Bridge {
 
   /** The reader went away: undoes the lanes of a match that are not open. */
   cancel(match: string): void {
-    for (const lane of this.#matches.get(match)?.lanes ?? []) {
+    const held = this.#matches.get(match);
+    if (!held) return;
+    held.coming = 0;
+    for (const lane of held.lanes) {
       if (!lane.open) lane.close();
     }
+    this.#forgetIfEmpty(match);
+    this.#onChange();
   }
 
   /** Closes all at once; nothing is left when this returns, and no further match is taken. */
   close(): void {
     this.#closed = true;
+    for (const held of this.#matches.values()) held.coming = 0;
     for (const lane of [...this.#matches.values()].flatMap(({ lanes }) => [...lanes])) lane.abort();
     for (const lane of this.#leaving) lane.abort();
   }
@@ -210,7 +236,11 @@ export class Bridge {
     this.#places.set(reader, { key: String(this.#placesMade), name, country, doneUp: 0, doneDown: 0 });
   }
 
-  async #openLane(match: string, offer: number, description: LaneDescription, gateway: string, config: OperatorConfig): Promise<Answer> {
+  async #openLane({ match, offer, description, gateway, config, held, turn }: Opening): Promise<Answer> {
+    if (turn) await turn;
+    // Whoever has cancelled the match meanwhile has also taken this lane back.
+    if (held.coming === 0) return { offer, refused: "failed" };
+    held.coming -= 1;
     let lane: Lane | undefined;
     try {
       const made = new Lane({
@@ -226,10 +256,11 @@ export class Bridge {
         onGone: () => this.#leaving.delete(made),
       });
       lane = made;
-      this.#matches.get(match)?.lanes.add(lane);
+      held.lanes.add(lane);
       return { offer, answer: await lane.answer(description) };
     } catch {
       lane?.close();
+      this.#forgetIfEmpty(match);
       return { offer, refused: "failed" };
     }
   }
@@ -251,7 +282,7 @@ export class Bridge {
 
   #forgetIfEmpty(match: string): void {
     const held = this.#matches.get(match);
-    if (held?.lanes.size !== 0) return;
+    if (!held || held.lanes.size + held.coming > 0) return;
     this.#matches.delete(match);
     if (![...this.#matches.values()].some(({ reader }) => reader === held.reader)) this.#places.delete(held.reader);
   }
@@ -262,7 +293,7 @@ export class Bridge {
   }
 
   #freeBeside(matches: readonly Held[]): number {
-    return Math.max(0, this.capacity - matches.reduce((sum, { lanes }) => sum + lanes.size, 0));
+    return Math.max(0, this.capacity - matches.reduce((sum, { lanes, coming }) => sum + lanes.size + coming, 0));
   }
 
   /** Lanes that this reader may add: one that is here already needs no further place. */

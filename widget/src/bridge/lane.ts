@@ -9,6 +9,8 @@ import { fromSdp, toSdp, type LaneDescription } from "../wire/description.js";
 export interface Transports {
   connect(stun: readonly string[]): RTCPeerConnection;
   socket(url: string): WebSocket;
+  /** Lets the page do what else it has to do. Not by a timer, which may be held back. */
+  breathe(): Promise<void>;
   /** Whether timers may be held back because nobody looks at the page. */
   hidden(): boolean;
 }
@@ -16,8 +18,20 @@ export interface Transports {
 export const BROWSER_TRANSPORTS: Transports = {
   connect: (stun) => new RTCPeerConnection(stun.length === 0 ? {} : { iceServers: [{ urls: [...stun] }] }),
   socket: (url) => new WebSocket(url),
+  breathe,
   hidden: () => document.hidden,
 };
+
+function breathe(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(0);
+  });
+}
 
 export interface LaneOptions {
   readonly gateway: string;
