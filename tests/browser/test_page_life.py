@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from tests.support.browsers import Browser, Installed, Page, flip_switch, in_state
+from tests.support.chain import became
 from tests.support.curl import needs_curl
 from tests.support.gateway_sites import run
 from tests.support.newsroom import Newsroom, Person, newsroom
@@ -82,10 +83,29 @@ def test_going_to_another_page_ends_the_helping_at_once(tmp_path: Path, bridge_b
     async def use(room: Newsroom, person: Person, browser: Browser, page: Page) -> None:
         await page.goto("about:blank")
         await room.bridges_are(0)
-        assert room.operator._lanes.open_sockets == 0
+        await became(lambda: room.operator._lanes.open_sockets == 0, "no lane is open")
         # The reader finds the next one who helps.
         other = await browser.new_page()
         await room.turn_on(other)
+        await person.downloads(1)
+
+    helping(tmp_path, bridge_browser, use)
+
+
+@needs_curl
+def test_one_tab_of_a_browser_helps_and_another_takes_over_when_it_goes(
+    tmp_path: Path, bridge_browser: Installed
+) -> None:
+    async def use(room: Newsroom, person: Person, browser: Browser, page: Page) -> None:
+        other = await browser.new_page()
+        await other.goto(f"{room.operator.url.text}/")
+        await flip_switch(other)
+        await in_state(other, "paused")
+        assert await other.evaluate("document.querySelector('unwalled-bridge').reason") == "elsewhere"
+        assert room.bridges == 1
+        await page.close()
+        await in_state(other, "waiting", "helping")
+        await room.bridges_are(1)
         await person.downloads(1)
 
     helping(tmp_path, bridge_browser, use)
