@@ -91,10 +91,13 @@ def test_what_the_window_did_not_use_comes_back_and_switching_off_closes_it(
     becomes(page, "snapshot.inWindow")
     [lane] = operator.call(operator.reader_lanes(session, "M1", 1))
     operator.call(lane.echoed(512 * 1024, 16 * 1024))
-    do(window, "stop()")
-    session = operator.call(operator.bridge())
+    with window.expect_event("close"):
+        do(window, "stop()")
+    # Off is off, wherever the visitor says so.
+    is_shown(page, "off")
+    do(page, "start()")
+    operator.call(operator.bridge())
     becomes(page, "snapshot.left === 50_000_000 - 1_048_576")
-    window.close()
 
     window = open_window(page)
     session = operator.call(operator.bridge())

@@ -61,6 +61,7 @@ class World {
   hear: (message: HeardMessage) => void = () => undefined;
   network: (online: boolean) => void = () => undefined;
   asking: (() => void) | undefined;
+  off = false;
   now = new Date("2026-11-24T12:00:00").getTime();
   readonly shift: Shift;
 
@@ -80,6 +81,7 @@ class World {
       keepNumbers: more.keepNumbers ?? false,
       loan: more.loan,
       host: this.host,
+      onOff: () => (this.off = true),
       onChange: () => undefined,
     });
   }
@@ -344,6 +346,19 @@ test("a window that is closed or falls silent gives the help back, and those who
   t.mock.timers.tick(2_000);
   assert.equal(world.shift.inWindow, false);
   world.shift.end(false);
+});
+
+test("off is off, also in the window", async (t) => {
+  const world = begin(t, { monthly: 5_000_000 });
+  await world.ready();
+  world.shift.openWindow();
+  world.says("here");
+  await settle();
+  world.says("helping");
+  world.says("off", { bytes: 4_000_000 });
+  await settle();
+  assert.deepEqual([world.off, world.shift.inWindow, world.shift.left], [true, false, 4_000_000]);
+  world.shift.end(true);
 });
 
 test("a window cannot give back more than it was lent", async (t) => {

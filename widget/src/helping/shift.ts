@@ -28,6 +28,8 @@ export interface ShiftOptions {
   /** Lent by the page that has opened this small window. */
   readonly loan: Borrowed | undefined;
   readonly host: Host;
+  /** The visitor has switched off in the small window. */
+  readonly onOff: () => void;
   /** Something that is shown has changed. */
   readonly onChange: () => void;
 }
@@ -95,6 +97,7 @@ export class Shift {
       now: () => host.now(),
       lend: () => this.#lend(),
       takeBack: (bytes) => void this.#purse?.putBack(bytes).catch(() => undefined),
+      onOff: options.onOff,
       onChange: () => this.#apply(),
     });
     this.#tick = setInterval(() => this.#look(), TICK_MS);

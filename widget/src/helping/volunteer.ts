@@ -88,7 +88,7 @@ export class Volunteer {
       since: shift?.since ?? null,
       tally: shift?.tally ?? this.#lastTally,
       wishes: this.#loan?.wishes ?? wishes,
-      left: shift?.left ?? null,
+      left: shift?.left ?? this.#loan?.bytes ?? null,
       abilities: {
         charging: "getBattery" in navigator,
         metered: "connection" in navigator,
@@ -275,6 +275,7 @@ export class Volunteer {
       keeping: this.#keeping,
       keepNumbers,
       loan: this.#loan,
+      onOff: () => this.stop(),
       onChange: this.#options.onChange,
     });
     this.#tellFindings();
@@ -304,6 +305,8 @@ export class Volunteer {
     const shift = this.#shift;
     if (!shift) return;
     shift.end(withWindow);
+    // What is lent is lent once, however often the switch is turned.
+    if (this.#loan) this.#loan = { ...this.#loan, bytes: shift.left };
     this.#last = { ...shift.counts, readers: 0, lanes: 0 };
     this.#lastTally = shift.tally;
     this.#shift = undefined;

@@ -44,7 +44,7 @@ export type FromWindow =
   | { readonly unwalled: "here" }
   | { readonly unwalled: "helping" }
   | { readonly unwalled: "left"; readonly bytes: number }
-  | { readonly unwalled: "gone"; readonly bytes: number | null };
+  | { readonly unwalled: "gone" | "off"; readonly bytes: number | null };
 
 export type ToWindow = { readonly unwalled: "help"; readonly loan: Loan } | { readonly unwalled: "wishes"; readonly wishes: Wishes };
 
@@ -70,6 +70,8 @@ export interface SmallWindowOptions {
   /** Sets aside what the window may pass on. */
   readonly lend: () => Promise<Loan>;
   readonly takeBack: (bytes: number) => void;
+  /** The visitor has switched off in the window. */
+  readonly onOff: () => void;
   /** `helps` has changed. */
   readonly onChange: () => void;
 }
@@ -138,12 +140,14 @@ export class SmallWindow {
       this.#helping();
     } else if (unwalled === "left" && source === this.#window) {
       if (typeof bytes === "number" && bytes >= 0) this.#leftBytes = Math.min(bytes, this.#lentBytes);
-    } else if (unwalled === "gone" && this.helps && (source === this.#window || (source === null && this.#window?.closed))) {
+    } else if ((unwalled === "gone" || unwalled === "off") && this.helps && (source === this.#window || (source === null && this.#window?.closed))) {
       // What a window says while it is closed comes from nobody any more.
       if (typeof bytes === "number" && bytes > 0) this.#options.takeBack(Math.min(bytes, this.#lentBytes));
       this.#lentBytes = this.#leftBytes = 0;
       this.#heardAt = 0;
       this.#options.onChange();
+      // Off is off, wherever the visitor says so.
+      if (unwalled === "off") this.#options.onOff();
     }
   }
 

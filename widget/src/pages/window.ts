@@ -29,7 +29,10 @@ function begin(opener: Window, element: UnwalledBridgeElement): void {
   const sayHelping = (): void => {
     const { on, left } = element.snapshot;
     // Both may be pages of one site, of which one helps at a time: the opener must let go before anything can begin here.
-    say(on ? { unwalled: "helping" } : { unwalled: "gone", bytes: left });
+    if (on) return say({ unwalled: "helping" });
+    if (origin === undefined) return;
+    say({ unwalled: "off", bytes: left });
+    close();
   };
   const tellLeft = (bytes: number): void => say({ unwalled: "left", bytes });
   addEventListener("message", (event) => {
