@@ -23,6 +23,7 @@ def open_window(page: Page) -> Page:
     # Browsers open windows only for a click.
     page.evaluate(
         """() => {
+          document.querySelector("#open")?.remove();
           const button = Object.assign(document.createElement("button"), { id: "open" });
           button.addEventListener("click", () => document.querySelector("unwalled-bridge").driver.openWindow());
           document.body.prepend(button);
