@@ -15,7 +15,6 @@ import pytest
 
 from tests.browser.operator_double import OperatorDouble
 from tests.support.browsers import Installed, flip_switch, in_state, stats
-from tests.support.chain import became
 from tests.support.curl import needs_curl
 from tests.support.gateway_sites import run
 from tests.support.memory import memory_of
@@ -86,7 +85,7 @@ class StoppedReader:
 
 @needs_curl
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("mib", [100, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("mib", [99, pytest.param(201, marks=pytest.mark.long)])
 def test_megabytes_go_up_and_down_at_once_unchanged_and_do_not_stay(
     tmp_path: Path, bridge_browser: Installed, mib: int
 ) -> None:
@@ -101,13 +100,17 @@ def test_megabytes_go_up_and_down_at_once_unchanged_and_do_not_stay(
             await person.is_connected()
             await asyncio.gather(person.downloads(20), person.uploads(20))
             before = memory_of(browser.process.pid)
-            await asyncio.gather(person.downloads(mib), person.uploads(mib))
-            # If it kept what it carries, it would have four times as much, and never give it back.
-            process = browser.process.pid
-            await became(lambda: memory_of(process) - before < mib * MIB // 2, "the memory is free again")
+            seen = []
+            third = mib // 3
+            for _ in range(3):
+                await asyncio.gather(person.downloads(third), person.uploads(third))
+                seen.append(memory_of(browser.process.pid))
+            # Firefox lets some 100 MiB of garbage come together before it clears it away. What is kept for good would
+            # be four thirds of this after two rounds, and nothing would ever clear it away.
+            assert min(seen[1:]) - before < mib * MIB
             carried = await stats(page)
-            assert carried["bytesUp"] > (mib + 20) * MIB
-            assert carried["bytesDown"] > (mib + 20) * MIB
+            assert carried["bytesUp"] > (3 * third + 20) * MIB
+            assert carried["bytesDown"] > (3 * third + 20) * MIB
 
     run(main)
 
