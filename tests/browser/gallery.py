@@ -16,7 +16,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.support.face import CHROMIUM_ARGS, SITUATIONS, Site, helping, site_in
+from tests.support.browsers import CHROMIUM_ARGS
+from tests.support.face import SITUATIONS, Site, helping, site_in
 
 TARGET = Path(__file__).parents[2] / "build" / "gallery"
 LANGUAGES = ("en", "zh-Hans", "fa")

@@ -15,21 +15,14 @@ import pytest
 from aiohttp import web
 from playwright.async_api import async_playwright, expect
 
-from tests.support.browsers import Installed, flip_switch, in_state, stats
+from tests.support.browsers import CHROMIUM_ARGS, Installed, flip_switch, in_state, stats
 from tests.support.browsers import Page as BridgePage
 from tests.support.chain import PATIENCE_S, Chain, became, chain, running_reader
 from tests.support.curl import curl, needs_curl, ways
 from tests.support.gateway_sites import run
+from tests.support.newspaper import newspaper, two_lines
 from tests.support.proxy_bench import MIB
 
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--headless=new",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 IMAGES = 60
 COUNT_PEERS = """
 window.peers = 0;
@@ -85,27 +78,6 @@ def test_eight_readers_at_once_read_through_one_page(tmp_path: Path, bridge_brow
     through_page(tmp_path, bridge_browser, use)
 
 
-@asynccontextmanager
-async def newsroom(operator: str) -> AsyncIterator[str]:
-    """A page of another site than the operator's, with the two lines of the manual."""
-
-    async def article(request: web.Request) -> web.Response:
-        lines = f'<script type="module" src="{operator}/widget.js"></script><unwalled-bridge></unwalled-bridge>'
-        head = "<!doctype html><title>News</title><link rel=icon href=data:,>"
-        return web.Response(text=head + lines, content_type="text/html")
-
-    app = web.Application()
-    app.add_routes([web.get("/", article)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        # By this name it is another site for the browser, not only another origin.
-        yield f"http://localhost:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
-
-
 def test_a_newsrooms_own_page_asks_nobody_for_anything_but_the_script_until_the_switch_is_on(
     tmp_path: Path, chromium_path: str
 ) -> None:
@@ -114,7 +86,7 @@ def test_a_newsrooms_own_page_asks_nobody_for_anything_but_the_script_until_the_
             asyncio.timeout(100),
             async_playwright() as playwright,
             chain(tmp_path / "data", bridges=0) as c,
-            newsroom(c.operator.url.text) as url,
+            newspaper(two_lines(c.operator.url.text)) as url,
         ):
             browser = await playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
             try:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, expect
 
-from tests.support.face import CHROMIUM_ARGS, OFF, PAGES, POLICY, Site, helping, site_in
+from tests.support.face import OFF, PAGES, POLICY, Site, helping, site_in
 
 SENTENCE = (
     "While this page is open, your browser passes on encrypted data between this newsroom and people for whom it is "
@@ -17,14 +17,6 @@ SENTENCE = (
 OPEN_SECTIONS = """({ shadowRoot }) => {
   for (const section of shadowRoot.querySelectorAll("details")) section.open = true;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

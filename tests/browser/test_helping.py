@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.operator_double import PATIENCE_S, OperatorDouble
-from tests.browser.test_widget import CHROMIUM_ARGS, LEFT, MIB, WATCH
+from tests.browser.test_widget import LEFT, MIB, WATCH
 
 CHOICES = "unwalled-bridge"
 NUMBERS = "unwalled-bridge-numbers"
@@ -24,20 +24,6 @@ customElements.define = (name, made) => define(name, class extends made {
   makeDriver() { return (this.driver = super.makeDriver()); }
 });
 """
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def operator() -> Iterator[OperatorDouble]:
-    with OperatorDouble() as operator:
-        yield operator
 
 
 @pytest.fixture

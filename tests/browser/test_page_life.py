@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-
-from aiohttp import web
 
 from tests.support.browsers import Browser, Installed, Page, flip_switch, in_state
 from tests.support.chain import became
 from tests.support.curl import needs_curl
 from tests.support.gateway_sites import run
+from tests.support.newspaper import newspaper, two_lines
 from tests.support.newsroom import Newsroom, Person, newsroom
 
 # What a policy forbade, in every document of the tab.
@@ -111,28 +109,6 @@ def test_one_tab_of_a_browser_helps_and_another_takes_over_when_it_goes(
     helping(tmp_path, bridge_browser, use)
 
 
-@asynccontextmanager
-async def site(body: str, policy: str) -> AsyncIterator[str]:
-    """A newsroom's own page, on another site than the operator's, under a Content-Security-Policy."""
-
-    async def article(request: web.Request) -> web.Response:
-        # An icon of the site's own: browsers ask for one.
-        head = "<!doctype html><title>News</title><link rel=icon href=data:,>"
-        headers = {"Content-Security-Policy": f"{policy}; img-src data:"}
-        return web.Response(text=head + body, content_type="text/html", headers=headers)
-
-    app = web.Application()
-    app.add_routes([web.get("/", article)])
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        # By this name it is another site for the browser, not only another origin.
-        yield f"http://localhost:{runner.addresses[0][1]}/"
-    finally:
-        await runner.cleanup()
-
-
 @needs_curl
 def test_the_strictest_policy_that_the_manual_names_is_enough(tmp_path: Path, bridge_browser: Installed) -> None:
     async def main() -> None:
@@ -147,11 +123,10 @@ def test_the_strictest_policy_that_the_manual_names_is_enough(tmp_path: Path, br
                 f"default-src 'none'; script-src {url.text}; connect-src {url.text} {url.socket_base}; "
                 "require-trusted-types-for 'script'; trusted-types 'none'"
             )
-            body = f'<script type="module" src="{url.text}/widget.js"></script><unwalled-bridge></unwalled-bridge>'
-            async with site(body, policy) as newspaper:
+            async with newspaper(two_lines(url.text), policy) as article:
                 page = await browser.new_page()
                 await page.before_scripts(WATCH_POLICY)
-                await page.goto(newspaper)
+                await page.goto(article)
                 await flip_switch(page)
                 await person.is_connected()
                 await person.downloads(1)
@@ -172,9 +147,9 @@ def test_the_switch_helps_from_within_a_frame_of_another_site(tmp_path: Path, br
         ):
             operator = room.operator.url.text
             body = f'<iframe src="{operator}/embed" width="400" height="400"></iframe>'
-            async with site(body, f"default-src 'none'; frame-src {operator}") as newspaper:
+            async with newspaper(body, f"default-src 'none'; frame-src {operator}") as article:
                 page = await browser.new_page()
-                await page.goto(newspaper)
+                await page.goto(article)
                 frame = await browser.page_at(f"{operator}/embed")
                 await frame.evaluate("customElements.whenDefined('unwalled-bridge').then(() => true)")
                 await frame.evaluate("void document.querySelector('unwalled-bridge').start()")

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.operator_double import PATIENCE_S, OperatorDouble
-from tests.browser.test_widget import CHROMIUM_ARGS
 from unwalled.web.pages import pages, widget_integrity, widget_version
 
 DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/window")
@@ -24,14 +23,6 @@ PEOPLE = """[
 TEXTS = """{
   label: "A map", nobody: "Nobody", people: (count, country) => (country || "elsewhere") + " " + count,
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from playwright.sync_api import Page
 
 from tests.browser.operator_double import PATIENCE_S, OperatorDouble
-from tests.browser.test_helping import becomes, browser, carried, context, do, is_shown, operator, snapshot, visit
+from tests.browser.test_helping import becomes, carried, context, do, is_shown, snapshot, visit
 from tests.browser.test_widget import LEFT
 
-__all__ = ["browser", "context", "operator", "visit"]
+__all__ = ["context", "visit"]
 
 
 def newsroom(operator: OperatorDouble) -> str:

@@ -8,18 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.operator_double import PATIENCE_S, OperatorDouble
 
-CHROMIUM_ARGS = [
-    "--no-sandbox",
-    "--headless=new",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 MIB = 1024 * 1024
 
 # Keeps every connection that the page ever makes in sight of the test.
@@ -33,20 +25,6 @@ for (const name of ["WebSocket", "RTCPeerConnection"]) {
 """
 LEFT = """() => madeWebSocket.filter((socket) => socket.readyState < 2).length
   + madeRTCPeerConnection.filter((peer) => peer.signalingState !== "closed").length"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=CHROMIUM_ARGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def operator() -> Iterator[OperatorDouble]:
-    with OperatorDouble() as operator:
-        yield operator
 
 
 @pytest.fixture

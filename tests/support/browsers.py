@@ -13,6 +13,15 @@ from tests.support.chromium import chromium
 from tests.support.firefox import firefox
 
 PATIENCE_S = 30.0
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--headless=new",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+"""Of a Chromium that Playwright starts. It talks to nobody but the page's servers."""
 
 _ELEMENT = "document.querySelector('unwalled-bridge')"
 

@@ -14,7 +14,6 @@ from playwright.sync_api import BrowserContext, Locator, Page, Route
 
 from unwalled.web.pages import pages
 
-CHROMIUM_ARGS = ["--no-sandbox", "--headless=new", "--disable-background-networking", "--no-first-run"]
 OPERATOR = "https://operator.test"
 NEWSROOM = "https://news.test/"
 POLICY = "; ".join(
