@@ -55,19 +55,29 @@ class BridgeLink:
     """One connected bridge, for whoever wants to ask it."""
 
     def __init__(
-        self, socket: web.WebSocketResponse, abort: Callable[[], None], tasks: TaskOwner, limits: BrokerLimits
+        self,
+        socket: web.WebSocketResponse,
+        abort: Callable[[], None],
+        naming_secret_of: Callable[[bytes], bytes],
+        tasks: TaskOwner,
+        limits: BrokerLimits,
     ) -> None:
-        """``abort`` cuts the connection without waiting for what was not sent."""
+        """``abort`` cuts the connection without waiting for what was not sent. ``naming_secret_of``: see `serve`."""
         self._socket = socket
         self._abort = abort
         self._tasks = tasks
         self._limits = limits
+        self._naming_secret_of = naming_secret_of
         self.naming_secret = b""
         """Of the names that readers have at this bridge."""
         self._writing = asyncio.Lock()
         self._asked: dict[str, asyncio.Future[Answers | None]] = {}
         self._settling: dict[str, asyncio.Event] = {}
         self._is_over = False
+
+    def name_readers_by(self, salt: bytes) -> None:
+        """What readers are called here comes from this salt of the bridge's."""
+        self.naming_secret = self._naming_secret_of(salt)
 
     async def ask(self, match: Match) -> Answers:
         """Sends a match and waits for its answers; the caller bounds the time. Raises BridgeGone.
@@ -192,9 +202,9 @@ class BridgeHub:
         return self._supply
 
     async def serve(
-        self, request: web.Request, prefixes: Prefixes, naming_secret: Callable[[bytes], bytes]
+        self, request: web.Request, prefixes: Prefixes, naming_secret_of: Callable[[bytes], bytes]
     ) -> web.WebSocketResponse:
-        """One bridge's connection, from its upgrade to its end. ``naming_secret`` gives that of a bridge's salt."""
+        """One bridge's connection, from its upgrade to its end. ``naming_secret_of`` gives that of a bridge's salt."""
         socket = web.WebSocketResponse(
             autoping=False,
             compress=False,
@@ -202,10 +212,10 @@ class BridgeHub:
             writer_limit=self._limits.bridge_send_bytes,
         )
         await socket.prepare(request)
-        link = BridgeLink(socket, lambda: _cut(request), self._tasks, self._limits)
+        link = BridgeLink(socket, lambda: _cut(request), naming_secret_of, self._tasks, self._limits)
         self._open.add(link)
         try:
-            await self._converse(socket, link, prefixes, naming_secret)
+            await self._converse(socket, link, prefixes)
         except _Dropped as dropped:
             if dropped.code is not None:
                 self._metrics.refused[f"bridge_{dropped.code.value}"] += 1
@@ -222,13 +232,7 @@ class BridgeHub:
         await self._tasks.close()
         await asyncio.gather(*(link.close(WSCloseCode.GOING_AWAY) for link in list(self._open)))
 
-    async def _converse(
-        self,
-        socket: web.WebSocketResponse,
-        link: BridgeLink,
-        prefixes: Prefixes,
-        naming_secret: Callable[[bytes], bytes],
-    ) -> None:
+    async def _converse(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
         now = self._clock.monotonic()
         if await self._store.take_for_prefixes(Action.JOIN, prefixes, now) > 0.0:
             raise _Dropped(ErrorCode.LIMITED)
@@ -239,23 +243,17 @@ class BridgeHub:
         self._of_narrow[narrow] += 1
         self._of_wide[wide] += 1
         try:
-            await self._serve_counted(socket, link, prefixes, naming_secret)
+            await self._serve_counted(socket, link, prefixes)
         finally:
             for counter, key in ((self._of_narrow, narrow), (self._of_wide, wide)):
                 counter[key] -= 1
                 if not counter[key]:
                     del counter[key]
 
-    async def _serve_counted(
-        self,
-        socket: web.WebSocketResponse,
-        link: BridgeLink,
-        prefixes: Prefixes,
-        naming_secret: Callable[[bytes], bytes],
-    ) -> None:
+    async def _serve_counted(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
         hello = await self._hello(socket)
         # Without a salt the names are good for this connection alone.
-        link.naming_secret = naming_secret(hello.salt.encode() or self._random_bytes(KEY_BYTES))
+        link.name_readers_by(hello.salt.encode() or self._random_bytes(KEY_BYTES))
         about = WaitingBridge(
             b64.encode(self._random_bytes(_NAME_BYTES)),
             b64.encode(prefixes.narrow),
