@@ -17,7 +17,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from unwalled.errors import LaneClosed, UnwalledError
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, ReactorStack, WebRtcLane
-from unwalled.web.pages import Page, pages
+from unwalled.web.pages import Page, documents, pages
 from unwalled.web.render import choose_language
 from unwalled.wire.description import LaneDescription
 
@@ -272,7 +272,7 @@ class OperatorDouble:
         page = self.pages[request.path]
         language = choose_language(request.query.get("lang", ""), "")
         if page.is_document and language is not None:
-            page = pages(language=language, is_asked=True)[request.path]
+            page = documents(language=language, is_asked=True)[request.path]
         return web.Response(body=page.body, headers={**page.headers, "Content-Type": page.content_type})
 
     async def _newsroom(self, _: web.Request) -> web.Response:

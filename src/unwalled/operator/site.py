@@ -7,7 +7,7 @@ from functools import cache
 
 from aiohttp import hdrs, web
 
-from unwalled.web.pages import Page, pages
+from unwalled.web.pages import Page, documents, pages
 from unwalled.web.render import ENGLISH, choose_language
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -29,7 +29,7 @@ def page_routes(connect_sources: Sequence[str] = (), further: Sequence[Page] = (
 
     @cache
     def in_language(language: str, is_asked: bool) -> dict[str, Page]:
-        return pages(connect_sources, language, is_asked=is_asked)
+        return documents(connect_sources, language, is_asked=is_asked)
 
     def serve(page: Page) -> Handler:
         async def answer(request: web.Request) -> web.Response:
@@ -42,7 +42,7 @@ def page_routes(connect_sources: Sequence[str] = (), further: Sequence[Page] = (
 
         return answer
 
-    known = in_language(ENGLISH, False)
+    known = pages(connect_sources)
     older = [page for page in further if page.path not in known]
     return [web.get(page.path, serve(page)) for page in (*known.values(), *older)]
 

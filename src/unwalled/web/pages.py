@@ -55,8 +55,18 @@ class Page:
         return self.content_type == _HTML
 
 
-def pages(connect_sources: Sequence[str] = (), language: str = ENGLISH, *, is_asked: bool = False) -> dict[str, Page]:
-    """All pages by path, in one language.
+def pages(connect_sources: Sequence[str] = ()) -> dict[str, Page]:
+    """All pages by path, documents in English."""
+    found = [_own(f"/{name}") for name in _names() if not _is_widget(name)]
+    found += [_shared(f"/{name}", body, max_age_s=3600) for name, body in widget_files().items()]
+    found += version_pages(widget_version(), widget_files())
+    return documents(connect_sources) | {page.path: page for page in found}
+
+
+def documents(
+    connect_sources: Sequence[str] = (), language: str = ENGLISH, *, is_asked: bool = False
+) -> dict[str, Page]:
+    """The pages that have words, by path, in one language.
 
     ``connect_sources``: further CSP sources, such as ``ws://192.168.1.5:8080``, for an operator whose WebSockets
     are neither of the page's own origin nor ``wss:``. Raises ValueError for one that is no source.
@@ -66,14 +76,10 @@ def pages(connect_sources: Sequence[str] = (), language: str = ENGLISH, *, is_as
         if not source or any(char in source for char in " ;,'\"\r\n\t"):
             raise ValueError("A source for connect-src has characters that a source cannot have.")
     values = {"integrity": widget_integrity(), "version": widget_version()}
-    found = [
-        _document(path, render(name, language, is_asked=is_asked, values=values), language, connect_sources)
+    return {
+        path: _document(path, render(name, language, is_asked=is_asked, values=values), language, connect_sources)
         for path, name in _DOCUMENTS.items()
-    ]
-    found += [_own(f"/{name}") for name in _names() if not _is_widget(name)]
-    found += [_shared(f"/{name}", body, max_age_s=3600) for name, body in widget_files().items()]
-    found += version_pages(widget_version(), widget_files())
-    return {page.path: page for page in found}
+    }
 
 
 def version_pages(version: str, bodies: Mapping[str, bytes]) -> list[Page]:

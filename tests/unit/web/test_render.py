@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from unwalled.web.pages import pages
+from unwalled.web.pages import documents, pages
 from unwalled.web.render import choose_language, languages, render, words
 
 # Of the plural categories of each language, those that whole numbers have.
@@ -63,7 +63,7 @@ def test_a_language_has_every_text_and_every_place_for_a_value(language: str) ->
 
 @pytest.mark.parametrize("language", languages())
 def test_every_page_can_be_made_in_every_language(language: str) -> None:
-    found = pages(language=language, is_asked=True)
+    found = documents(language=language, is_asked=True)
     for path in DOCUMENTS:
         text = found[path].body.decode()
         assert f'<html lang="{language}" dir="{"rtl" if language in ("ar", "fa", "ur") else "ltr"}"' in text
@@ -86,7 +86,7 @@ def test_values_are_escaped() -> None:
 
 
 def test_links_keep_a_language_that_was_asked_for() -> None:
-    asked = pages(language="en", is_asked=True)["/"].body.decode()
+    asked = documents(language="en", is_asked=True)["/"].body.decode()
     assert 'href="add?lang=en"' in asked
     assert 'href="add"' in pages()["/"].body.decode()
 
