@@ -4,7 +4,6 @@ import { check as checkNetwork } from "./check.js";
 import { BROWSER_HOST } from "./host.js";
 import { Shift, type ShiftOptions } from "./shift.js";
 import type { Findings } from "./snapshot.js";
-import { forgetVault } from "./vault.js";
 
 /** Begins one stretch of helping. */
 export function help(options: Omit<ShiftOptions, "host">): Shift {
@@ -14,9 +13,4 @@ export function help(options: Omit<ShiftOptions, "host">): Shift {
 /** "Can my connection help?" Never rejects. */
 export function check(operator: string): Promise<Findings> {
   return checkNetwork({ operator, net: BROWSER_HOST.net, transports: BROWSER_HOST.transports });
-}
-
-/** Deletes what months have cost. */
-export function forget(): void {
-  forgetVault();
 }

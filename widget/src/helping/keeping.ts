@@ -21,6 +21,8 @@ export interface Choices {
 }
 
 export const CHOICES_NAME = "unwalled-bridge";
+/** Of the database with the months' sums, which vault.ts fills. */
+export const VAULT_NAME = "unwalled-bridge";
 const TALLY_NAME = "unwalled-bridge-numbers";
 const ASKED_NAME = "unwalled-bridge-asked";
 const VERSION = 1;

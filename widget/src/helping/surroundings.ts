@@ -55,14 +55,6 @@ export class Surroundings {
     return connection && (connection.saveData === true || connection.type === "cellular");
   }
 
-  static get tellsPower(): boolean {
-    return "getBattery" in navigator;
-  }
-
-  static get tellsCost(): boolean {
-    return "connection" in navigator;
-  }
-
   /** Asks the browser about its power: only for somebody who wishes to help while charging. */
   watchPower(): void {
     if (this.#asked) return;

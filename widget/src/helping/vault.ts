@@ -3,9 +3,9 @@
  * step is safe. docs/reference/widget.md lists what is in it.
  */
 
+import { VAULT_NAME } from "./keeping.js";
 import { MemoryVault, type Vault } from "./purse.js";
 
-const NAME = "unwalled-bridge";
 const STORE = "months";
 
 export class BrowserVault implements Vault {
@@ -58,18 +58,9 @@ export class BrowserVault implements Vault {
   }
 }
 
-/** Deletes the sums. */
-export function forgetVault(): void {
-  try {
-    indexedDB.deleteDatabase(NAME);
-  } catch {
-    // Where there is none, nothing is kept.
-  }
-}
-
 function open(): Promise<IDBDatabase> {
   return new Promise((resolve, reject) => {
-    const opening = indexedDB.open(NAME, 1);
+    const opening = indexedDB.open(VAULT_NAME, 1);
     opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
     opening.onsuccess = () => {
       const database = opening.result;

@@ -9,7 +9,7 @@ import { backoffMs } from "../bridge/backoff.js";
 import { LIMITS } from "../bridge/limits.js";
 import { cautionFor } from "./caution.js";
 import type * as engine from "./engine.js";
-import { browserStore, CHOICES_NAME, freshSalt, Keeping, type Choices } from "./keeping.js";
+import { browserStore, CHOICES_NAME, freshSalt, Keeping, VAULT_NAME, type Choices } from "./keeping.js";
 import type { Shift } from "./shift.js";
 import { NO_LIMITS, type Check, type Findings, type Snapshot, type Tally, type Wishes } from "./snapshot.js";
 import { shown, type BrokerPhase, type ErrorReason } from "./states.js";
@@ -18,7 +18,7 @@ import { checkedWishes } from "./wishes.js";
 import type { Borrowed } from "./window.js";
 
 /** What helps. It is loaded when the switch is turned on. */
-export type Engine = Pick<typeof engine, "help" | "check" | "forget">;
+export type Engine = Pick<typeof engine, "help" | "check">;
 
 export interface VolunteerOptions {
   /** Base URL of the operator, without a slash at its end; undefined when what the page says is no URL. */
@@ -186,7 +186,7 @@ export class Volunteer {
     this.#choose({ wishes: NO_LIMITS, keepHelping: false, warned: false });
     if (this.#shift && !this.#loan) this.#shift.wishes = NO_LIMITS;
     try {
-      indexedDB.deleteDatabase(CHOICES_NAME);
+      indexedDB.deleteDatabase(VAULT_NAME);
     } catch {
       // Where there is none, nothing is kept.
     }
