@@ -58,6 +58,8 @@ def main(arguments: list[str]) -> int:
         print(scale(options.seeds, options.lanes))
         return 0
     if options.command == "tuning":
+        if options.rounds < 1:
+            parser.error("--rounds must be at least 1")
         print(f"{this_machine()}\npython -m bench {' '.join(sys.argv[1:])}\n\n{tuning(options.trials, options.rounds)}")
         return 0
     if options.list:

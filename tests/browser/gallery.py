@@ -170,6 +170,9 @@ def chromium() -> str | None:
 
 
 def main(wanted: str) -> None:
+    chosen = [sheet for sheet in sheets() if wanted in sheet.name]
+    if not chosen:
+        sys.exit(f"No sheet has {wanted!r} in its name. One of them is {next(sheets()).name}.")
     TARGET.mkdir(parents=True, exist_ok=True)
     (TARGET / "index.html").write_text(index(), encoding="utf-8")
     with sync_playwright() as playwright:
@@ -177,9 +180,8 @@ def main(wanted: str) -> None:
         context = browser.new_context(locale="en-US", reduced_motion="reduce", device_scale_factor=1)
         site = site_in(context, policy="")
         site.page.on("pageerror", lambda error: sys.exit(f"An error in a page: {error}"))
-        for sheet in sheets():
-            if wanted in sheet.name:
-                take(site, sheet)
+        for sheet in chosen:
+            take(site, sheet)
         browser.close()
     print(f"file://{TARGET}/index.html")
 

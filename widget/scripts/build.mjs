@@ -5,11 +5,9 @@ import { createHash } from "node:crypto";
 import { readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { build } from "esbuild";
-import { css } from "./css.mjs";
+import { bundle } from "./bundle.mjs";
 import { parts } from "./parts.mjs";
 
-const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TARGET = fileURLToPath(new URL("../../src/unwalled/web/", import.meta.url));
 const KIB = 1024;
 const MOST_GZIP_BYTES = 15 * KIB;
@@ -22,21 +20,8 @@ function fail(message) {
   failed = true;
 }
 
-async function bundle(entry, define = {}) {
-  const { outputFiles } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: [entry],
-    bundle: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    charset: "utf8",
-    legalComments: "none",
-    banner: { js: "/* Unwalled, Apache-2.0. Source: the folder widget/ of the project. */" },
-    define,
-    plugins: [css],
-    write: false,
-  });
+async function bytesOf(entry, define = {}) {
+  const { outputFiles } = await bundle([entry], { define });
   return Buffer.from(outputFiles[0].contents);
 }
 
@@ -54,12 +39,12 @@ async function put(name, built, mostBytes = MOST_GZIP_BYTES) {
 
 const hashes = {};
 for (const [name, entry] of Object.entries(await parts())) {
-  const built = await bundle(entry);
+  const built = await bytesOf(entry);
   hashes[name] = createHash("sha384").update(built).digest("base64");
   await put(`widget-${name}.js`, built, name.startsWith("words-") ? MOST_GZIP_BYTES_OF_WORDS : MOST_GZIP_BYTES);
 }
-await put("widget.js", await bundle("src/widget.ts", { UNWALLED_PARTS: JSON.stringify(hashes) }));
-for (const page of ["add", "embed", "impact", "read", "window"]) await put(`${page}.js`, await bundle(`src/pages/${page}.ts`));
+await put("widget.js", await bytesOf("src/widget.ts", { UNWALLED_PARTS: JSON.stringify(hashes) }));
+for (const page of ["add", "embed", "impact", "read", "window"]) await put(`${page}.js`, await bytesOf(`src/pages/${page}.ts`));
 
 for (const file of await readdir(TARGET)) {
   const name = /^widget-(.+)\.js$/.exec(file)?.[1];

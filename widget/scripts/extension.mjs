@@ -7,22 +7,35 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
-import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { css } from "./css.mjs";
+import { bundle, ROOT as WIDGET } from "./bundle.mjs";
 import { draw, PICTURES } from "./icons.mjs";
 import { languages, parts } from "./parts.mjs";
 import { zip } from "./zip.mjs";
 
-const WIDGET = fileURLToPath(new URL("..", import.meta.url));
 const PROJECT = join(WIDGET, "..");
 const PAGES = join(WIDGET, "src/extension/pages");
 const ID = "unwalled@unwalled.invalid";
 /** Languages whose name in the browsers' extension systems is another one. */
 const LOCALES = { "zh-Hans": ["zh_CN"], "zh-Hant": ["zh_TW"], pt: ["pt_BR", "pt_PT"] };
 
-const { values } = parseArgs({ options: { operator: { type: "string", default: "" }, unpacked: { type: "string" } } });
+const given = read();
 const { version } = JSON.parse(await readFile(join(WIDGET, "package.json"), "utf8"));
+
+/** What the command line says; a mistake in it is told, and nothing is packed. */
+function read() {
+  try {
+    const { values } = parseArgs({ options: { operator: { type: "string", default: "" }, unpacked: { type: "string" } } });
+    const { operator } = values;
+    if (operator !== "" && !(URL.canParse(operator) && new URL(operator).protocol === "https:")) {
+      throw new Error(`--operator ${operator} is no address of an operator: give one that begins with https://`);
+    }
+    return values;
+  } catch (error) {
+    console.error(error.message);
+    process.exit(2);
+  }
+}
 
 /** Each part of the switch under its own name, in the package itself: nothing is ever loaded from elsewhere. */
 const ownParts = {
@@ -45,21 +58,11 @@ const ownParts = {
 };
 
 async function scripts(names) {
-  const { outputFiles } = await build({
-    absWorkingDir: WIDGET,
-    entryPoints: names.map((name) => `src/extension/${name}.ts`),
+  const { outputFiles } = await bundle(names.map((name) => `src/extension/${name}.ts`), {
     outdir: "/",
-    bundle: true,
     splitting: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    charset: "utf8",
-    legalComments: "none",
-    banner: { js: "/* Unwalled, Apache-2.0. Source: the folder widget/ of the project. */" },
-    define: { UNWALLED_OPERATOR: JSON.stringify(values.operator) },
-    plugins: [css, ownParts],
-    write: false,
+    define: { UNWALLED_OPERATOR: JSON.stringify(given.operator) },
+    plugins: [ownParts],
   });
   return Object.fromEntries(outputFiles.map(({ path, contents }) => [path.replace(/^\/+/, ""), Buffer.from(contents)]));
 }
@@ -68,8 +71,8 @@ async function scripts(names) {
 async function locales() {
   const files = {};
   for (const tag of await languages("extension/words")) {
-    const bundle = await build({ absWorkingDir: WIDGET, entryPoints: [`src/extension/words/${tag}.ts`], format: "esm", write: false });
-    const { WORDS } = await import(`data:text/javascript;base64,${Buffer.from(bundle.outputFiles[0].contents).toString("base64")}`);
+    const made = await build({ absWorkingDir: WIDGET, entryPoints: [`src/extension/words/${tag}.ts`], format: "esm", write: false });
+    const { WORDS } = await import(`data:text/javascript;base64,${Buffer.from(made.outputFiles[0].contents).toString("base64")}`);
     const messages = Object.fromEntries(Object.entries(WORDS).map(([key, message]) => [key, { message }]));
     for (const name of LOCALES[tag] ?? [tag]) files[`_locales/${name}/messages.json`] = json(messages);
   }
@@ -149,13 +152,13 @@ const shared = { ...icons(), ...(await locales()), LICENSE: await readFile(join(
 for (const [browser, { scripts: names, pages, manifest, archive }] of Object.entries(BROWSERS)) {
   const files = { ...shared, ...(await scripts(names)), "manifest.json": json(manifest) };
   for (const page of pages) files[page] = await readFile(join(PAGES, page));
-  const folder = join(values.unpacked ?? join(PROJECT, "build/extension"), browser);
+  const folder = join(given.unpacked ?? join(PROJECT, "build/extension"), browser);
   await rm(folder, { recursive: true, force: true });
   for (const [name, content] of Object.entries(files)) {
     await mkdir(dirname(join(folder, name)), { recursive: true });
     await writeFile(join(folder, name), content);
   }
-  const target = values.unpacked === undefined ? join(PROJECT, "dist", archive) : join(values.unpacked, archive);
+  const target = given.unpacked === undefined ? join(PROJECT, "dist", archive) : join(given.unpacked, archive);
   const packed = zip(files);
   await mkdir(dirname(target), { recursive: true });
   await writeFile(target, packed);
