@@ -10,10 +10,11 @@ from tests.structure.source import ROOT, Module, imports, modules
 LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"settings", "errors", "privacy", "clock", "datafolder"}),
     frozenset({"wire", "crypto"}),
-    frozenset({"session"}),
+    frozenset({"session", "rules"}),
     frozenset({"lanes", "tunnel", "signaling", "tasks", "datafolder", "trace"}),
     frozenset({"reader", "bridge", "broker", "gateway"}),
-    frozenset({"operator", "demo", "cli", "web"}),
+    frozenset({"app", "desktop", "pt"}),
+    frozenset({"operator", "panel", "demo", "cli", "web"}),
 )
 ROLES = LAYERS[4]
 # The tree of errors shows the protocol's codes, which import nothing themselves.
