@@ -462,6 +462,8 @@ class OperatorLimits:
     """At most so often are connections that closed before their first request counted out, once places run short."""
     keep_alive_s: float = 75.0
     """How long a connection may rest between requests."""
+    linger_s: float = 10.0
+    """How long the rest of a request is taken in after it was refused, so that its sender can read why."""
     listen_backlog: int = 1024
     """Connections that the system may hold while we are busy."""
     close_timeout_s: float = 1.0
@@ -573,6 +575,48 @@ class ReaderLimits:
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
+class PanelLimits:
+    """What the server of the reader's panel holds and allows, whatever a page or a program of this computer does."""
+
+    max_connections: int = 64
+    """Connections to the panel at once; a further one is closed at once."""
+    max_requests: int = 32
+    """Requests in progress, open streams among them."""
+    first_request_s: float = 10.0
+    """For a new connection to send its first whole request head."""
+    keep_alive_s: float = 30.0
+    """How long a connection may rest between requests."""
+    close_timeout_s: float = 0.5
+    """For open requests to end once the program stops."""
+    linger_s: float = 0.5
+    """How long the rest of a request is taken in after it was refused, so that its sender can read why."""
+    max_streams: int = 8
+    """Panels that are open at once and hear how things are; a further one is told so."""
+    stream_rest_s: float = 0.1
+    """The least between two lines of a stream, however much happens."""
+    stream_every_s: float = 1.0
+    """Between two looks at the numbers."""
+    stream_silence_s: float = 10.0
+    """A stream says at least so often that it lives."""
+    write_timeout_s: float = 10.0
+    """A page that takes nothing for so long is cut off."""
+    body_timeout_s: float = 10.0
+    """For a request's body to come whole."""
+    body_bytes: int = 64 * KIB
+    """The largest body of a request, but for a list."""
+    list_bytes: int = 16 * MIB
+    """The largest body with a list of rules: ten times the longest list that is in use."""
+    own_shown: int = 1000
+    """Own patterns that the panel shows; further ones are only counted."""
+    problems_shown: int = 50
+    """Lines of a list that could not be understood and are shown."""
+    report_changes: int = 64
+    """Latest changes of the state that a report for help tells."""
+    secret_bytes: int = 24
+    """Of randomness in each secret of the panel's addresses."""
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TraceLimits:
     """What a trace holds, for whoever asked for one."""
 
@@ -607,4 +651,5 @@ GATEWAY = GatewayLimits()
 OPERATOR = OperatorLimits()
 PROGRAM = ProgramLimits()
 READER = ReaderLimits()
+PANEL = PanelLimits()
 TRACE = TraceLimits()

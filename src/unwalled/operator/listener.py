@@ -85,10 +85,14 @@ class HttpServer:
         app: web.Application,
         limits: OperatorLimits = OPERATOR,
         further_connections: Callable[[], int] = lambda: 0,
+        *,
+        is_silent: bool = False,
     ) -> None:
         """Adds a middleware to ``app``; call it before the application is used. ``further_connections``: how many came
-        through this server and are served by others now; they count in the same bound."""
+        through this server and are served by others now; they count in the same bound. ``is_silent``: a connection for
+        which there is no place is closed without a word."""
         self._limits = limits
+        self._word_when_full = b"" if is_silent else _FULL
         self._further_connections = further_connections
         self._requests = 0
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
@@ -99,6 +103,7 @@ class HttpServer:
             logger=_silent_logger(),
             keepalive_timeout=limits.keep_alive_s,
             shutdown_timeout=limits.close_timeout_s,
+            lingering_time=limits.linger_s,
             handle_signals=False,
         )
         self._servers: list[asyncio.Server] = []
@@ -128,9 +133,9 @@ class HttpServer:
         if len(self._silent) >= most:
             self._forget_lost()
         if server is None:
-            return _Full()
+            return _Full(self._word_when_full)
         if len(server.connections) + self._further_connections() >= most or len(self._silent) >= most:
-            return _Full()
+            return _Full(self._word_when_full)
         protocol = server()
         loop = asyncio.get_running_loop()
         self._silent[protocol] = loop.call_later(self._limits.first_request_s, self._said_nothing, protocol)
@@ -186,9 +191,12 @@ def _silent_logger() -> logging.Logger:
 
 
 class _Full(asyncio.Protocol):
+    def __init__(self, word: bytes) -> None:
+        self._word = word
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         # uvloop's transports are not asyncio's by type.
         stream = cast(asyncio.WriteTransport, transport)
-        stream.write(_FULL)
+        stream.write(self._word)
         stream.close()
