@@ -90,6 +90,12 @@ _BY_CODE = {
         READER.retry_after_s,
     ),
     Code.SESSION_LOST: (502, 'connection_terminated; details="session lost"', "Try again.", 0),
+    Code.SWITCHED_OFF: (
+        503,
+        'destination_unavailable; details="switched off"',
+        "Nothing leaves this computer through it meanwhile. Switch it on in its panel, and try again.",
+        0,
+    ),
 }
 _OTHER = (502, "proxy_internal_error", _TRY_AGAIN, 0)
 

@@ -21,7 +21,17 @@ from unwalled.reader.bridges import BridgeBook
 from unwalled.reader.growth import LaneGrowth
 from unwalled.reader.live import LiveSession
 from unwalled.reader.reached import ReachedTargets
-from unwalled.reader.status import REFUSED_WORDS, Phase, ReaderStatus, phase_of
+from unwalled.reader.status import (
+    REFUSED_CAUSES,
+    REFUSED_WORDS,
+    Cause,
+    LaneFacts,
+    OffersFailed,
+    Phase,
+    ReaderStatus,
+    cause_of,
+    phase_of,
+)
 from unwalled.session.events import LeaveReason
 from unwalled.session.notes import Decision, DecisionCause, DecisionKind, Numbering, TraceSink
 from unwalled.settings import READER, SIGNALLING, TRACE, ReaderLimits
@@ -54,22 +64,14 @@ class Matchmaker(Protocol):
         """Lanes for offers. Raises SignalingFailed with a cause for a person. Cancelling is safe."""
 
 
-class OffersFailed(SignalingFailed):
-    """This machine's WebRTC made no offers, so the broker was not asked."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This computer could not prepare a WebRTC connection.", "If it stays so, start the program anew."
-        )
-
-
 class ReaderClient:
     """Keeps a session alive over bridges; opens streams and flows through it.
 
     ``random_bytes`` makes keys; ``rng`` spreads retries. ``status_changed`` is called, without arguments, whenever
     ``status`` may have changed in more than its numbers. ``limits`` None = ``READER``.
     ``trace`` hears of sessions, lanes and decisions; whoever gave it closes it. ``is_exact`` = every stream waits for
-    the gateway's answer, also the first ones, and those to targets that were reached lately.
+    the gateway's answer, also the first ones, and those to targets that were reached lately. ``numbers`` of a client
+    that was there before: its bridges keep theirs.
     """
 
     def __init__(
@@ -85,9 +87,10 @@ class ReaderClient:
         limits: ReaderLimits | None = None,
         trace: TraceSink | None = None,
         is_exact: bool = False,
+        numbers: Numbering | None = None,
     ) -> None:
         self._trace = trace
-        self._numbers = Numbering(TRACE.max_bridges)
+        self._numbers = numbers if numbers is not None else Numbering(TRACE.max_bridges)
         self._limits = limits if limits is not None else READER
         self._is_exact = is_exact
         self._reached = ReachedTargets(self._limits)
@@ -115,6 +118,8 @@ class ReaderClient:
         self._news = _News()
         self._phase = Phase.SEARCHING
         self._detail = ""
+        self._cause = Cause.NONE
+        self._is_over = False
         self._past_up = 0
         self._past_down = 0
 
@@ -180,7 +185,7 @@ class ReaderClient:
         try:
             async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
                 while self._live is None:
-                    if self._is_refused:
+                    if self._is_refused or self._is_over:
                         raise OpenFailed(Code.NO_BRIDGE)
                     await self._news.wait()
         except TimeoutError:
@@ -216,21 +221,21 @@ class ReaderClient:
             live.pump.lane_count if live is not None else 0,
             self._past_up + up,
             self._past_down + down,
+            self._cause,
         )
+
+    def lanes(self) -> list[LaneFacts]:
+        """How each lane is now."""
+        return self._live.lanes() if self._live is not None else []
 
     @property
     def _is_refused(self) -> bool:
         return self._phase is Phase.REFUSED
 
-    async def found(self) -> None:
-        """Waits until the broker has found bridges: what is opened from then on travels with the session's hello.
-
-        Raises SignalingFailed when the operator refuses the invite.
-        """
-        while self._live is None:
-            if self._is_refused:
-                raise SignalingFailed(self._detail)
-            await self._news.wait()
+    @property
+    def has_found(self) -> bool:
+        """Whether the broker has found bridges; ``status_changed`` is called when it has."""
+        return self._live is not None
 
     async def connected(self) -> None:
         """Waits until a session stands. Raises SignalingFailed when the operator refuses the invite."""
@@ -240,7 +245,7 @@ class ReaderClient:
             await self._news.wait()
 
     async def run(self) -> None:
-        """Keeps lanes until cancelled; then ends the session and closes all lanes."""
+        """Keeps lanes until cancelled; then ends the session, closes all lanes, and fails who waits for a bridge."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep_bridges(), name="keep bridges")
@@ -249,8 +254,10 @@ class ReaderClient:
             try:
                 await self._tasks.close()
             finally:
+                self._is_over = True
                 if self._live is not None:
                     self._live.pump.close(Code.CANCELLED)
+                self._news.tell()
 
     async def _keep_bridges(self) -> None:
         """Asks for bridges while fewer than wanted carry lanes."""
@@ -427,7 +434,7 @@ class ReaderClient:
             return self._limits.spread_retry_s * self._rng.uniform(0.8, 1.6)
         self._book.forgive()
         if not self._live_lanes:
-            self._say(phase_of(failed), str(failed))
+            self._say(phase_of(failed), str(failed), cause_of(failed))
         if self._is_refused:
             wait_s = self._limits.retry_max_s
         elif failed.retry_after_s is not None:
@@ -461,6 +468,7 @@ class ReaderClient:
                 self, self._bundle.gateway_key, self._invite.token, self._random_bytes, self._trace
             )
             self._news.tell()
+            self._status_changed()
         return self._live
 
     def _decided(self, what: DecisionKind, lanes: int, bridges: int = 0, why: DecisionCause = "") -> None:
@@ -533,7 +541,7 @@ class ReaderClient:
             # Asking again at once would bring lanes to the same answer.
             self._rest_until = self._clock.monotonic() + self._limits.retry_max_s
             final = refused is not Status.FULL
-            self._say(Phase.REFUSED if final else Phase.NO_BRIDGE, REFUSED_WORDS[refused])
+            self._say(Phase.REFUSED if final else Phase.NO_BRIDGE, REFUSED_WORDS[refused], REFUSED_CAUSES[refused])
         self._changed.set()
 
     def _say_hopeful(self, phase: Phase) -> None:
@@ -541,9 +549,9 @@ class ReaderClient:
         if not self._is_refused:
             self._say(phase)
 
-    def _say(self, phase: Phase, detail: str = "") -> None:
+    def _say(self, phase: Phase, detail: str = "", cause: Cause = Cause.NONE) -> None:
         if (phase, detail) != (self._phase, self._detail):
-            self._phase, self._detail = phase, detail
+            self._phase, self._detail, self._cause = phase, detail, cause
             self._news.tell()
             self._status_changed()
 

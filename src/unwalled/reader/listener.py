@@ -50,6 +50,10 @@ class ProxyAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class PortTaken(ConfigurationError):
+    """Another program listens on this port."""
+
+
 class ProxyListener:
     """The local proxy over a tunnel. Not safe for use from other threads than the event loop's.
 
@@ -113,8 +117,10 @@ class ProxyListener:
     def _not_bound(self, error: OSError) -> ConfigurationError:
         match error.errno:
             case errno.EADDRINUSE:
-                cause = f"Another program listens on port {self._port} already."
-                remedy = "Stop it, or give another port with --listen HOST:PORT; port 0 takes a free one."
+                return PortTaken(
+                    f"Another program listens on port {self._port} already.",
+                    "Stop it, or give another port with --listen HOST:PORT; port 0 takes a free one.",
+                )
             case errno.EACCES | errno.EPERM:
                 cause = f"This program may not listen on port {self._port}."
                 remedy = "Give a port above 1023 with --listen HOST:PORT."
@@ -128,6 +134,10 @@ class ProxyListener:
         if self._server is not None:
             self._server.close()
         await self._tasks.close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Cuts all connections; new ones are welcome."""
         for app in list(self._apps):
             app.reset()
 

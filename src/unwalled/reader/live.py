@@ -7,6 +7,7 @@ from typing import Protocol
 
 from unwalled.crypto.handshake import Random, Status
 from unwalled.lanes.base import Lane
+from unwalled.reader.status import LaneFacts
 from unwalled.session.events import LeaveReason
 from unwalled.session.notes import TraceSink
 from unwalled.session.reader import ReaderSession
@@ -74,6 +75,20 @@ class LiveSession:
             self._trace.lane_through(key, self._user.number_of(bridge), self.pump.now())
         self._bridges[key] = (bridge, self.pump.now())
         lane.start(self.pump.attach(key, lane))
+
+    def lanes(self) -> list[LaneFacts]:
+        """How each lane is, in the order in which they opened."""
+        facts = []
+        for key, (bridge, _) in self._bridges.items():
+            wire = self._session.wire_lane(key)
+            lane = None if wire is None else self._session.core.lanes.get(wire)
+            number = self._user.number_of(bridge)
+            if lane is None:
+                facts.append(LaneFacts(key, number, None, 0, 0, False))
+                continue
+            silent = lane.silent_since is not None
+            facts.append(LaneFacts(key, number, lane.estimator.srtt_s, lane.sent_bytes, lane.received_bytes, silent))
+        return facts
 
     def drop_spare(self, count: int) -> None:
         """Gives lanes back: silent ones first, then the newest of the bridge that has most, so that each keeps some.

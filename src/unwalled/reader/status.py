@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from unwalled.crypto.handshake import Status
 from unwalled.errors import SignalingFailed
-from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver
+from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
 
 
 class Phase(StrEnum):
@@ -25,6 +25,48 @@ class Phase(StrEnum):
     """The operator does not take this invite."""
 
 
+class Cause(StrEnum):
+    """Why a reader is not connected, for who has words of its own for it."""
+
+    NONE = "none"
+    NO_BRIDGE = "no bridge"
+    BUSY = "busy"
+    """The broker limits this network or this invite, or has no room."""
+    FULL = "full"
+    """The gateway takes no further session."""
+    EXPIRED = "expired"
+    NOT_TAKEN = "not taken"
+    UNREACHABLE = "unreachable"
+    """No door answered."""
+    NONSENSE = "nonsense"
+    """What answered at a door is not the broker."""
+    NO_WEBRTC = "no webrtc"
+    """This machine made no offers."""
+
+
+class OffersFailed(SignalingFailed):
+    """This machine's WebRTC made no offers, so the broker was not asked."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This computer could not prepare a WebRTC connection.", "If it stays so, start the program anew."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFacts:
+    """One lane, for a picture. ``bridge``: its number in the trace. Bytes are the lane's own, as sent and received."""
+
+    key: int
+    """Which one it is in its session."""
+    bridge: int
+    round_trip_s: float | None
+    bytes_up: int
+    bytes_down: int
+    is_silent: bool
+    """It has owed an ack for too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReaderStatus:
     """A snapshot for a status line. Bytes are the session's payload and overhead, over all lanes since the start."""
@@ -36,6 +78,8 @@ class ReaderStatus:
     lanes: int
     bytes_up: int
     bytes_down: int
+    cause: Cause = Cause.NONE
+    """What ``detail`` is about."""
 
 
 REFUSED_WORDS = {
@@ -44,6 +88,13 @@ REFUSED_WORDS = {
     Status.FULL: "The operator's server is full. It is tried again in a while.",
 }
 """For each answer of a gateway that takes no session."""
+
+REFUSED_CAUSES = {
+    Status.INVITE_EXPIRED: Cause.EXPIRED,
+    Status.INVITE_REFUSED: Cause.NOT_TAKEN,
+    Status.FULL: Cause.FULL,
+}
+"""The same, for who has words of its own."""
 
 
 def phase_of(failed: SignalingFailed) -> Phase:
@@ -55,3 +106,22 @@ def phase_of(failed: SignalingFailed) -> Phase:
             return Phase.NO_BROKER
         case _:
             return Phase.NO_BRIDGE
+
+
+def cause_of(failed: SignalingFailed) -> Cause:
+    """Why a match failed."""
+    match failed:
+        case InviteOver():
+            return Cause.EXPIRED
+        case InviteNotTaken():
+            return Cause.NOT_TAKEN
+        case DoorsUnreachable():
+            return Cause.UNREACHABLE
+        case DoorNonsense():
+            return Cause.NONSENSE
+        case NoBridge():
+            return Cause.NO_BRIDGE
+        case OffersFailed():
+            return Cause.NO_WEBRTC
+        case _:
+            return Cause.BUSY

@@ -23,9 +23,10 @@ class Code(IntEnum):
     LIMIT_REACHED = 10
     CANCELLED = 11
     PROTOCOL = 12
-    # The two below are only for use inside one program; they are never sent.
+    # The three below are only for use inside one program; they are never sent.
     NO_BRIDGE = 200
     SESSION_LOST = 201
+    SWITCHED_OFF = 202
 
     @property
     def text(self) -> str:
@@ -63,4 +64,5 @@ _TEXTS = {
     Code.PROTOCOL: "the other end broke the protocol",
     Code.NO_BRIDGE: "no bridge is connected yet",
     Code.SESSION_LOST: "the session with the gateway was lost",
+    Code.SWITCHED_OFF: "Unwalled is switched off",
 }
