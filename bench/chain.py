@@ -130,7 +130,9 @@ class Chain:
             command = [sys.executable, "-m", "bench.tuned", json.dumps(self._changes)]
         else:
             command = [sys.executable, "-m", "unwalled.cli"]
-        return self._processes.start(role, [*command, *arguments], namespace=namespace)
+        # What a reader remembers stays among the bench's own files.
+        environment = {"UNWALLED_HOME": f"{self._data.name}/reader"}
+        return self._processes.start(role, [*command, *arguments], namespace=namespace, environment=environment)
 
     def _trace(self, name: str) -> tuple[str, ...]:
         return () if self.traces is None else ("--trace", str(self.traces / name))

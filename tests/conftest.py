@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in long]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_home_of_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes what whoever runs it has remembered as a reader."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UNWALLED_HOME", str(tmp_path_factory.mktemp("home") / "reader"))
+        yield
 
 
 def _find(variable: str, names: tuple[str, ...], missing: str) -> str:

@@ -617,6 +617,38 @@ class PanelLimits:
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
+class AppLimits:
+    """What the reader's program around the proxy holds and keeps to."""
+
+    max_invites: int = 32
+    """Invites that are remembered; the one that was of use longest ago makes room."""
+    max_label_chars: int = 100
+    """Of the name that a person gives an invite."""
+    max_lists: int = 32
+    """Lists of sites that the rules may use."""
+    max_state_file_bytes: int = 512 * KIB
+    """The largest file of the reader's folder that is read; a larger one is put aside as damaged."""
+    operator_patience_s: float = 20.0
+    """How long an operator that cannot be reached is asked before the next invite is tried; doubles with each round."""
+    bridge_patience_s: float = 60.0
+    """The same for an operator that answers but has no bridge, or is full."""
+    max_patience_s: float = 600.0
+    """To which both grow."""
+    look_again_s: float = 10.0
+    """How often the folder is looked at for what another program has changed."""
+    save_again_s: float = 60.0
+    """When what could not be written is tried again."""
+    first_save_s: float = 2.0
+    """What a reader's start has to remember is written so much later, since the start is waited for."""
+    meter_s: float = 0.5
+    """Rates are measured over this or longer."""
+    other_ports: int = 9
+    """Ports that are tried behind the usual one when that is taken; after them any free one."""
+    run_end_s: float = 5.0
+    """How long switching off waits for lanes to be closed."""
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class TraceLimits:
     """What a trace holds, for whoever asked for one."""
 
@@ -652,4 +684,5 @@ OPERATOR = OperatorLimits()
 PROGRAM = ProgramLimits()
 READER = ReaderLimits()
 PANEL = PanelLimits()
+APP = AppLimits()
 TRACE = TraceLimits()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -24,7 +25,10 @@ class Command:
         self.out: list[str] = []
         self.err: list[str] = []
         self._open_streams = 2
+        self._home = tempfile.TemporaryDirectory(prefix="unwalled-home-")
         clean = {name: value for name, value in os.environ.items() if name != "UNWALLED_INVITE"}
+        # Each command has a folder of its own, unless a test says otherwise: a reader would find another one running.
+        clean["UNWALLED_HOME"] = self._home.name
         self.process = subprocess.Popen(
             [sys.executable, "-m", "unwalled.cli", *arguments],
             stdin=subprocess.PIPE,
@@ -53,6 +57,7 @@ class Command:
         self.process.wait(PATIENCE_S)
         with self._news:
             self._news.wait_for(lambda: self._open_streams == 0, PATIENCE_S)
+        self._home.cleanup()
 
     def line(self, wanted: Callable[[str], bool] | str, *, after: int = 0) -> str:
         """The first line of standard output, from number ``after`` on, that is wanted or begins so."""

@@ -1,4 +1,4 @@
-"""The command line: ``unwalled operate | invite | bridge | connect | get | demo``."""
+"""The command line: ``unwalled connect | get | forget | operate | invite | bridge | trace | demo``."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ def main() -> int:
     # Until a command takes Ctrl-C over, it ends the process silently instead of showing where an import just was.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from unwalled.cli.plain import PlainConnect, run_plain
+    from unwalled.cli.plain import read_plain, run_plain
 
-    if (plain := PlainConnect.read(sys.argv[1:])) is not None:
+    if (plain := read_plain(sys.argv[1:])) is not None:
         return run_plain(plain)
     from unwalled.cli.app import run_program
 

@@ -10,7 +10,6 @@ import typer
 
 from unwalled.cli.ending import end, explained, set_debug, show_traceback
 from unwalled.cli.output import complain
-from unwalled.cli.plain import DEFAULT_PROXY
 from unwalled.cli.running import INTERRUPTED
 from unwalled.errors import UsageError
 from unwalled.settings import BRIDGE
@@ -182,9 +181,14 @@ def bridge(
 def connect(
     invite: Annotated[
         str | None,
-        typer.Argument(metavar="[INVITE]", help="- reads it from standard input; without it: $UNWALLED_INVITE."),
+        typer.Argument(
+            metavar="[INVITE]",
+            help="- reads it from standard input; without it: $UNWALLED_INVITE, or what is remembered.",
+        ),
     ] = None,
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where the proxy listens.")] = DEFAULT_PROXY,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Where the proxy listens. Without it: 127.0.0.1:1080.")
+    ] = None,
     allow_remote: Annotated[
         bool, typer.Option("--allow-remote", help="Let other machines use the proxy (with --listen).")
     ] = False,
@@ -192,14 +196,50 @@ def connect(
     exact: Annotated[
         bool, typer.Option("--exact", help="Tell programs what became of each connection before they send anything.")
     ] = False,
+    label: Annotated[str, typer.Option(metavar="TEXT", help="A name under which the invite is remembered.")] = "",
+    no_remember: Annotated[
+        bool, typer.Option("--no-remember", help="Leave nothing on the disk, and use nothing of it.")
+    ] = False,
+    no_panel: Annotated[bool, typer.Option("--no-panel", help="Without the panel in the browser.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="Show the invites that are remembered.")] = False,
+    remove: Annotated[str | None, typer.Option(metavar="ID", help="Forget an invite of the list.")] = None,
 ) -> None:
     """Read freely: a SOCKS5 and HTTP proxy on this computer, through visitors' browsers."""
+    from unwalled.app.home import Home
     from unwalled.cli.connect import run_reader
-    from unwalled.cli.invited import read_invite
+    from unwalled.cli.invited import find_invite
+    from unwalled.cli.plain import ConnectOptions
     from unwalled.operator.options import ListenAddress
 
-    address = ListenAddress.parse(listen)
-    _set_code(run_reader(read_invite(invite), address, allow_remote=allow_remote, is_exact=exact, trace=trace))
+    home = None if no_remember else Home.usual()
+    if show or remove is not None:
+        from unwalled.cli.remembered import forget_one, show_list
+
+        forget_one(home, remove) if remove is not None else show_list(home)
+        return
+    address = None if listen is None else ListenAddress.parse(listen)
+    found, is_given = find_invite(invite, home)
+    options = ConnectOptions(
+        invite=found,
+        is_given=is_given,
+        home=home,
+        listen=address,
+        label=label,
+        allow_remote=allow_remote,
+        is_exact=exact,
+        trace=trace,
+        has_panel=not no_panel,
+    )
+    _set_code(run_reader(options))
+
+
+@app.command()
+def forget() -> None:
+    """Remove all that Unwalled remembers for a reader on this computer; one that runs is stopped first."""
+    from unwalled.app.home import Home
+    from unwalled.cli.remembered import forget_all
+
+    forget_all(Home.usual())
 
 
 @app.command()
@@ -207,7 +247,8 @@ def get(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="[INVITE] URL", help="INVITE - reads it from standard input; without it: $UNWALLED_INVITE."
+            metavar="[INVITE] URL",
+            help="INVITE - reads it from standard input; without it: $UNWALLED_INVITE, or what is remembered.",
         ),
     ],
     output: Annotated[
@@ -216,13 +257,15 @@ def get(
     trace: Annotated[Path | None, _TRACE] = None,
 ) -> None:
     """Fetch one URL through visitors' browsers."""
+    from unwalled.app.home import Home
     from unwalled.cli.get import check_url, run_get
-    from unwalled.cli.invited import read_invite
+    from unwalled.cli.invited import find_invite
 
     if len(arguments) > 2:
         raise UsageError("There are too many arguments.", "Write: unwalled get INVITE URL")
     url = check_url(arguments[-1])
-    _set_code(run_get(read_invite(arguments[0] if len(arguments) == 2 else None), url, output, trace))
+    found, _ = find_invite(arguments[0] if len(arguments) == 2 else None, Home.usual().untouched())
+    _set_code(run_get(found, url, output, trace))
 
 
 @app.command()

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,17 +17,17 @@ from aiohttp import hdrs
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from unwalled.cli.connect import reader
+from unwalled.app.start import started
 from unwalled.cli.output import OutputClosed
 from unwalled.cli.running import INTERRUPTED, run
 from unwalled.errors import SignalingFailed, UnwalledError, UsageError
-from unwalled.operator.options import ListenAddress
 from unwalled.reader.answers import answer_for
-from unwalled.reader.client import ReaderClient
-from unwalled.reader.status import Phase
 from unwalled.settings import PROGRAM
 from unwalled.wire.codes import Code
 from unwalled.wire.invite import Invite
+
+if TYPE_CHECKING:
+    from unwalled.app.service import ReaderService
 
 _CHUNK_BYTES = 256 * 1024
 _HEADERS = {
@@ -60,34 +61,34 @@ def check_url(text: str) -> str:
 def run_get(invite: Invite, url: str, output: Path | None, trace: Path | None = None) -> int:
     """Fetches ``url`` to ``output`` or standard output. Raises FetchFailed, SignalingFailed or UsageError.
 
-    ``trace``: see `reader`.
+    ``trace``: see `started`.
     """
 
     async def fetch() -> int:
-        with _destination(output) as descriptor:
-            listen = ListenAddress("127.0.0.1", 0)
-            with _Bar() as bar:
-                # What became of the connection is told to a person here, so it is waited for.
-                async with reader(invite, listen, is_exact=True, trace=trace) as (client, address):
-                    await _wait_for_bridge(client, bar)
-                    try:
-                        await _fetch(f"http://{address}", url, descriptor, bar)
-                    except FetchFailed:
-                        if client.status.phase is Phase.REFUSED:
-                            raise SignalingFailed(client.status.detail) from None
-                        raise
+        with _destination(output) as descriptor, _Bar() as bar:
+            # What became of the connection is told to a person here, so it is waited for.
+            async with started(invite, None, is_exact=True, trace=trace) as service:
+                address = await service.listen("127.0.0.1", 0)
+                await _wait_for_bridge(service, bar)
+                try:
+                    await _fetch(f"http://{address}", url, descriptor, bar)
+                except FetchFailed:
+                    if service.is_stopped:
+                        raise SignalingFailed(service.reader_status.detail) from None
+                    raise
         return 0
 
     return run(fetch, stopped=INTERRUPTED)
 
 
-async def _wait_for_bridge(client: ReaderClient, bar: _Bar) -> None:
+async def _wait_for_bridge(service: ReaderService, bar: _Bar) -> None:
     bar.describe("looking for a bridge")
     try:
         async with asyncio.timeout(PROGRAM.get_connect_s):
-            await client.found()
+            await service.found()
     except TimeoutError:
-        raise SignalingFailed(client.status.detail or "No bridge is connected yet.", "Try again in a while.") from None
+        detail = service.reader_status.detail or "No bridge is connected yet."
+        raise SignalingFailed(detail, "Try again in a while.") from None
 
 
 async def _fetch(proxy: str, url: str, output: int, bar: _Bar) -> None:

@@ -1,22 +1,34 @@
-"""Where a reader's invite comes from: the command line, standard input, or the environment."""
+"""Where a reader's invite comes from: the command line, standard input, the environment, or the reader's folder."""
 
 from __future__ import annotations
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from unwalled.clock import SystemClock
 from unwalled.errors import UsageError
 from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import Invite
 
+if TYPE_CHECKING:
+    from unwalled.app.home import Home
+
 VARIABLE = "UNWALLED_INVITE"
 
 
-def read_invite(argument: str | None) -> Invite:
-    """The invite, checked as far as that goes without a packet. Raises UsageError or one of its InviteErrors.
+class NoInvite(UsageError):
+    """Nobody has given one, and none is remembered that has not expired."""
 
-    ``-`` keeps it out of the list of processes, which every user of the machine can see.
+    def __init__(self) -> None:
+        super().__init__("There is no invite.", f"Give it as an argument, as - on standard input, or in ${VARIABLE}.")
+
+
+def find_invite(argument: str | None, home: Home | None) -> tuple[Invite, bool]:
+    """The invite, checked as far as that goes without a packet, and whether somebody gave it now.
+
+    ``-`` keeps it out of the list of processes, which every user of the machine can see. ``home`` None = none is
+    remembered. Raises UsageError or one of its InviteErrors.
     """
     if argument == "-":
         text = sys.stdin.read(SIGNALLING.max_invite_chars + 1)
@@ -25,12 +37,20 @@ def read_invite(argument: str | None) -> Invite:
     else:
         text = os.environ.get(VARIABLE, "")
         if not text:
-            raise UsageError(
-                "There is no invite.", f"Give it as an argument, as - on standard input, or in ${VARIABLE}."
-            )
+            return _remembered(home), False
     invite = Invite.parse(text, SystemClock().wall())
     warn_of_open_doors(invite)
-    return invite
+    return invite, True
+
+
+def _remembered(home: Home | None) -> Invite:
+    from unwalled.app.invites import InviteBook
+
+    best = None if home is None else InviteBook(home).best(SystemClock().wall())
+    if best is None:
+        raise NoInvite
+    warn_of_open_doors(best.invite)
+    return best.invite
 
 
 def warn_of_open_doors(invite: Invite) -> None:

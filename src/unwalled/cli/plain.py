@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from unwalled.app.home import Home
+from unwalled.app.instance import Instance
 from unwalled.cli.invited import VARIABLE
 from unwalled.clock import SystemClock
 from unwalled.errors import UsageError
@@ -19,46 +21,75 @@ from unwalled.operator.options import ListenAddress
 from unwalled.signaling.ahead import EarlyConnection
 from unwalled.wire.invite import Invite
 
-DEFAULT_PROXY = "127.0.0.1:1080"
-_FLAGS = frozenset({"--allow-remote", "--exact"})
-_VALUED = frozenset({"--listen", "--trace"})
+_FLAGS = frozenset({"--allow-remote", "--exact", "--no-remember", "--no-panel"})
+_VALUED = frozenset({"--listen", "--trace", "--label"})
 
 
 @dataclass(frozen=True, slots=True)
-class PlainConnect:
-    """Everything that a plain ``unwalled connect`` is told, checked as far as that goes without a packet."""
+class ConnectOptions:
+    """What ``unwalled connect`` is told."""
 
-    invite: Invite
-    listen: ListenAddress
-    allow_remote: bool
-    is_exact: bool
-    trace: Path | None
-    is_debug: bool
+    invite: Invite | None
+    """None = there is none; the panel may be given one."""
+    is_given: bool
+    """Whether a person gave it now; else it is the best one of the folder."""
+    home: Home | None
+    """The reader's folder; None = nothing is to be left on the disk."""
+    listen: ListenAddress | None = None
+    """None = where a person has set it, or the usual place."""
+    label: str = ""
+    allow_remote: bool = False
+    is_exact: bool = False
+    trace: Path | None = None
+    has_panel: bool = True
+    is_debug: bool = False
 
-    @classmethod
-    def read(cls, arguments: Sequence[str]) -> PlainConnect | None:
-        """``arguments``: without the program's name. None = not plain, or wrong."""
-        is_debug = arguments[:1] == ["--debug"]
-        words = list(arguments[is_debug:])
-        if words[:1] != ["connect"]:
+
+def read_plain(arguments: Sequence[str]) -> ConnectOptions | None:
+    """Everything that a plain ``unwalled connect`` is told, checked as far as that goes without a packet.
+
+    ``arguments``: without the program's name. None = not plain, or wrong, or without an invite.
+    """
+    is_debug = arguments[:1] == ["--debug"]
+    words = list(arguments[is_debug:])
+    if words[:1] != ["connect"]:
+        return None
+    given: dict[str, str] = {}
+    for name, value in _pairs(words[1:]):
+        # What is given twice, or looks like an option and is none of ours.
+        if name in given or value.startswith("-"):
             return None
-        given: dict[str, str] = {}
-        for name, value in _pairs(words[1:]):
-            # What is given twice, or looks like an option and is none of ours.
-            if name in given or value.startswith("-"):
-                return None
-            given[name] = value
-        text = given.get("invite", os.environ.get(VARIABLE, ""))
-        try:
-            listen = ListenAddress.parse(given.get("--listen", DEFAULT_PROXY))
-            invite = Invite.parse(text, SystemClock().wall())
-        except UsageError:
-            return None
-        allow_remote = "--allow-remote" in given
-        if not listen.is_loopback and not allow_remote:
-            return None
-        trace = Path(given["--trace"]) if "--trace" in given else None
-        return cls(invite, listen, allow_remote, "--exact" in given, trace, is_debug)
+        given[name] = value
+    home = None if "--no-remember" in given else Home.usual()
+    text = given.get("invite", os.environ.get(VARIABLE, ""))
+    is_given = "invite" in given or bool(text)
+    try:
+        listen = ListenAddress.parse(given["--listen"]) if "--listen" in given else None
+        invite = Invite.parse(text, SystemClock().wall()) if is_given else _remembered(home)
+    except UsageError:
+        return None
+    allow_remote = "--allow-remote" in given
+    if invite is None or (listen is not None and not listen.is_loopback and not allow_remote):
+        return None
+    return ConnectOptions(
+        invite=invite,
+        is_given=is_given,
+        home=home,
+        listen=listen,
+        label=given.get("--label", ""),
+        allow_remote=allow_remote,
+        is_exact="--exact" in given,
+        trace=Path(given["--trace"]) if "--trace" in given else None,
+        has_panel="--no-panel" not in given,
+        is_debug=is_debug,
+    )
+
+
+def _remembered(home: Home | None) -> Invite | None:
+    from unwalled.app.invites import InviteBook
+
+    best = None if home is None else InviteBook(home.untouched()).best(SystemClock().wall())
+    return None if best is None else best.invite
 
 
 def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -75,25 +106,22 @@ def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def run_plain(plain: PlainConnect) -> int:
+def run_plain(options: ConnectOptions) -> int:
     """Does it; gives the exit code, or ends the process with it."""
-    ahead = EarlyConnection(plain.invite.doors[0])
-    ahead.begin()
+    assert options.invite is not None
+    ahead = claim = None
+    if options.home is None or (claim := Instance.take(options.home)) is not None:
+        ahead = EarlyConnection(options.invite.doors[0])
+        ahead.begin()
     from unwalled.cli.ending import end, explained, set_debug
 
     def work() -> int:
-        set_debug(plain.is_debug)
+        set_debug(options.is_debug)
         from unwalled.cli.connect import run_reader
         from unwalled.cli.invited import warn_of_open_doors
 
-        warn_of_open_doors(plain.invite)
-        return run_reader(
-            plain.invite,
-            plain.listen,
-            allow_remote=plain.allow_remote,
-            is_exact=plain.is_exact,
-            trace=plain.trace,
-            ahead=ahead,
-        )
+        assert options.invite is not None
+        warn_of_open_doors(options.invite)
+        return run_reader(options, claim, ahead)
 
     return end(explained(work))

@@ -26,6 +26,7 @@ from unwalled.errors import UnwalledError
 from unwalled.settings import PROGRAM
 
 _NUMBER = re.compile(r"^unwalled_(gateway_lanes|broker_bridges)(?:\{[^}]*\})? (\d+)", re.MULTILINE)
+_READER_OPTIONS = ("--listen", "127.0.0.1:0", "--no-remember", "--no-panel")
 _CLIENT_ERRORS = (aiohttp.ClientError, ConnectionError, TimeoutError)
 
 
@@ -160,7 +161,7 @@ class _Story:
 
     async def _start_reader(self) -> str:
         invite = (self._invite + "\n").encode()
-        reader = await self._start("The reader", "connect", "-", "--listen", "127.0.0.1:0", stdin=invite)
+        reader = await self._start("The reader", "connect", "-", *_READER_OPTIONS, stdin=invite)
         self._proxy = (await reader.line(_is_ready)).partition("proxy=")[2]
         return f"The reader is up: a SOCKS5 and HTTP proxy at {self._proxy}"
 

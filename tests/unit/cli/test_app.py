@@ -8,7 +8,7 @@ import pytest
 
 from unwalled.cli import app
 from unwalled.cli.get import check_url
-from unwalled.cli.invited import read_invite
+from unwalled.cli.invited import find_invite
 from unwalled.errors import InviteError, SignalingFailed, UsageError
 from unwalled.wire.invite import Invite
 
@@ -84,14 +84,14 @@ def test_the_version_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_invite_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNWALLED_INVITE", GOOD.text)
-    assert read_invite(None) == GOOD
+    assert find_invite(None, None) == (GOOD, True)
     with pytest.raises(InviteError):
-        read_invite("uw1.")
+        find_invite("uw1.", None)
 
 
 def test_a_plain_door_is_warned_about(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     plain = Invite.make(bytes(32), bytes(32), bytes(28), ["http://door.example"], [])
-    assert read_invite(plain.text) == plain
+    assert find_invite(plain.text, None) == (plain, True)
     assert capsys.readouterr().err.startswith("warning: A door of the invite is plain http")
 
 

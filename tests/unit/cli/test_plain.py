@@ -6,6 +6,7 @@ import itertools
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import pytest
 
 import unwalled.cli.connect
 from unwalled import cli
+from unwalled.app.home import Home
+from unwalled.app.instance import Instance
+from unwalled.app.invites import InviteBook
 from unwalled.cli import app, plain
-from unwalled.cli.plain import PlainConnect
+from unwalled.cli.plain import ConnectOptions, read_plain
 from unwalled.operator.options import ListenAddress
 from unwalled.wire.invite import Invite
 
@@ -31,6 +35,7 @@ WORDS = (
     "--allow-remote",
     "--exact",
     "--trace",
+    "--no-remember",
     "--help",
     "--",
     "-",
@@ -59,14 +64,26 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return urls
 
 
-@pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What the reader was run with; none really is."""
-    calls: list[dict[str, Any]] = []
+@pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Home:
+    monkeypatch.setenv("UNWALLED_HOME", str(tmp_path / "home"))
+    return Home(tmp_path / "home")
 
-    def run_reader(invite: Invite, listen: ListenAddress, **others: Any) -> int:
-        debug = logging.getLogger("unwalled").level == logging.DEBUG
-        calls.append({"invite": invite, "listen": listen, "debug": debug, **others})
+
+def remember(home: Home, *invites: Invite) -> None:
+    book = InviteBook(home)
+    for number, invite in enumerate(invites):
+        book.add(invite, "", lambda count, number=number: bytes((number,)) * count)  # type: ignore[misc]
+    book.save()
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[ConnectOptions]:
+    """What the reader was run with; none really is."""
+    calls: list[ConnectOptions] = []
+
+    def run_reader(options: ConnectOptions, *_: object) -> int:
+        calls.append(replace(options, is_debug=logging.getLogger("unwalled").level == logging.DEBUG))
         return 0
 
     monkeypatch.setattr(unwalled.cli.connect, "run_reader", run_reader)
@@ -75,54 +92,67 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     return calls
 
 
-def as_read(arguments: list[str]) -> dict[str, Any] | None:
-    read = PlainConnect.read(arguments)
-    if read is None:
-        return None
-    return {
-        "invite": read.invite,
-        "listen": read.listen,
-        "allow_remote": read.allow_remote,
-        "is_exact": read.is_exact,
-        "trace": read.trace,
-        "debug": read.is_debug,
-    }
-
-
-def test_it_is_understood_as_the_library_understands_it(ran: list[dict[str, Any]]) -> None:
-    lines = [list(words) for count in range(5) for words in itertools.product(WORDS, repeat=count)]
+@pytest.mark.parametrize("is_remembered", [False, True])
+def test_it_is_understood_as_the_library_understands_it(
+    is_remembered: bool, home: Home, ran: list[ConnectOptions]
+) -> None:
+    if is_remembered:
+        remember(home, OTHER, GOOD, EXPIRED)
+    longest = 2 if is_remembered else 4
+    lines = [list(words) for count in range(longest + 1) for words in itertools.product(WORDS, repeat=count)]
     understood = 0
     for line in lines:
-        if (read := as_read(["connect", *line])) is None:
+        if (read := read_plain(["connect", *line])) is None:
             continue
         ran.clear()
         assert app.run_command(["connect", *line]) == 0, line
         assert ran == [read], line
         understood += 1
-    assert understood >= 50
+    assert understood >= 20
 
 
 @pytest.mark.parametrize(
     ("arguments", "changed"),
     [
         (["connect", GOOD.text], {}),
-        (["--debug", "connect", GOOD.text], {"debug": True}),
-        (["connect", "--listen", "[::1]:9", GOOD.text, "--exact"], {"listen": ListenAddress("::1", 9), "is_exact": 1}),
+        (["--debug", "connect", GOOD.text], {"is_debug": True}),
+        (
+            ["connect", "--listen", "[::1]:9", GOOD.text, "--exact"],
+            {"listen": ListenAddress("::1", 9), "is_exact": True},
+        ),
         (
             ["connect", GOOD.text, "--allow-remote", "--trace", "a b", "--listen", "0.0.0.0:9"],
             {"listen": ListenAddress("0.0.0.0", 9), "allow_remote": True, "trace": Path("a b")},
         ),
+        (["connect", "--no-remember", GOOD.text, "--no-panel"], {"home": None, "has_panel": False}),
+        (["connect", GOOD.text, "--label", "from a friend"], {"label": "from a friend"}),
     ],
 )
-def test_what_is_understood(arguments: list[str], changed: dict[str, Any], ran: list[dict[str, Any]]) -> None:
-    usual = {"invite": GOOD, "listen": ListenAddress("127.0.0.1", 1080), "allow_remote": False, "is_exact": False}
-    expected = {**usual, "trace": None, "debug": False, **changed}
-    assert as_read(arguments) == expected
+def test_what_is_understood(
+    arguments: list[str], changed: dict[str, Any], home: Home, ran: list[ConnectOptions]
+) -> None:
+    expected = replace(ConnectOptions(GOOD, True, home), **changed)
+    assert read_plain(arguments) == expected
     try:
         assert app.run_command(arguments) == 0
     finally:
         logging.getLogger("unwalled").setLevel(logging.NOTSET)
     assert ran == [expected]
+
+
+def test_without_an_invite_the_best_one_that_is_remembered_is_taken(home: Home, ran: list[ConnectOptions]) -> None:
+    remember(home, OTHER, GOOD, EXPIRED)
+    assert read_plain(["connect"]) == ConnectOptions(GOOD, False, home)
+    assert app.run_command(["connect"]) == 0
+    assert ran == [ConnectOptions(GOOD, False, home)]
+    assert read_plain(["connect", "--no-remember"]) is None
+
+
+def test_a_damaged_book_is_left_for_who_can_speak_of_it(home: Home) -> None:
+    home.folder.mkdir()
+    home.path("invites.json").write_text("{")
+    assert read_plain(["connect"]) is None
+    assert home.path("invites.json").read_text() == "{"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +179,7 @@ def test_what_is_understood(arguments: list[str], changed: dict[str, Any], ran: 
     ],
 )
 def test_nothing_is_begun_for_what_is_wrong_or_not_plain(
-    arguments: list[str], begun: list[str], ran: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    arguments: list[str], begun: list[str], ran: list[ConnectOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["unwalled", *arguments])
     monkeypatch.setattr(app, "run_program", lambda: 77)
@@ -158,18 +188,44 @@ def test_nothing_is_begun_for_what_is_wrong_or_not_plain(
     assert ran == []
 
 
-@pytest.mark.parametrize("is_around", [False, True])
+@pytest.mark.parametrize("source", ["argument", "environment", "folder"])
 def test_the_connection_is_begun_and_given_to_the_reader(
-    is_around: bool, begun: list[str], ran: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    source: str, home: Home, begun: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if is_around:
+    given: list[tuple[Any, ...]] = []
+
+    def run_reader(*arguments: object) -> int:
+        given.append(arguments)
+        return 0
+
+    monkeypatch.setattr(unwalled.cli.connect, "run_reader", run_reader)
+    monkeypatch.delitem(sys.modules, "reactor_webrtc", raising=False)
+    if source == "environment":
         monkeypatch.setenv("UNWALLED_INVITE", GOOD.text)
-    monkeypatch.setattr(sys, "argv", ["unwalled", "connect", *([] if is_around else [GOOD.text])])
+    if source == "folder":
+        remember(home, GOOD)
+    monkeypatch.setattr(sys, "argv", ["unwalled", "connect", *([GOOD.text] if source == "argument" else [])])
     assert cli.main() == 0
     assert begun == ["https://door.example"]
-    (call,) = ran
-    assert call["invite"] == GOOD
-    assert call["ahead"].url == "https://door.example"
+    ((options, claim, ahead),) = given
+    assert options.invite == GOOD
+    assert options.is_given is (source != "folder")
+    assert ahead.url == "https://door.example"
+    claim.release()
+
+
+def test_nothing_is_begun_while_another_one_runs(
+    home: Home, begun: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claim = Instance.take(home)
+    assert claim is not None
+    monkeypatch.delitem(sys.modules, "reactor_webrtc", raising=False)
+    monkeypatch.setattr(sys, "argv", ["unwalled", "connect", GOOD.text])
+    assert cli.main() == 0
+    assert begun == []
+    assert "Unwalled runs already" in capsys.readouterr().err
+    assert [entry.invite for entry in InviteBook(home).entries] == [GOOD]
+    claim.release()
 
 
 def test_little_is_loaded_before_the_first_packet() -> None:
@@ -178,6 +234,9 @@ def test_little_is_loaded_before_the_first_packet() -> None:
     assert "unwalled.signaling.ahead" in loaded
     heavy = {
         "asyncio",
+        "tempfile",
+        "unwalled.datafolder",
+        "unwalled.app.invites",
         "ssl",
         "typer",
         "rich",
