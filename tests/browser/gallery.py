@@ -1,6 +1,7 @@
-"""Pictures of the switch in every state, layout and theme, in three languages and two sizes, with a page to see them.
+"""Pictures of the switch in every state, layout and theme, in three languages and two sizes, with a page to see them;
+and of the reader's panel (panel_gallery.py).
 
-``make gallery`` writes build/gallery/index.html. Each picture is a sheet with all states of one kind.
+``make gallery`` writes build/gallery/index.html. Each picture of the switch is a sheet with all states of one kind.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
+from tests.browser.panel_gallery import panel_sheets, take_panel
 from tests.support.browsers import CHROMIUM_ARGS
 from tests.support.face import SITUATIONS, Site, helping, site_in
 
@@ -146,11 +148,11 @@ def take(site: Site, sheet: Sheet) -> None:
 def index() -> str:
     """The page to look through: one row for each kind of sheet and theme."""
     rows = []
-    for sheet in sheets():
-        title = html.escape(sheet.name.removesuffix(".png"))
+    for name in [sheet.name for sheet in sheets()] + [sheet.name for sheet in panel_sheets()]:
+        title = html.escape(name.removesuffix(".png"))
         rows.append(
-            f'<figure><figcaption>{title}</figcaption><a href="{sheet.name}">'
-            f'<img src="{sheet.name}" alt="{title}" loading="lazy"></a></figure>'
+            f'<figure><figcaption>{title}</figcaption><a href="{name}">'
+            f'<img src="{name}" alt="{title}" loading="lazy"></a></figure>'
         )
     style = (
         "body{font:16px system-ui;margin:2rem;background:#f6f6f4}main{display:flex;flex-wrap:wrap;gap:1.5rem}"
@@ -158,9 +160,9 @@ def index() -> str:
         "object-position:top;border:1px solid #ccc}"
     )
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Gallery of the switch</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Gallery</title>'
         f"<style>{style}</style>"
-        f"<h1>The switch in every state, layout and theme</h1><main>{''.join(rows)}</main>\n"
+        f"<h1>The switch and the reader’s panel</h1><main>{''.join(rows)}</main>\n"
     )
 
 
@@ -171,7 +173,8 @@ def chromium() -> str | None:
 
 def main(wanted: str) -> None:
     chosen = [sheet for sheet in sheets() if wanted in sheet.name]
-    if not chosen:
+    panels = [sheet for sheet in panel_sheets() if wanted in sheet.name]
+    if not chosen and not panels:
         sys.exit(f"No sheet has {wanted!r} in its name. One of them is {next(sheets()).name}.")
     TARGET.mkdir(parents=True, exist_ok=True)
     (TARGET / "index.html").write_text(index(), encoding="utf-8")
@@ -182,6 +185,7 @@ def main(wanted: str) -> None:
         site.page.on("pageerror", lambda error: sys.exit(f"An error in a page: {error}"))
         for sheet in chosen:
             take(site, sheet)
+        take_panel(browser, panels, TARGET)
         browser.close()
     print(f"file://{TARGET}/index.html")
 

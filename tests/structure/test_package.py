@@ -35,7 +35,8 @@ def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "name", ["py.typed", "web/widget.js", "web/html/index.html", "web/words/en.toml", "cli/app.py"]
+    "name",
+    ["py.typed", "web/widget.js", "web/html/index.html", "web/words/en.toml", "web/panel/panel.js", "cli/app.py"],
 )
 def test_the_wheel_holds(wheel_names: set[str], name: str) -> None:
     assert f"unwalled/{name}" in wheel_names
@@ -44,7 +45,9 @@ def test_the_wheel_holds(wheel_names: set[str], name: str) -> None:
 def test_the_wheel_holds_all_sources_and_nothing_else(wheel_names: set[str]) -> None:
     sources = {f.relative_to(ROOT / "src").as_posix() for f in (ROOT / "src" / "unwalled").rglob("*.py")}
     assert sources <= wheel_names
-    pages = {f"unwalled/web/{file.name}" for file in (ROOT / "src" / "unwalled" / "web").iterdir() if file.is_file()}
+    web = ROOT / "src" / "unwalled" / "web"
+    pages = {f"unwalled/web/{file.relative_to(web).as_posix()}" for file in web.rglob("*") if file.suffix != ".pyc"}
+    pages = {page for page in pages if (ROOT / "src" / page).is_file()}
     assert pages <= wheel_names
     others = {name for name in wheel_names if not name.startswith("unwalled/") and ".dist-info/" not in name}
     assert others == set()

@@ -2,16 +2,19 @@
 // `--check` compares with the committed files instead of writing them.
 
 import { createHash } from "node:crypto";
-import { readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { bundle } from "./bundle.mjs";
-import { parts } from "./parts.mjs";
+import { bundle, ROOT } from "./bundle.mjs";
+import { minified } from "./css.mjs";
+import { languages, parts } from "./parts.mjs";
 
 const TARGET = fileURLToPath(new URL("../../src/unwalled/web/", import.meta.url));
 const KIB = 1024;
 const MOST_GZIP_BYTES = 15 * KIB;
 const MOST_GZIP_BYTES_OF_WORDS = 6 * KIB;
+/** It comes from the reader's own computer. */
+const MOST_GZIP_BYTES_OF_PANEL = 24 * KIB;
 const check = process.argv.includes("--check");
 let failed = false;
 
@@ -46,10 +49,26 @@ for (const [name, entry] of Object.entries(await parts())) {
 await put("widget.js", await bytesOf("src/widget.ts", { UNWALLED_PARTS: JSON.stringify(hashes) }));
 for (const page of ["add", "embed", "impact", "read", "window"]) await put(`${page}.js`, await bytesOf(`src/pages/${page}.ts`));
 
-for (const file of await readdir(TARGET)) {
-  const name = /^widget-(.+)\.js$/.exec(file)?.[1];
-  if (name === undefined || name in hashes) continue;
-  if (check) fail(`src/unwalled/web/${file} belongs to no source. Run \`make widget\` and commit.`);
-  else await rm(TARGET + file);
+
+// The reader's panel, in a folder of its own: an operator serves none of it.
+const spoken = (await languages("panel/words")).filter((tag) => tag !== "en");
+const panel = { "panel.js": await bytesOf("src/panel/panel.ts", { UNWALLED_PANEL_LANGUAGES: JSON.stringify(spoken) }) };
+for (const tag of spoken) panel[`words-${tag}.js`] = await bytesOf(`src/panel/words/${tag}.ts`);
+for (const file of ["panel.html", "icon.svg"]) panel[file] = await readFile(`${ROOT}src/panel/${file}`);
+panel["panel.css"] = Buffer.from(await minified(`${ROOT}src/panel/panel.css`));
+await mkdir(`${TARGET}panel`, { recursive: true });
+for (const [name, built] of Object.entries(panel)) await put(`panel/${name}`, built, MOST_GZIP_BYTES_OF_PANEL);
+
+async function clean(folder, isOurs) {
+  for (const file of await readdir(TARGET + folder)) {
+    if (isOurs(file)) continue;
+    if (check) fail(`src/unwalled/web/${folder}${file} belongs to no source. Run \`make widget\` and commit.`);
+    else await rm(TARGET + folder + file);
+  }
 }
+await clean("", (file) => {
+  const name = /^widget-(.+)\.js$/.exec(file)?.[1];
+  return name === undefined || name in hashes;
+});
+await clean("panel/", (file) => file in panel);
 if (failed) process.exitCode = 1;

@@ -47,13 +47,15 @@ class Streams:
         """Tells until either side ends it. Cancelling is safe. Check ``is_full`` before, without waiting between."""
         changed = asyncio.Event()
         self._open.add(changed)
+        response = web.StreamResponse(headers={"Content-Type": _TYPE})
         try:
-            response = web.StreamResponse(headers={"Content-Type": _TYPE})
             await self._within(request, response.prepare(request))
             await self._tell(request, response, changed)
-            return response
+        except ConnectionResetError:
+            pass  # it has left
         finally:
             self._open.discard(changed)
+        return response
 
     async def _tell(self, request: web.Request, response: web.StreamResponse, changed: asyncio.Event) -> None:
         told = Line()
