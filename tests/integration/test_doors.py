@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from tests.support.broker_scene import (
     offers,
     play,
 )
-from tests.support.proxy_bench import until
+from tests.support.certificate import self_signed
+from tests.support.proxy_bench import raw_site, until
+from tests.support.tls_front import tls_front
 from unwalled.clock import SystemClock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.errors import SignalingFailed, SignallingError
@@ -29,7 +32,9 @@ from unwalled.signaling.doors import HttpDoor
 from unwalled.signaling.errors import (
     BrokerBusy,
     DoorNonsense,
+    DoorSign,
     DoorsUnreachable,
+    DoorTrouble,
     NoBridge,
     TooManyRequests,
 )
@@ -257,5 +262,112 @@ def test_a_connection_that_the_door_closed_meanwhile_is_not_used_again(tmp_path:
                 with pytest.raises(TooManyRequests):
                     await reader.match(offers(1))
                 await asyncio.sleep(0.03)
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize("begins", [timedelta(days=-400), timedelta(days=300)])
+def test_a_certificate_with_other_dates_does_not_keep_the_brokers_clock_from_a_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: timedelta
+) -> None:
+    certificate = self_signed(tmp_path, begins=begins)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def act(scene: Scene) -> None:
+        await scene.bridge()
+        async with tls_front(certificate) as front:
+            front.behind = int(scene.running.url.rpartition(":")[2])
+            reader = scene.reader(scene.running.invite(doors=(front.url,)))
+            assert len((await reader.match(offers(1))).lanes) == 1
+            assert reader.clock_error_s is not None
+            assert abs(reader.clock_error_s) < PATIENCE_S
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize("begins", [timedelta(days=-1), timedelta(days=-400)])
+def test_a_certificate_for_another_name_is_a_strangers_whatever_its_dates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: timedelta
+) -> None:
+    certificate = self_signed(tmp_path, begins=begins, address="127.0.0.2")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def act(scene: Scene) -> None:
+        async with tls_front(certificate) as front:
+            front.behind = int(scene.running.url.rpartition(":")[2])
+            with pytest.raises(DoorTrouble) as caught:
+                await scene.reader(scene.running.invite(doors=(front.url,))).match(offers(1))
+            assert caught.value.sign is DoorSign.STRANGER
+
+    play(tmp_path, act)
+
+
+def test_a_certificate_that_nobody_vouches_for_is_a_strangers(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        async with tls_front(self_signed(tmp_path)) as front:
+            front.behind = int(scene.running.url.rpartition(":")[2])
+            with pytest.raises(DoorTrouble) as caught:
+                await scene.reader(scene.running.invite(doors=(front.url,))).match(offers(1))
+            assert caught.value.sign is DoorSign.STRANGER
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("status", "sign"),
+    [
+        (200, DoorSign.STRANGER),
+        (302, DoorSign.STRANGER),
+        (511, DoorSign.STRANGER),
+        (400, DoorSign.ERROR),
+        (404, DoorSign.ERROR),
+        (502, DoorSign.ERROR),
+    ],
+)
+def test_a_page_in_the_doors_place_is_a_strangers(tmp_path: Path, status: int, sign: DoorSign) -> None:
+    async def act(scene: Scene) -> None:
+        async with stand_in(always(status, b"<html>Sign in</html>", Location="https://hotel.example/")) as url:
+            with pytest.raises(DoorTrouble) as caught:
+                await scene.reader(scene.running.invite(doors=(url,))).match(offers(1))
+            assert caught.value.sign is sign
+
+    play(tmp_path, act)
+
+
+def test_a_page_of_the_doors_own_server_is_no_strangers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def act(scene: Scene) -> None:
+        async with (
+            stand_in(always(200, b"<html>This domain is for sale</html>")) as url,
+            tls_front(certificate) as front,
+        ):
+            front.behind = int(url.rpartition(":")[2])
+            with pytest.raises(DoorNonsense) as caught:
+                await scene.reader(scene.running.invite(doors=(front.url,))).match(offers(1))
+            assert caught.value.sign is DoorSign.ERROR
+
+    play(tmp_path, act)
+
+
+@pytest.mark.parametrize(
+    ("said", "sign"),
+    [
+        (b"HTTP/1.1 302 Found\r\nLocation: http://hotel.example/\r\nContent-Length: 0\r\n\r\n", DoorSign.STRANGER),
+        (b"", DoorSign.SILENCE),
+    ],
+)
+def test_what_is_no_tls_at_a_door_with_tls(tmp_path: Path, said: bytes, sign: DoorSign) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(said)
+        await writer.drain()
+
+    async def act(scene: Scene) -> None:
+        async with raw_site(serve) as port:
+            with pytest.raises(DoorTrouble) as caught:
+                await scene.reader(scene.running.invite(doors=(f"https://127.0.0.1:{port}",))).match(offers(1))
+            assert caught.value.sign is sign
 
     play(tmp_path, act)

@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -189,7 +190,9 @@ class Broker:
         except (SignallingError, CryptoError):
             raise _Answered(400, "malformed") from None
         reply = await self._answer(asked, body, request)
-        return seal_reply(reply.encode(), asked.reply_key, body)
+        # A reader whose clock is wrong learns it here, where no door can pretend.
+        told = replace(reply, time_s=int(self._clock.wall()))
+        return seal_reply(told.encode(), asked.reply_key, body)
 
     async def _read_body(self, request: web.Request) -> bytes:
         too_large = _Answered(413, "too_large")

@@ -21,7 +21,9 @@ from unwalled.signaling.doors import Door, DoorFailed, HttpDoor
 from unwalled.signaling.errors import (
     BrokerBusy,
     DoorNonsense,
+    DoorSign,
     DoorsUnreachable,
+    DoorTrouble,
     InviteNotTaken,
     InviteOver,
     NoBridge,
@@ -93,6 +95,8 @@ class SignalingClient:
         self._random_bytes = random_bytes
         self._reader = random_bytes(READER_BYTES)
         self._limits = limits
+        self.clock_error_s: float | None = None
+        """How far this computer's clock was ahead of the broker's at its last sealed answer; None = it never said."""
         self._doors = [_DoorState(make_door(url, limits), order=index) for index, url in enumerate(invite.doors)]
 
     async def match(
@@ -157,6 +161,13 @@ class SignalingClient:
                 _cancel(running)
         raise _worst_known(failures)
 
+    def network_changed(self) -> None:
+        """This computer has joined another network, or slept: connections that are kept may lead nowhere, and doors
+        that failed may open. Matches that are under way go on; who does not want to wait for them cancels them."""
+        for state in self._doors:
+            state.door.drop()
+            state.failures = 0
+
     async def aclose(self) -> None:
         """Closes the kept connections."""
         for state in self._doors:
@@ -187,15 +198,17 @@ class SignalingClient:
         try:
             sealed = await door.post(body)
             reply = MatchReply.decode(open_reply(sealed, reply_key, body))
+            if reply.time_s:
+                self.clock_error_s = self._clock.wall() - reply.time_s
             return self._judge(reply, wish, door)
         except DoorFailed as failed:
             return _from_door(failed)
         except SignalingFailed as failed:
             return failed
         except BundleExpired as expired:
-            return DoorNonsense(expired.cause.rstrip("."))
+            return DoorNonsense(expired.cause.rstrip("."), DoorSign.OUT_OF_DATE)
         except (CryptoError, SignallingError):
-            return DoorNonsense("its answer is not sealed as it must be")
+            return DoorNonsense("its answer is not sealed as it must be", door.sign_of(200))
 
     def _judge(self, reply: MatchReply, wish: _Wish, door: Door) -> MatchResult:
         match reply.status:
@@ -234,15 +247,15 @@ class SignalingClient:
 def _from_door(failed: DoorFailed) -> SignalingFailed:
     match failed.status:
         case 0:
-            return DoorsUnreachable(failed.word)
+            return DoorsUnreachable(failed.word, failed.sign)
         case 429:
             return TooManyRequests(failed.retry_after_s)
         case 503:
             return BrokerBusy(failed.retry_after_s)
         case 502 | 504:
-            return DoorsUnreachable("the door does not reach the broker")
+            return DoorsUnreachable("the door does not reach the broker", failed.sign)
         case _:
-            return DoorNonsense(failed.word)
+            return DoorNonsense(failed.word, failed.sign)
 
 
 def _cancel(tasks: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState]) -> None:
@@ -253,4 +266,9 @@ def _cancel(tasks: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState]
 def _worst_known(failures: Sequence[SignalingFailed]) -> SignalingFailed:
     """What tells the person most: the broker's own word, then a limit, then a stranger's answer, then silence."""
     kinds = (InviteNotTaken, InviteOver, NoBridge, TooManyRequests, BrokerBusy, DoorNonsense, DoorsUnreachable)
-    return min(failures, key=lambda failure: kinds.index(type(failure)))
+
+    def rank(failure: SignalingFailed) -> tuple[int, int]:
+        sign = failure.sign if isinstance(failure, DoorTrouble) else DoorSign.SILENCE
+        return kinds.index(type(failure)), -list(DoorSign).index(sign)
+
+    return min(failures, key=rank)

@@ -1,6 +1,10 @@
 """Doors: the ways to the broker. A door is untrusted; what goes through it is sealed.
 
 A door does one thing, ``post``. Its failures are DoorFailed, with a status when something answered.
+
+Whether a certificate's dates fit this computer's clock decides nothing: a computer whose clock is wrong must get as far
+as the broker's sealed answer, which tells the time. Names and signatures of certificates do count, since they tell a
+hotel's log-in page from a door.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import aiohappyeyeballs
 from unwalled.errors import SignallingError, UnwalledError
 from unwalled.settings import SIGNALLING, SignallingLimits
 from unwalled.signaling.ahead import EarlyConnection, address_of
+from unwalled.signaling.errors import DoorSign
 from unwalled.signaling.http import HttpExchange, HttpReply
 from unwalled.tasks import TaskOwner
 from unwalled.wire.invite import is_private_url
@@ -26,6 +31,12 @@ _log = logging.getLogger(__name__)
 _MATCH_PATH = "/v1/match"
 _MAX_RETRY_S = 86_400.0
 _READ_BYTES = 64 * 1024
+_ONLY_ITS_DATES = (9, 10)
+"""X509_V_ERR_CERT_NOT_YET_VALID and X509_V_ERR_CERT_HAS_EXPIRED of OpenSSL."""
+_NO_CHECK_TIME = ssl.VerifyFlags(0x200000)
+"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL: names and signatures are checked, dates are not."""
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")
+"""OpenSSL's words for an answer that is no TLS."""
 _OTHER_FAMILY_S = 0.25
 """When an address does not answer at once, the next one is tried beside it (RFC 8305 section 5)."""
 
@@ -33,8 +44,15 @@ _OTHER_FAMILY_S = 0.25
 class DoorFailed(UnwalledError):
     """A door brought no reply. ``word``: a few fixed words for a person; ``status``: of HTTP, 0 = nothing answered."""
 
-    def __init__(self, word: str, status: int = 0, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self,
+        word: str,
+        status: int = 0,
+        retry_after_s: float | None = None,
+        sign: DoorSign = DoorSign.SILENCE,
+    ) -> None:
         super().__init__(f"A door failed: {word}.")
+        self.sign = sign
         self.word = word
         self.status = status
         self.retry_after_s = retry_after_s
@@ -53,11 +71,17 @@ class Door(Protocol):
         When cancelled, the connection is closed, so that the broker sees that nobody waits any more.
         """
 
+    def sign_of(self, status: int) -> DoorSign:
+        """What it means that something answered there that was no sealed reply, with this HTTP status."""
+
     def knock(self) -> None:
         """Begins to connect, for the next ``post``; what goes wrong is told there."""
 
+    def drop(self) -> None:
+        """Forgets what is kept open, since it may lead nowhere any more. A later ``post`` connects anew."""
+
     async def aclose(self) -> None:
-        """Closes what is kept open. A later ``post`` connects anew."""
+        """The same, and waits until it has gone."""
 
 
 class HttpDoor:
@@ -88,6 +112,13 @@ class HttpDoor:
         """See Door."""
         return self._is_private
 
+    def sign_of(self, status: int) -> DoorSign:
+        """See Door."""
+        # Who holds the door's certificate is the door. Without one anybody may have answered, and hotels do so with
+        # pages of theirs, with redirects to them, and with 511 (RFC 6585, section 6).
+        is_page = 200 <= status < 400 or status == 511
+        return DoorSign.STRANGER if is_page and not self._is_tls else DoorSign.ERROR
+
     def knock(self) -> None:
         """See Door."""
         if self._knocking is None:
@@ -107,8 +138,16 @@ class HttpDoor:
         except TimeoutError:
             raise DoorFailed("no answer") from None
         if reply.status != 200:
-            raise DoorFailed(_word(reply.status), reply.status, _retry_after_s(reply.retry_after))
+            raise DoorFailed(
+                _word(reply.status), reply.status, _retry_after_s(reply.retry_after), self.sign_of(reply.status)
+            )
         return reply.body
+
+    def drop(self) -> None:
+        """See Door."""
+        kept, self._kept = self._kept, []
+        for connection in kept:
+            connection.abort()
 
     async def aclose(self) -> None:
         """See Door."""
@@ -141,7 +180,7 @@ class HttpDoor:
         except BaseException as failed:
             connection.abort()
             if isinstance(failed, SignallingError):
-                raise DoorFailed("its answer is no answer of a broker", 200) from None
+                raise DoorFailed("its answer is no answer of a broker", 200, sign=self.sign_of(200)) from None
             if isinstance(failed, OSError) and not isinstance(failed, TimeoutError):
                 raise DoorFailed("the connection broke") from None
             raise
@@ -154,22 +193,32 @@ class HttpDoor:
     async def _connect(self) -> _Connection:
         try:
             async with asyncio.timeout(self._limits.door_connect_timeout_s):
-                return await self._dial()
+                try:
+                    return await self._dial()
+                except ssl.SSLCertVerificationError as error:
+                    if error.verify_code not in _ONLY_ITS_DATES:
+                        raise
+                # What goes through is sealed, and so is what comes back.
+                return await self._dial(at_any_date=True)
         except socket.gaierror:
-            raise DoorFailed("its name was not found") from None
-        except ssl.SSLError:
-            raise DoorFailed("its certificate is not right") from None
+            raise DoorFailed("its name was not found", sign=DoorSign.UNKNOWN_NAME) from None
+        except ssl.SSLError as error:
+            is_other = isinstance(error, ssl.SSLCertVerificationError) or error.reason in _NO_TLS
+            sign = DoorSign.STRANGER if is_other else DoorSign.SILENCE
+            raise DoorFailed("its certificate is not right", sign=sign) from None
         except TimeoutError:
             raise DoorFailed("no answer") from None
         except (OSError, ValueError):
             raise DoorFailed("no connection") from None
 
-    async def _dial(self) -> _Connection:
+    async def _dial(self, *, at_any_date: bool = False) -> _Connection:
         sock = await self._dial_tcp()
         try:
             # Without this the request's second packet waits for the first one's ack.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             context = ssl.create_default_context() if self._is_tls else None
+            if context is not None and at_any_date:
+                context.verify_flags |= _NO_CHECK_TIME
             name = self._host if self._is_tls else None
             streams = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=name)
         except BaseException:

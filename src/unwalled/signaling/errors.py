@@ -8,15 +8,33 @@
     ├── BrokerBusy        the broker has no room just now
     ├── InviteOver        the broker says that the invite has expired
     ├── InviteNotTaken    the invite is not this operator's, or was withdrawn
-    ├── DoorsUnreachable  no door answered
-    └── DoorNonsense      something answered that is not the broker, or not as it must
+    └── DoorTrouble       no door led to the broker; what was seen there is its ``sign``
+        ├── DoorsUnreachable  no door answered
+        └── DoorNonsense      something answered that is not the broker, or not as it must
 
 Trying again helps with all of them but InviteOver and InviteNotTaken.
 """
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from unwalled.errors import SignalingFailed
+
+
+class DoorSign(StrEnum):
+    """What was seen at a door that did not lead to the broker."""
+
+    SILENCE = "silence"
+    """No connection, or no answer."""
+    UNKNOWN_NAME = "unknown name"
+    """Its name could not be looked up."""
+    ERROR = "error"
+    """The door's own server says that it cannot, or says what no broker would."""
+    OUT_OF_DATE = "out of date"
+    """What it brought has expired, by this computer's clock."""
+    STRANGER = "stranger"
+    """Something else answers in its place."""
 
 
 class NoBridge(SignalingFailed):
@@ -56,10 +74,17 @@ class InviteNotTaken(SignalingFailed):
         super().__init__("The operator does not take this invite (any more).", "Ask for a new one.")
 
 
-class DoorsUnreachable(SignalingFailed):
+class DoorTrouble(SignalingFailed):
+    """No door led to the broker."""
+
+    sign: DoorSign
+
+
+class DoorsUnreachable(DoorTrouble):
     """No door could be reached. ``detail`` is one of a few fixed words of the last door's failure."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, sign: DoorSign = DoorSign.SILENCE) -> None:
+        self.sign = sign
         super().__init__(
             f"The broker could not be reached ({detail}).",
             "Check this computer's connection. If only this fails, the way to the broker may be blocked: "
@@ -67,10 +92,11 @@ class DoorsUnreachable(SignalingFailed):
         )
 
 
-class DoorNonsense(SignalingFailed):
+class DoorNonsense(DoorTrouble):
     """What answered at the door did not prove that it is the broker, or broke the protocol."""
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, sign: DoorSign = DoorSign.ERROR) -> None:
+        self.sign = sign
         super().__init__(
             f"What answered is not the broker of the invite: {detail}.",
             "A page of the network's owner may stand in between. Try another network, or ask for a new invite.",

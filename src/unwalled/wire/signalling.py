@@ -35,6 +35,8 @@ _BUNDLE_HASH_BYTES = 8
 READER_BYTES = 16
 _MAX_BUNDLE_CHARS = 16 * 1024
 _MAX_RETRY_S = 86_400.0
+_MAX_TIME_S = 253_402_300_799
+"""The end of the year 9999, past which a date cannot be shown."""
 
 _S = TypeVar("_S", bound=msgspec.Struct)
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
@@ -176,6 +178,8 @@ class MatchReply:
     lanes: tuple[ReplyLane, ...] = ()
     bundle: bytes = field(default=b"", repr=False)
     """The encoded key bundle, or b"" if the reader has it already."""
+    time_s: int = 0
+    """The broker's clock: seconds since 1970, or 0 if it does not say."""
 
     def encode(self) -> bytes:
         """The JSON, not padded and not sealed."""
@@ -186,6 +190,7 @@ class MatchReply:
                 self.retry_after_s,
                 list(self.lanes),
                 b64.encode(self.bundle),
+                self.time_s,
             )
         )
 
@@ -196,7 +201,8 @@ class MatchReply:
         _check_distinct([lane.offer for lane in fields.lanes])
         for lane in fields.lanes:
             _check_role(lane.answer, "answer")
-        return cls(fields.status, fields.retry_after_s, tuple(fields.lanes), _bytes_of(fields.bundle))
+        lanes = tuple(fields.lanes)
+        return cls(fields.status, fields.retry_after_s, lanes, _bytes_of(fields.bundle), fields.time_s)
 
 
 class BridgeConfig(msgspec.Struct, frozen=True):
@@ -371,6 +377,7 @@ class _ReplyJson(msgspec.Struct):
     retry_after_s: Annotated[float, msgspec.Meta(ge=0, le=_MAX_RETRY_S)]
     lanes: Annotated[list[ReplyLane], msgspec.Meta(max_length=SIGNALLING.max_offers)]
     bundle: Annotated[str, msgspec.Meta(max_length=_MAX_BUNDLE_CHARS)]
+    time_s: Annotated[int, msgspec.Meta(ge=0, le=_MAX_TIME_S)] = 0
 
 
 _FROM_BRIDGE: Any = Hello | Answers | Capacity

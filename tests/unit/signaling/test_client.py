@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,16 @@ from unwalled.errors import SignalingFailed, SignallingError
 from unwalled.settings import SignallingLimits
 from unwalled.signaling.client import MatchResult, SignalingClient
 from unwalled.signaling.doors import DoorFailed, HttpDoor
-from unwalled.signaling.errors import BrokerBusy, DoorNonsense, DoorsUnreachable, InviteOver, NoBridge, TooManyRequests
+from unwalled.signaling.errors import (
+    BrokerBusy,
+    DoorNonsense,
+    DoorSign,
+    DoorsUnreachable,
+    DoorTrouble,
+    InviteOver,
+    NoBridge,
+    TooManyRequests,
+)
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import MatchReply, MatchRequest, Nat, ReplyLane, Report, Status, Verdict
 
@@ -50,8 +60,15 @@ class FakeDoor:
         self.requests: list[MatchRequest] = []
         self.asked = asyncio.Event()
         self.was_cancelled = False
+        self.drops = 0
+
+    def sign_of(self, status: int) -> DoorSign:
+        return DoorSign.STRANGER
 
     def knock(self) -> None: ...
+
+    def drop(self) -> None:
+        self.drops += 1
 
     async def aclose(self) -> None: ...
 
@@ -187,6 +204,70 @@ def test_of_several_failures_the_most_telling_is_told(failures: list[DoorFailed]
         asking = client([FakeDoor(failure) for failure in failures])
         with pytest.raises(error):
             await asking.match([offer()])
+
+    run(main)
+
+
+def test_what_was_seen_at_the_doors_is_told_with_the_failure() -> None:
+    async def main() -> None:
+        silent, strange = DoorFailed("no answer"), DoorFailed("not right", sign=DoorSign.STRANGER)
+        for failures in ([silent, strange], [strange, silent]):
+            with pytest.raises(DoorTrouble) as caught:
+                await client([FakeDoor(failure) for failure in failures]).match([offer()])
+            assert caught.value.sign is DoorSign.STRANGER
+        with pytest.raises(DoorTrouble) as caught:
+            await client([FakeDoor(b"<html>Log in here</html>")]).match([offer()])
+        assert caught.value.sign is DoorSign.STRANGER
+        with pytest.raises(DoorTrouble) as caught:
+            await client([FakeDoor(replace(GOOD, bundle=KEYS.bundle((), int(NOW)).encoded))]).match([offer()])
+        assert caught.value.sign is DoorSign.OUT_OF_DATE
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        GOOD,
+        MatchReply(Status.EXPIRED),
+        MatchReply(Status.NO_BRIDGE, 4.0),
+        replace(GOOD, bundle=KEYS.bundle((), int(NOW)).encoded),
+    ],
+)
+def test_the_brokers_word_tells_how_wrong_this_computers_clock_is(reply: MatchReply) -> None:
+    async def main() -> None:
+        door = FakeDoor(b"no word of the broker")
+        asking = client([door])
+        for said, error_s in (
+            (b"no word of the broker", None),
+            (replace(reply, time_s=0), None),
+            (replace(reply, time_s=int(NOW) - 86_400), 86_400.0),
+            (replace(reply, time_s=0), 86_400.0),
+            (replace(reply, time_s=int(NOW) + 60), -60.0),
+        ):
+            door.behaviour = said
+            with suppress(SignalingFailed):
+                await asking.match([offer()])
+            assert asking.clock_error_s == error_s
+
+    run(main)
+
+
+def test_in_another_network_doors_begin_anew() -> None:
+    async def main() -> None:
+        first, second = FakeDoor(DoorFailed("no answer")), FakeDoor(GOOD)
+        asking = client([first, second])
+        await asking.match([offer()])
+        first.behaviour = GOOD
+        asking.network_changed()
+        await asking.match([offer()])
+        assert (first.drops, second.drops) == (1, 1)
+        assert len(second.requests) == 2, "a door that was proved comes before one that was not"
+        second.behaviour = DoorFailed("no answer")
+        for _ in range(2):
+            asking.network_changed()
+            await asking.match([offer()])
+        assert len(first.requests) == 3
 
     run(main)
 

@@ -107,7 +107,7 @@ def test_request_and_reply_are_read_back() -> None:
         bytes(28), b"k" * 32, Nat.RESTRICTED, (offer(1),), 3, ("b1",), b"8 bytes.", reports, bytes(16)
     )
     assert MatchRequest.decode(request.encode()) == request
-    reply = MatchReply(Status.OK, lanes=(ReplyLane(0, "b", "n", answer()),), bundle=b"x" * 2000)
+    reply = MatchReply(Status.OK, lanes=(ReplyLane(0, "b", "n", answer()),), bundle=b"x" * 2000, time_s=1_800_000_000)
     assert MatchReply.decode(reply.encode()) == reply
 
 
