@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
 
+import msgspec
+
 from tests.support.descriptions import answer, offer
 from tests.support.memory_lane import MemoryLane, lane_pair
 from tests.support.proxy_bench import until
@@ -123,6 +125,8 @@ class World:
         """Until then lanes do not open."""
         self.answers_pass.set()
         self.waits_for_bridges = False
+        self.is_mapped = False
+        """Whether offers name an address that a STUN server told."""
         self.asked = 0
         self.withdrawn = 0
         self.refuses: set[Target] = set()
@@ -202,6 +206,9 @@ class Offered:
     def __init__(self, world: World, number: int) -> None:
         self._world = world
         self.description = offer(number)
+        if world.is_mapped:
+            mapped = "2 1 udp 1694498815 192.0.2.77 50000 typ srflx"
+            self.description = msgspec.structs.replace(self.description, candidates=(mapped,))
         self.is_closed = False
         self.lane: MemoryLane | None = None
 

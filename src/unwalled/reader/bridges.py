@@ -21,6 +21,8 @@ class _Known:
     """Since a lane opened last."""
     has_refused: bool = False
     """It failed because it said no in the gateway's name."""
+    is_bad: bool = False
+    """It tampered, and was not forgiven since."""
 
 
 class BridgeBook:
@@ -70,6 +72,7 @@ class BridgeBook:
         entry = self._entry(bridge)
         entry.avoid_until = max(entry.avoid_until, now + rest_s)
         entry.has_refused = False
+        entry.is_bad = entry.is_bad or verdict is Verdict.BAD
         self._report(bridge, verdict)
 
     def refused(self, bridge: str, now: float) -> None:
@@ -108,6 +111,15 @@ class BridgeBook:
         """Nobody else is there: what failed may be tried again."""
         for entry in self._known.values():
             entry.avoid_until = 0.0
+            entry.is_bad = False
+
+    def forgive_silence(self) -> None:
+        """This computer's network has changed: that bridges fell silent, or opened no lane, was not their doing."""
+        for name, entry in self._known.items():
+            if not entry.is_bad:
+                entry.avoid_until = 0.0
+                if self._reports.get(name) is Verdict.DEAD:
+                    del self._reports[name]
 
     @property
     def has_doubts(self) -> bool:

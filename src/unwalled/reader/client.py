@@ -34,7 +34,7 @@ from unwalled.reader.status import (
 )
 from unwalled.session.events import LeaveReason
 from unwalled.session.notes import Decision, DecisionCause, DecisionKind, Numbering, TraceSink
-from unwalled.settings import READER, SIGNALLING, TRACE, ReaderLimits
+from unwalled.settings import READER, SESSION, SIGNALLING, TRACE, ReaderLimits
 from unwalled.signaling.client import MatchedLane, MatchResult
 from unwalled.signaling.errors import NoBridge
 from unwalled.tasks import TaskOwner
@@ -106,6 +106,9 @@ class ReaderClient:
         self._tasks = TaskOwner()
         self._live: LiveSession | None = None
         self._opening = 0
+        self._openers: set[asyncio.Task[None]] = set()
+        self._moved_until = float("-inf")
+        """So long after a change of network, bridges that are silent are left."""
         self._is_starting = True
         """No session has stood yet."""
         self._rest_until = float("-inf")
@@ -120,6 +123,10 @@ class ReaderClient:
         self._detail = ""
         self._cause = Cause.NONE
         self._is_over = False
+        self._rounds = 0
+        self._unreached: set[tuple[int, str]] = set()
+        """By the round in which they were found, and their names."""
+        self._is_mapped = False
         self._past_up = 0
         self._past_down = 0
 
@@ -222,6 +229,9 @@ class ReaderClient:
             self._past_up + up,
             self._past_down + down,
             self._cause,
+            len(self._unreached),
+            self._is_mapped,
+            is_silent=self._book.in_use > 0 and not self._is_carried,
         )
 
     def lanes(self) -> list[LaneFacts]:
@@ -265,6 +275,7 @@ class ReaderClient:
         while True:
             self._changed.clear()
             wait_s = self._limits.spread_retry_s
+            self._leave_lost()
             silent, doubtful = self._silent_bridges
             missing = self._limits.bridges - self._book.in_use + silent
             rest_s = self._rest_until - self._clock.monotonic()
@@ -311,12 +322,39 @@ class ReaderClient:
                         pass
             self._limited.clear()
 
+    def network_changed(self) -> None:
+        """This computer has joined another network, or slept: what it was connected to may have gone without a word.
+
+        Lanes are asked whether they live, bridges are looked for at once, and that some fell silent or were not
+        reached is not held against them. Does nothing to lanes that live.
+        """
+        self._rest_until = self._doubts_rest_until = float("-inf")
+        self._moved_until = self._clock.monotonic() + SESSION.lane_dead_s
+        self._book.forgive_silence()
+        self._unreached.clear()
+        # What is under way waits for answers to an address that this computer may not have any more.
+        for task in self._openers:
+            task.cancel()
+        if self._spreading is not None:
+            self._spreading.reschedule(asyncio.get_running_loop().time())
+        if self._live is not None:
+            self._live.ask_lanes()
+        self._changed.set()
+        self._status_changed()
+
+    def _leave_lost(self) -> None:
+        """After a change of network: bridges that do not answer are left, so that they can be asked for anew."""
+        if self._live is not None and self._clock.monotonic() < self._moved_until:
+            for bridge, silence_s in self._live.silences_s().items():
+                if silence_s >= self._limits.bridge_silence_s:
+                    self._live.drop_bridge(bridge)
+
     @property
     def _silent_bridges(self) -> tuple[int, int]:
         """How many bridges are silent for so long that they count as gone, and how many only just fell silent."""
         if self._live is None:
             return 0, 0
-        silences = self._live.silences_s()
+        silences = self._live.silences_s().values()
         gone = sum(silence_s >= self._limits.bridge_silence_s for silence_s in silences)
         return gone, len(silences) - gone
 
@@ -384,6 +422,7 @@ class ReaderClient:
             )
             _log.debug("The broker has answered: %d lanes.", len(result.lanes))
             self._bundle = result.bundle
+            self._rounds += 1
             self._session()
             self._decided("matched", len(result.lanes), len({matched.bridge for matched in result.lanes}))
             for matched in result.lanes:
@@ -392,7 +431,8 @@ class ReaderClient:
                 used.add(matched.offer)
                 self._opening += 1
                 offer = offers[matched.offer]
-                task = self._tasks.start(self._open_lane(offer, matched), "reader lane")
+                task = self._tasks.start(self._open_lane(offer, matched, self._rounds), "reader lane")
+                self._openers.add(task)
                 # Not in the task itself: one that is cancelled before its first step runs none of its lines.
                 task.add_done_callback(functools.partial(self._opening_over, offer))
         except BaseException as failed:
@@ -427,6 +467,8 @@ class ReaderClient:
             for offer in made:
                 offer.close()
             raise
+        candidates = [candidate for offer in made for candidate in offer.description.candidates]
+        self._is_mapped = any(candidate.endswith(" typ srflx") for candidate in candidates)
         return made
 
     def _failed(self, failed: SignalingFailed, failures: int) -> float:
@@ -445,14 +487,18 @@ class ReaderClient:
         self._rest_until = self._clock.monotonic() + wait_s
         return wait_s
 
-    async def _open_lane(self, offer: OfferedLane, matched: MatchedLane) -> None:
+    async def _open_lane(self, offer: OfferedLane, matched: MatchedLane, round_number: int) -> None:
         try:
             lane = await offer.accept(matched.answer)
-        except (LaneClosed, DescriptionError):
+        except (LaneClosed, DescriptionError) as failed:
+            if isinstance(failed, LaneClosed):
+                self._unreached.add((round_number, matched.bridge))
+                self._status_changed()
             self._book.failed(matched.bridge, Verdict.DEAD, self._clock.monotonic())
             self._decided("failed", 1, self._numbers.number(matched.bridge))
             return
         _log.debug("A lane is open.")
+        self._unreached.clear()
         self._book.lane_opened(matched.bridge)
         live = self._session()
         live.add(lane, matched.bridge)
@@ -480,8 +526,9 @@ class ReaderClient:
         """A bridge's number in the trace."""
         return self._numbers.number(bridge)
 
-    def _opening_over(self, offer: OfferedLane, _: asyncio.Task[None]) -> None:
+    def _opening_over(self, offer: OfferedLane, task: asyncio.Task[None]) -> None:
         offer.close()
+        self._openers.discard(task)
         self._opening -= 1
         self._changed.set()
 

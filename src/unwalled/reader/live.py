@@ -114,7 +114,12 @@ class LiveSession:
         if count:
             self.pump.wake()
 
-    def silences_s(self) -> list[float]:
+    def ask_lanes(self) -> None:
+        """Asks every lane whether it lives; those that do not answer fall silent."""
+        self._session.core.ask_lanes()
+        self.pump.wake()
+
+    def silences_s(self) -> dict[str, float]:
         """Of each bridge with a lane that owes an ack for too long: for how long none of its lanes has said anything.
 
         What such a lane owed was sent again over others, so that lanes of a bridge that is there have cause to speak.
@@ -127,14 +132,14 @@ class LiveSession:
             heard_at[bridge] = max(heard, heard_at.get(bridge, heard))
             if doubted is not None:
                 doubted_at[bridge] = min(doubted, doubted_at.get(bridge, doubted))
-        return [now - max(heard_at[bridge], doubted) for bridge, doubted in doubted_at.items()]
+        return {bridge: now - max(heard_at[bridge], doubted) for bridge, doubted in doubted_at.items()}
 
     def lane_fell_silent(self) -> None:
         """See PumpUser."""
         self._user.lane_fell_silent()
 
     def drop_bridge(self, bridge: str) -> None:
-        """Leaves all lanes of a bridge that tampered with one of them."""
+        """Leaves all lanes of a bridge."""
         for key, (other, _) in list(self._bridges.items()):
             if other == bridge:
                 self._session.drop_lane(key, self.pump.now())

@@ -7,7 +7,15 @@ from enum import StrEnum
 
 from unwalled.crypto.handshake import Status
 from unwalled.errors import SignalingFailed
-from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
+from unwalled.signaling.errors import (
+    DoorNonsense,
+    DoorSign,
+    DoorsUnreachable,
+    DoorTrouble,
+    InviteNotTaken,
+    InviteOver,
+    NoBridge,
+)
 
 
 class Phase(StrEnum):
@@ -39,7 +47,11 @@ class Cause(StrEnum):
     UNREACHABLE = "unreachable"
     """No door answered."""
     NONSENSE = "nonsense"
-    """What answered at a door is not the broker."""
+    """A door's own server answered, and not as a broker must."""
+    STRANGER = "stranger"
+    """Something else answered in a door's place."""
+    OUT_OF_DATE = "out of date"
+    """What the operator's server brought has expired, by this computer's clock."""
     NO_WEBRTC = "no webrtc"
     """This machine made no offers."""
 
@@ -80,6 +92,12 @@ class ReaderStatus:
     bytes_down: int
     cause: Cause = Cause.NONE
     """What ``detail`` is about."""
+    unreached: int = 0
+    """Bridges that were found, one after the other, and to which no lane opened; 0 again once one does."""
+    is_mapped: bool = False
+    """A STUN server told this computer's address with the last offers: UDP passes, there and back."""
+    is_silent: bool = False
+    """There are lanes, and every one of them owes an answer for too long."""
 
 
 REFUSED_WORDS = {
@@ -115,6 +133,10 @@ def cause_of(failed: SignalingFailed) -> Cause:
             return Cause.EXPIRED
         case InviteNotTaken():
             return Cause.NOT_TAKEN
+        case DoorTrouble(sign=DoorSign.STRANGER):
+            return Cause.STRANGER
+        case DoorTrouble(sign=DoorSign.OUT_OF_DATE):
+            return Cause.OUT_OF_DATE
         case DoorsUnreachable():
             return Cause.UNREACHABLE
         case DoorNonsense():

@@ -279,6 +279,12 @@ class Session:
         self._handle_plaintext(state, plaintext, now)
         return join.lane
 
+    def ask_lanes(self) -> None:
+        """Asks every lane whether it lives: the ground may have gone from under all of them, without a word."""
+        for state in self._lanes.values():
+            state.ask()
+            self._sender.touched(state)
+
     def lane_lost(self, lane: int, now: float) -> None:
         """The transport under a lane has gone. What it owed goes over the others."""
         self._leave(lane, LeaveReason.CLOSED, now)

@@ -131,3 +131,18 @@ def test_a_bridge_that_brought_the_gateways_own_refusal_is_acquitted() -> None:
     book.failed("honest", Verdict.DEAD, 3.0)
     book.acquit_refused()
     assert "honest" in book.resting(4.0), "it failed otherwise, too"
+
+
+def test_a_change_of_network_excuses_silence_and_no_tampering() -> None:
+    book = BridgeBook()
+    book.failed("dead", Verdict.DEAD, 10.0)
+    book.failed("bad", Verdict.BAD, 10.0)
+    book.failed("bad", Verdict.DEAD, 10.0)
+    book.lane_opened("good")
+    book.forgive_silence()
+    assert book.resting(10.0) == ["bad"]
+    assert book.take_reports() == [Report("bad", Verdict.DEAD), Report("good", Verdict.GOOD)]
+    book.forgive()
+    book.failed("bad", Verdict.DEAD, 20.0)
+    book.forgive_silence()
+    assert book.resting(20.0) == []

@@ -425,3 +425,17 @@ def test_the_first_record_after_a_rest_is_no_longer_than_what_a_lane_sends_at_on
     puppet.session.write(1, bytes(10_000))
     sizes = [len(message) for _, message in puppet.session.data_to_send(puppet.now)]
     assert sizes[0] <= SESSION.first_burst_bytes < sum(sizes)
+
+
+def test_every_lane_is_asked_whether_it_lives_unless_it_was_asked_already() -> None:
+    def asked() -> dict[int, int]:
+        return {lane: frame.id for lane, frame in puppet.said_on_lanes() if isinstance(frame, Ping)}
+
+    puppet = opened()
+    puppet.session.join(puppet.join(1), 0.0)
+    for lane, number in asked().items():
+        puppet.send(Pong(number), lane=lane)
+    puppet.session.ask_lanes()
+    assert set(asked()) == {0, 1}
+    puppet.session.ask_lanes()
+    assert asked() == {}

@@ -1,0 +1,175 @@
+"""The reader's client in a network that changes: what it says of it, and how it goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from tests.support.proxy_bench import until
+from tests.support.reader_world import ECHO, QUICK, World, echoes, run, running
+from unwalled.errors import SignalingFailed
+from unwalled.reader.status import Cause, OffersFailed, Phase
+from unwalled.signaling.errors import (
+    BrokerBusy,
+    DoorNonsense,
+    DoorSign,
+    DoorsUnreachable,
+    InviteNotTaken,
+    InviteOver,
+    NoBridge,
+)
+from unwalled.wire.signalling import Verdict
+
+PATIENT = replace(QUICK, spread_retry_s=1000.0, retry_min_s=1000.0, retry_max_s=1000.0, bridge_silence_s=0.01)
+"""Nothing but news makes it ask again."""
+
+
+def black_hole(world: World) -> None:
+    """From now on nothing comes through any lane that is open, and nobody says so."""
+    for bridge in world.bridges:
+        for lane in bridge.lanes:
+            assert lane.other is not None
+            lane.black_hole = lane.other.black_hole = True
+
+
+@pytest.mark.parametrize(
+    ("failure", "cause"),
+    [
+        (NoBridge(0.002), Cause.NO_BRIDGE),
+        (BrokerBusy(0.002), Cause.BUSY),
+        (InviteOver(), Cause.EXPIRED),
+        (InviteNotTaken(), Cause.NOT_TAKEN),
+        (DoorsUnreachable("no answer"), Cause.UNREACHABLE),
+        (DoorsUnreachable("its certificate is not right", DoorSign.STRANGER), Cause.STRANGER),
+        (DoorNonsense("it sent us elsewhere", DoorSign.STRANGER), Cause.STRANGER),
+        (DoorNonsense("it answered with an error"), Cause.NONSENSE),
+        (DoorNonsense("The keys have expired", DoorSign.OUT_OF_DATE), Cause.OUT_OF_DATE),
+        (OffersFailed(), Cause.NO_WEBRTC),
+    ],
+)
+def test_why_there_are_no_bridges_is_told_until_there_are_some(failure: SignalingFailed, cause: Cause) -> None:
+    async def main() -> None:
+        world = World()
+        world.failure = failure
+        async with running(world) as client:
+            await until(lambda: client.status.cause is cause)
+            world.failure = None
+            await until(lambda: client.status.phase is Phase.CONNECTED)
+            assert client.status.cause is Cause.NONE
+
+    run(main)
+
+
+def test_bridges_that_are_not_reached_are_counted_until_one_is() -> None:
+    async def main() -> None:
+        world = World()
+        for bridge in world.bridges:
+            bridge.opens = False
+        async with running(world) as client:
+            await until(lambda: client.status.unreached >= 4)
+            for bridge in world.bridges:
+                bridge.opens = True
+            await client.connected()
+            assert client.status.unreached == 0
+
+    run(main)
+
+
+def test_whether_a_stun_server_answered_is_told() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world) as client:
+            await client.connected()
+            assert not client.status.is_mapped
+        world = World()
+        world.is_mapped = True
+        async with running(world) as client:
+            await client.connected()
+            assert client.status.is_mapped
+
+    run(main)
+
+
+def test_lanes_that_all_went_silent_are_told() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world, PATIENT) as client:
+            stream = await client.open(ECHO)
+            await until(lambda: client.status.lanes == 8)
+            assert not client.status.is_silent
+            black_hole(world)
+            await stream.write(b"is anybody there")
+            await until(lambda: client.status.is_silent)
+            assert client.status.phase is Phase.CONNECTED
+
+    run(main)
+
+
+def test_after_a_change_of_network_the_same_bridges_carry_the_same_session_on() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world, PATIENT) as client:
+            stream = await client.open(ECHO)
+            await until(lambda: client.status.lanes == 8)
+            black_hole(world)
+            client.network_changed()
+            await until(lambda: len(world.requests) > 1 and client.status.lanes >= 8)
+            await stream.write(b"still there")
+            assert await stream.read() == b"still there"
+            assert client.status.phase is Phase.CONNECTED
+            assert world.hub.session_count == 1
+            assert all(report.verdict is Verdict.GOOD for asked in world.requests for report in asked.reports)
+
+    run(main)
+
+
+def test_a_change_that_cost_nothing_costs_nothing() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world, PATIENT) as client:
+            await client.connected()
+            await until(lambda: client.status.lanes == 8)
+            lanes = [lane for bridge in world.bridges for lane in bridge.lanes]
+            for _ in range(3):
+                client.network_changed()
+                await echoes(client)
+                await asyncio.sleep(0.02)
+            assert len(world.requests) == 1
+            assert not any(lane.is_closed for lane in lanes)
+
+    run(main)
+
+
+def test_a_change_ends_the_wait_after_a_failure() -> None:
+    async def main() -> None:
+        world = World()
+        world.failure = DoorsUnreachable("no answer")
+        async with running(world, PATIENT) as client:
+            await until(lambda: client.status.cause is Cause.UNREACHABLE)
+            world.failure = None
+            client.network_changed()
+            await echoes(client)
+
+    run(main)
+
+
+def test_a_request_and_lanes_that_are_under_way_are_begun_anew() -> None:
+    async def main() -> None:
+        world = World(bridges=0)
+        world.waits_for_bridges = True
+        async with running(world, PATIENT) as client:
+            await until(lambda: len(world.requests) == 1)
+            other = World()
+            world.bridges = other.bridges
+            world.answers_pass.clear()
+            client.network_changed()
+            await until(lambda: len(world.requests) == 2 and client._opening == 8)
+            client.network_changed()
+            await until(lambda: len(world.requests) == 3 and client._opening == 8)
+            world.answers_pass.set()
+            await echoes(client)
+            assert client.status.unreached == 0
+
+    run(main)
