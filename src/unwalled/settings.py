@@ -674,6 +674,20 @@ class TraceLimits:
     """A pause of a transfer that is worth a note of its own."""
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class AppLimits:
+    """What the reader's program keeps to, around its way out."""
+
+    clock_forgiven_s: float = 3600.0
+    """A clock that is wrong by less is nobody's concern: fresh certificates are dated back by about so much."""
+    unreached_bridges: int = 2
+    """After so many bridges to which no lane opened, in a row, it is the network that is named and not the bridges."""
+    network_look_s: float = 2.0
+    """How often the computer's own addresses are looked at: so long may another Wi-Fi go unnoticed."""
+    sleep_s: float = 10.0
+    """When the program was not run for so long, the computer slept: what was connected before counts as lost."""
+
+
 LANE = LaneLimits()
 SESSION = SessionLimits()
 BRIDGE = BridgeLimits()
@@ -686,3 +700,4 @@ READER = ReaderLimits()
 PANEL = PanelLimits()
 APP = AppLimits()
 TRACE = TraceLimits()
+APP = AppLimits()
