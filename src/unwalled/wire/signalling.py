@@ -371,7 +371,7 @@ class _RequestJson(msgspec.Struct, omit_defaults=True):
     reader: _Chars = ""
 
 
-class _ReplyJson(msgspec.Struct):
+class _ReplyJson(msgspec.Struct, omit_defaults=True):
     v: Literal[1]
     status: Status
     retry_after_s: Annotated[float, msgspec.Meta(ge=0, le=_MAX_RETRY_S)]
