@@ -646,6 +646,14 @@ class AppLimits:
     """Ports that are tried behind the usual one when that is taken; after them any free one."""
     run_end_s: float = 5.0
     """How long switching off waits for lanes to be closed."""
+    clock_forgiven_s: float = 3600.0
+    """A clock that is wrong by less is nobody's concern: fresh certificates are dated back by about so much."""
+    unreached_bridges: int = 2
+    """After so many bridges to which no lane opened, in a row, it is the network that is named and not the bridges."""
+    network_look_s: float = 2.0
+    """How often the computer's own addresses are looked at: so long may another Wi-Fi go unnoticed."""
+    sleep_s: float = 10.0
+    """When the program was not run for so long, the computer slept: what was connected before counts as lost."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -674,20 +682,6 @@ class TraceLimits:
     """A pause of a transfer that is worth a note of its own."""
 
 
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
-class AppLimits:
-    """What the reader's program keeps to, around its way out."""
-
-    clock_forgiven_s: float = 3600.0
-    """A clock that is wrong by less is nobody's concern: fresh certificates are dated back by about so much."""
-    unreached_bridges: int = 2
-    """After so many bridges to which no lane opened, in a row, it is the network that is named and not the bridges."""
-    network_look_s: float = 2.0
-    """How often the computer's own addresses are looked at: so long may another Wi-Fi go unnoticed."""
-    sleep_s: float = 10.0
-    """When the program was not run for so long, the computer slept: what was connected before counts as lost."""
-
-
 LANE = LaneLimits()
 SESSION = SessionLimits()
 BRIDGE = BridgeLimits()
@@ -700,4 +694,3 @@ READER = ReaderLimits()
 PANEL = PanelLimits()
 APP = AppLimits()
 TRACE = TraceLimits()
-APP = AppLimits()
