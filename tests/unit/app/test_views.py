@@ -12,6 +12,7 @@ from unwalled.reader.status import Cause, LaneFacts, OffersFailed, Phase, cause_
 from unwalled.signaling.errors import (
     BrokerBusy,
     DoorNonsense,
+    DoorSign,
     DoorsUnreachable,
     InviteNotTaken,
     InviteOver,
@@ -34,7 +35,9 @@ def test_every_phase_and_every_cause_has_a_word_for_a_person() -> None:
         (InviteOver(), Trouble.INVITE_EXPIRED),
         (InviteNotTaken(), Trouble.INVITE_REFUSED),
         (DoorsUnreachable("no answer"), Trouble.OPERATOR_UNREACHABLE),
-        (DoorNonsense("nonsense"), Trouble.CAPTIVE_PORTAL),
+        (DoorNonsense("nonsense"), Trouble.OPERATOR_UNREACHABLE),
+        (DoorNonsense("a page", DoorSign.STRANGER), Trouble.CAPTIVE_PORTAL),
+        (DoorNonsense("old keys", DoorSign.OUT_OF_DATE), Trouble.CLOCK_WRONG),
         (OffersFailed(), Trouble.NO_WEBRTC),
     ],
 )
