@@ -644,6 +644,10 @@ class AppLimits:
     """Rates are measured over this or longer."""
     other_ports: int = 9
     """Ports that are tried behind the usual one when that is taken; after them any free one."""
+    start_s: float = 5.0
+    """How long what is around the reader waits for its start to be over."""
+    after_start_s: float = 2.0
+    """And so much longer, since the first page is waited for, too."""
     run_end_s: float = 5.0
     """How long switching off waits for lanes to be closed."""
     clock_forgiven_s: float = 3600.0

@@ -124,7 +124,7 @@ def test_the_chain_of_commands_reads_a_site_unchanged(operator: dict[str, str], 
         for scheme in ("http", "socks5h", "socks4a"):
             answer = fetched(f"{scheme}://{proxy}", site)
             assert hashlib.sha256(answer.stdout).digest() == hashlib.sha256(BODY).digest(), answer.stderr
-        assert re.match(rf"helping · 1 reader, \d+ lanes? · {rates} · \S+ .?B so far$", bridge.line("helping"))
+        assert re.match(rf"helping · 1 reader, \d+ lanes? · {rates} · \S+ (.?B|bytes) so far$", bridge.line("helping"))
         assert reader.stopped() == 0
         assert reader.err == []
 
@@ -389,9 +389,14 @@ def test_another_operators_invite_is_refused_by_the_broker(
 
 
 def test_wrong_input_gets_a_cause_a_remedy_and_status_2(
-    operator: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    operator: dict[str, str],
+    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("UNWALLED_INVITE", raising=False)
+    homes = tmp_path_factory.mktemp("homes")
     port = operator["url"].rpartition(":")[2]
     data, invite = str(tmp_path / "data"), operator["invite"]
     (tmp_path / "file").write_text("")
@@ -432,7 +437,9 @@ def test_wrong_input_gets_a_cause_a_remedy_and_status_2(
         (["get", "a", "b", "http://127.0.0.1/"], "There are too many arguments."),
         (["frobnicate"], "No such command"),
     ]
-    for arguments, cause in cases:
+    for number, (arguments, cause) in enumerate(cases):
+        # What one of them remembers is none of the others'.
+        monkeypatch.setenv("UNWALLED_HOME", str(homes / str(number)))
         code = run_command(arguments)
         out, err = capsys.readouterr()
         shown = [line for line in err.splitlines() if not line.startswith("warning: ")]

@@ -27,7 +27,7 @@ _SIGN = """\
 Unwalled keeps here what it remembers for a reader: invites, settings and lists.
 The command `unwalled forget` removes this folder and all that is in it.
 """
-_OWN_NAMES = frozenset({_LOCK_FILE, "invites.json", "preferences.json", "instance.lock", "instance.json"})
+_OWN_NAMES = frozenset({_LOCK_FILE, "invites.json", "preferences.json", "instance.lock", "panel.html"})
 _POSIX = os.name == "posix"
 
 

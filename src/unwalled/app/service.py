@@ -401,6 +401,14 @@ class ReaderService:
         """Waits until a session stands. Raises and can be cancelled like ``found``."""
         await self._until(lambda: self._state is State.CONNECTED)
 
+    async def settled(self, timeout_s: float) -> None:
+        """Waits until it is connected, or it is clear that it will not be soon. Cancelling is safe."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._until(lambda: self._state not in (State.SEARCHING, State.CONNECTING))
+        except (TimeoutError, SignalingFailed):
+            pass
+
     async def _until(self, holds: Callable[[], bool]) -> None:
         news = asyncio.Event()
         undo = self.subscribe(news.set)

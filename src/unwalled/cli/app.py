@@ -206,6 +206,7 @@ def connect(
 ) -> None:
     """Read freely: a SOCKS5 and HTTP proxy on this computer, through visitors' browsers."""
     from unwalled.app.home import Home
+    from unwalled.cli.around import has_screen
     from unwalled.cli.connect import run_reader
     from unwalled.cli.invited import find_invite
     from unwalled.cli.plain import ConnectOptions
@@ -218,7 +219,7 @@ def connect(
         forget_one(home, remove) if remove is not None else show_list(home)
         return
     address = None if listen is None else ListenAddress.parse(listen)
-    found, is_given = find_invite(invite, home)
+    found, is_given = find_invite(invite, home, may_lack=home is not None and not no_panel and has_screen())
     options = ConnectOptions(
         invite=found,
         is_given=is_given,
@@ -259,12 +260,12 @@ def get(
     """Fetch one URL through visitors' browsers."""
     from unwalled.app.home import Home
     from unwalled.cli.get import check_url, run_get
-    from unwalled.cli.invited import find_invite
+    from unwalled.cli.invited import need_invite
 
     if len(arguments) > 2:
         raise UsageError("There are too many arguments.", "Write: unwalled get INVITE URL")
     url = check_url(arguments[-1])
-    found, _ = find_invite(arguments[0] if len(arguments) == 2 else None, Home.usual().untouched())
+    found = need_invite(arguments[0] if len(arguments) == 2 else None, Home.usual().untouched())
     _set_code(run_get(found, url, output, trace))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from unwalled.reader.listener import ProxyAddress
     from unwalled.signaling.ahead import EarlyConnection
 
-_ALSO = ("unwalled.cli.reading",)
+_ALSO = ("unwalled.cli.reading", "unwalled.cli.around")
 
 
 def run_reader(options: ConnectOptions, claim: Instance | None = None, ahead: EarlyConnection | None = None) -> int:
@@ -61,13 +61,14 @@ async def _serve(options: ConnectOptions, claim: Instance | None, ahead: EarlyCo
 
         line = StatusLine(now, clock)
         undo = service.subscribe(line.changed)
+        from unwalled.cli.around import surrounded
+
         try:
             for notice in service.take_notices():
                 warn(notice)
             say(f"ready proxy={address}")
-            if claim is not None:
-                claim.publish()
-            await line.run()
+            async with surrounded(service, options.home, has_panel=options.has_panel):
+                await line.run()
         finally:
             undo()
     return 0
@@ -93,8 +94,8 @@ async def _listen(service: ReaderService, options: ConnectOptions) -> ProxyAddre
 
 def _second_start(options: ConnectOptions) -> int:
     """Another program has the folder: says so, shows its panel, and remembers for it what was given."""
-    from unwalled.app.instance import running
     from unwalled.app.invites import InviteBook
+    from unwalled.panel.opening import open_panel, read_opener
 
     assert options.home is not None
     if options.invite is not None and options.is_given:
@@ -104,12 +105,8 @@ def _second_start(options: ConnectOptions) -> int:
         note("The invite is remembered. Unwalled runs already, and uses it when it needs it.")
     else:
         note("Unwalled runs already.")
-    about = running(options.home)
-    if about is None or not about.panel:
-        return 0
-    say(f"running panel={about.panel}")
-    if options.has_panel:
-        import webbrowser
-
-        webbrowser.open(about.panel)
+    if (url := read_opener(options.home.folder)) is not None:
+        say(f"running panel={url}")
+        if options.has_panel:
+            open_panel(options.home.folder)
     return 0

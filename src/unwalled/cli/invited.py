@@ -24,11 +24,11 @@ class NoInvite(UsageError):
         super().__init__("There is no invite.", f"Give it as an argument, as - on standard input, or in ${VARIABLE}.")
 
 
-def find_invite(argument: str | None, home: Home | None) -> tuple[Invite, bool]:
+def find_invite(argument: str | None, home: Home | None, *, may_lack: bool = False) -> tuple[Invite | None, bool]:
     """The invite, checked as far as that goes without a packet, and whether somebody gave it now.
 
     ``-`` keeps it out of the list of processes, which every user of the machine can see. ``home`` None = none is
-    remembered. Raises UsageError or one of its InviteErrors.
+    remembered. Without any: None if it ``may_lack``, else NoInvite. Raises UsageError or one of its InviteErrors.
     """
     if argument == "-":
         text = sys.stdin.read(SIGNALLING.max_invite_chars + 1)
@@ -37,20 +37,29 @@ def find_invite(argument: str | None, home: Home | None) -> tuple[Invite, bool]:
     else:
         text = os.environ.get(VARIABLE, "")
         if not text:
-            return _remembered(home), False
+            return _remembered(home, may_lack), False
     invite = Invite.parse(text, SystemClock().wall())
     warn_of_open_doors(invite)
     return invite, True
 
 
-def _remembered(home: Home | None) -> Invite:
+def need_invite(argument: str | None, home: Home | None) -> Invite:
+    """The same, where there has to be one."""
+    invite, _ = find_invite(argument, home)
+    assert invite is not None
+    return invite
+
+
+def _remembered(home: Home | None, may_lack: bool) -> Invite | None:
     from unwalled.app.invites import InviteBook
 
-    best = None if home is None else InviteBook(home).best(SystemClock().wall())
-    if best is None:
+    best = None if home is None else InviteBook(home.untouched()).best(SystemClock().wall())
+    if best is not None:
+        warn_of_open_doors(best.invite)
+        return best.invite
+    if not may_lack:
         raise NoInvite
-    warn_of_open_doors(best.invite)
-    return best.invite
+    return None
 
 
 def warn_of_open_doors(invite: Invite) -> None:

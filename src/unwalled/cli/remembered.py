@@ -7,7 +7,7 @@ import signal
 import time
 
 from unwalled.app.home import Home, NotRemembered
-from unwalled.app.instance import Instance, running
+from unwalled.app.instance import Instance, running_pid
 from unwalled.app.invites import InviteBook, StoredInvite
 from unwalled.cli.output import say, warn
 from unwalled.cli.units import show_expiry
@@ -63,10 +63,10 @@ def _claimed(home: Home) -> Instance:
     claim = Instance.take(home)
     if claim is not None:
         return claim
-    about = running(home)
-    if about is not None:
+    pid = running_pid(home)
+    if pid is not None:
         try:
-            os.kill(about.pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGTERM)
         except OSError:
             pass
     clock = SystemClock()
