@@ -1,4 +1,4 @@
-"""Writes docs/reference/limits.md from the docstrings of src/unwalled/settings.py (`make docs-limits`)."""
+"""Writes docs/reference/limits.md from the docstrings of settings.py and operator/bounds.py (`make docs-limits`)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unwalled import settings
+from unwalled.operator import bounds
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "src" / "unwalled" / "settings.py"
+SOURCES = {
+    ROOT / "src" / "unwalled" / "settings.py": settings,
+    ROOT / "src" / "unwalled" / "operator" / "bounds.py": bounds,
+}
 PAGE = ROOT / "docs" / "reference" / "limits.md"
 
 HEAD = """\
 # Limits
 
 Every bound of the program. This page is written by `make docs-limits` from
-[settings.py](../../src/unwalled/settings.py); a test fails when it is not fresh.
+[settings.py](../../src/unwalled/settings.py) and
+[operator/bounds.py](../../src/unwalled/operator/bounds.py); a test fails when it is not fresh.
 """
 
 
@@ -41,10 +46,11 @@ class Group:
 
 
 def parse() -> list[Group]:
-    """The groups of bounds in the order in which settings.py has them; a bound without docstring has an empty text."""
+    """The groups of bounds in the order in which the sources have them; a bound without docstring has an empty text."""
     groups = []
-    for node in ast.parse(SOURCE.read_text(encoding="utf-8")).body:
-        cls = getattr(settings, node.name, None) if isinstance(node, ast.ClassDef) else None
+    nodes = [(node, module) for file, module in SOURCES.items() for node in ast.parse(file.read_text("utf-8")).body]
+    for node, module in nodes:
+        cls = getattr(module, node.name, None) if isinstance(node, ast.ClassDef) else None
         if not isinstance(node, ast.ClassDef) or cls is None or not dataclasses.is_dataclass(cls):
             continue
         values = {field.name: field.default for field in dataclasses.fields(cls)}
@@ -73,6 +79,8 @@ def human(name: str, value: object) -> str:
             if value >= size and value % size == 0:
                 return f"{value // size} {unit}"
         return f"{value:,} bytes"
+    if name.endswith("per_s"):
+        return f"{value:,g} a second"
     if name.endswith("_s"):
         return f"{value * 1000:g} ms" if 0 < value < 1 else f"{value:g} s"
     return f"{value:,}"

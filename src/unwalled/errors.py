@@ -10,7 +10,8 @@
     │   ├── MessageError          a lane message (hello, welcome, join, record) that cannot be read
     │   ├── FrameError            a frame inside a record
     │   ├── SignallingError       a message to or from the broker
-    │   └── DescriptionError      an SDP or a lane description
+    │   ├── DescriptionError      an SDP or a lane description
+    │   └── StunError             a STUN message that cannot be read, or that is an error
     ├── CryptoError               something did not open, verify or derive
     ├── SignalingFailed           the broker could not be reached, or it said no
     ├── LaneClosed                a send on a lane that is gone
@@ -64,6 +65,10 @@ class SignallingError(WireError):
 
 class DescriptionError(WireError):
     """An SDP or a lane description is malformed or not allowed."""
+
+
+class StunError(WireError):
+    """A STUN message is malformed, answers another request, or says that something did not work."""
 
 
 class CryptoError(UnwalledError):

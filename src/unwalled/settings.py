@@ -1,4 +1,5 @@
-"""Every bound of the program, in one place. docs/reference/limits.md lists them with their reasons.
+"""Every bound of the program, in one place. docs/reference/limits.md lists them with their reasons. Those that only an
+operator needs, and no reader has to load, are in operator/bounds.py.
 
 Sizes are bytes, times are seconds, unless the name says otherwise. Nobody prints or compares these classes, and to make
 methods for that would take longer than the rest of the module, in every program's start.
@@ -449,36 +450,6 @@ class GatewayLimits:
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
-class OperatorLimits:
-    """What the operator's one process holds and allows, whatever its parts do."""
-
-    max_connections: int = 60_000
-    """TCP connections to the server at once, bridges and lanes among them; a further one is closed at once."""
-    max_requests: int = 4096
-    """Plain HTTP requests in progress (no WebSockets); a further one gets 503."""
-    first_request_s: float = 15.0
-    """For a new connection to send its first whole request head."""
-    lost_check_s: float = 1.0
-    """At most so often are connections that closed before their first request counted out, once places run short."""
-    keep_alive_s: float = 75.0
-    """How long a connection may rest between requests."""
-    linger_s: float = 10.0
-    """How long the rest of a request is taken in after it was refused, so that its sender can read why."""
-    listen_backlog: int = 1024
-    """Connections that the system may hold while we are busy."""
-    close_timeout_s: float = 1.0
-    """For open requests to end once the operator was told to stop."""
-    max_trusted_proxies: int = 64
-    """Networks whose word about a visitor's address is believed."""
-    state_file_bytes: int = 64 * KIB
-    """The largest ``operator.json`` that is read."""
-    kept_widgets: int = 24
-    """Versions of the widget that are served on for sites that pinned them; the longest unused are forgotten first."""
-    max_widget_bytes: int = 4 * MIB
-    """The largest file of a version that is read."""
-
-
-@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class ProgramLimits:
     """What the programs on the command line keep to."""
 
@@ -692,7 +663,6 @@ BRIDGE = BridgeLimits()
 SIGNALLING = SignallingLimits()
 BROKER = BrokerLimits()
 GATEWAY = GatewayLimits()
-OPERATOR = OperatorLimits()
 PROGRAM = ProgramLimits()
 READER = ReaderLimits()
 PANEL = PanelLimits()

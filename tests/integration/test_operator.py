@@ -23,12 +23,12 @@ from unwalled.errors import ConfigurationError, OpenFailed
 from unwalled.gateway.dialler import dial
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.server import GatewayServer
+from unwalled.operator.bounds import OPERATOR, OperatorLimits
 from unwalled.operator.invites import InviteBook
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.options import ListenAddress, OperatorOptions, PublicUrl
 from unwalled.operator.server import Operator, _asks_from_within
 from unwalled.operator.state import OperatorState
-from unwalled.settings import OPERATOR, OperatorLimits
 from unwalled.web.pages import widget_integrity, widget_version
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code

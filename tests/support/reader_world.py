@@ -109,6 +109,7 @@ class Asked:
     avoid: tuple[str, ...]
     reports: tuple[Report, ...]
     holds_bundle: bool
+    nat: Nat = Nat.UNKNOWN
 
 
 class World:
@@ -116,6 +117,8 @@ class World:
 
     def __init__(self, bridges: int = 2) -> None:
         self.bridges = [Bridge(number) for number in range(bridges)]
+        self.candidates: tuple[str, ...] = ()
+        """What the reader's offers have, if not the usual."""
         self.requests: list[Asked] = []
         self.failure: SignalingFailed | None = None
         self.mangle: Callable[[list[MatchedLane]], list[MatchedLane]] = lambda lanes: lanes
@@ -158,7 +161,7 @@ class World:
         reports: Sequence[Report],
         held_bundle: KeyBundle | None,
     ) -> MatchResult:
-        self.requests.append(Asked(len(offers), spread, tuple(avoid), tuple(reports), held_bundle is not None))
+        self.requests.append(Asked(len(offers), spread, tuple(avoid), tuple(reports), held_bundle is not None, nat))
         await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
@@ -209,6 +212,8 @@ class Offered:
         if world.is_mapped:
             mapped = "2 1 udp 1694498815 192.0.2.77 50000 typ srflx"
             self.description = msgspec.structs.replace(self.description, candidates=(mapped,))
+        if world.candidates:
+            self.description = msgspec.structs.replace(self.description, candidates=world.candidates)
         self.is_closed = False
         self.lane: MemoryLane | None = None
 

@@ -88,7 +88,18 @@ def operate(
         typer.Option(metavar="FILE", help="Which sites readers may open (TOML). Without it: all public ones."),
     ] = None,
     stun: Annotated[
-        list[str] | None, typer.Option(metavar="URL", help="stun:HOST:PORT for readers and bridges; may come again.")
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="stun:HOST:PORT that readers and bridges are told instead of the own one; may come again.",
+        ),
+    ] = None,
+    stun_listen: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[HOST:]PORT|off",
+            help="UDP port for STUN; may come twice. Without it: 3478 and 3479, if the public URL is a public one.",
+        ),
     ] = None,
     allow_private: Annotated[
         bool, typer.Option("--allow-private", help="For tests: private and loopback addresses are allowed.")
@@ -121,14 +132,18 @@ def operate(
         check_proxies,
         check_sources,
         check_stun,
+        check_stun_listen,
     )
 
+    url = None if public_url is None else PublicUrl.parse(public_url)
+    told = check_stun(stun or ())
     options = OperatorOptions(
         listen=ListenAddress.parse(listen),
-        public_url=None if public_url is None else PublicUrl.parse(public_url),
+        public_url=url,
         data=data,
         policy=policy,
-        stun=check_stun(stun or ()),
+        stun=told,
+        stun_listen=check_stun_listen(stun_listen or (), url, told),
         allow_private=allow_private,
         trusted_proxies=check_proxies(trusted_proxy or ()),
         sources=check_sources(egress_bind or ()),

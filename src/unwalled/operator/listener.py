@@ -13,8 +13,8 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from unwalled.errors import ConfigurationError
+from unwalled.operator.bounds import OPERATOR, OperatorLimits
 from unwalled.operator.options import ListenAddress
-from unwalled.settings import OPERATOR, OperatorLimits
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -23,57 +23,67 @@ _log = logging.getLogger(__name__)
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
-def bind(listen: ListenAddress) -> list[socket.socket]:
-    """Sockets on all addresses of the host, all with the same port. Raises ConfigurationError with cause and remedy."""
-    remedy = "Choose another address with --listen."
+def bind(
+    listen: ListenAddress, kind: socket.SocketKind = socket.SOCK_STREAM, option: str = "--listen"
+) -> list[socket.socket]:
+    """Sockets on all addresses of the host, all with the same port; those of streams listen.
+
+    Raises ConfigurationError with cause and remedy; ``option`` is where the address was given.
+    """
+    remedy = f"Choose another address with {option}."
     try:
         found = socket.getaddrinfo(
-            listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
+            listen.host or None, listen.port, type=kind, flags=socket.AI_PASSIVE | socket.AI_NUMERICSERV
         )
     except (OSError, UnicodeError):
         raise ConfigurationError(f"The host of {listen} is not known.", remedy) from None
     sockets: list[socket.socket] = []
     port = listen.port
     try:
-        for family, kind, protocol, _, address in dict.fromkeys(found):
+        for family, _, protocol, _, address in dict.fromkeys(found):
             try:
                 sock = socket.socket(family, kind, protocol)
             except OSError:
                 continue  # IPv6 is switched off
             sockets.append(sock)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if kind == socket.SOCK_STREAM:
+                # With datagrams it would let two programs share a port, each with a part of what comes.
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.setblocking(False)
             sock.bind((address[0], port, *address[2:]))
             port = sock.getsockname()[1]
-            sock.listen(OPERATOR.listen_backlog)
+            if kind == socket.SOCK_STREAM:
+                sock.listen(OPERATOR.listen_backlog)
     except OSError as error:
         for sock in sockets:
             sock.close()
-        raise _cannot_listen(listen, error) from None
+        raise _cannot_listen(listen, error, option) from None
     if not sockets:
         raise ConfigurationError(f"The host of {listen} has no address that this machine can use.", remedy)
     return sockets
 
 
-def _cannot_listen(listen: ListenAddress, error: OSError) -> ConfigurationError:
+def _cannot_listen(listen: ListenAddress, error: OSError, option: str) -> ConfigurationError:
     match error.errno:
         case errno.EADDRINUSE:
             return ConfigurationError(
-                f"Another program listens on {listen} already.", "Stop it, or choose another port with --listen."
+                f"Another program listens on {listen} already.", f"Stop it, or choose another port with {option}."
             )
         case errno.EACCES | errno.EPERM:
             return ConfigurationError(
-                f"You may not listen on {listen}.", "Choose a port from 1024 on, and let a reverse proxy have 443."
+                f"You may not listen on {listen}.",
+                f"Choose a port from 1024 on with {option}; a reverse proxy may have the others.",
             )
         case errno.EADDRNOTAVAIL:
             return ConfigurationError(
-                f"{listen.host} is not an address of this machine.", "Choose one that is with --listen."
+                f"{listen.host} is not an address of this machine.", f"Choose one that is with {option}."
             )
         case _:
             return ConfigurationError(
-                f"It is not possible to listen on {listen} ({error.strerror}).", "Choose another address with --listen."
+                f"It is not possible to listen on {listen} ({error.strerror}).",
+                f"Choose another address with {option}.",
             )
 
 

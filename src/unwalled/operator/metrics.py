@@ -16,17 +16,19 @@ from prometheus_client.registry import Collector
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.gateway.counters import DIAL_BOUNDS_S, EgressCounters
 from unwalled.gateway.sessions import SessionHub
+from unwalled.operator.stun import StunCounters
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
 
 class Numbers(Collector):
-    """Shows the counts of broker and gateway. ``bridges_with_room`` is set by whoever asks, before it asks."""
+    """Shows the counts of all parts. ``bridges_with_room`` is set by whoever asks, before it asks."""
 
-    def __init__(self, broker: BrokerMetrics, hub: SessionHub, egress: EgressCounters) -> None:
+    def __init__(self, broker: BrokerMetrics, hub: SessionHub, egress: EgressCounters, stun: StunCounters) -> None:
         self._broker = broker
         self._hub = hub
         self._egress = egress
+        self._stun = stun
         self.bridges_with_room = 0
 
     def collect(self) -> Iterable[Metric]:
@@ -34,6 +36,7 @@ class Numbers(Collector):
         yield from self._collect_broker()
         yield from self._collect_sessions()
         yield from self._collect_egress()
+        yield _counters("stun_requests", "STUN requests by what became of them.", "outcome", self._stun.requests)
 
     def _collect_broker(self) -> Iterator[Metric]:
         numbers = self._broker

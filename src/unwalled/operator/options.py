@@ -10,19 +10,22 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from unwalled.errors import ConfigurationError
-from unwalled.settings import OPERATOR, SIGNALLING
+from unwalled.operator.bounds import OPERATOR
+from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import is_door, is_private_url, is_stun_url
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 DEFAULT_LISTEN = "127.0.0.1:8080"
+DEFAULT_STUN_PORTS = (3478, 3479)
+"""STUN's own port, and the one that RFC 5780 calls the alternate one."""
 _LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
 
 
 @dataclass(frozen=True, slots=True)
 class ListenAddress:
-    """Where a server listens. ``port`` 0 = a free one, chosen by the system."""
+    """Where a server listens. ``port`` 0 = a free one, chosen by the system; ``host`` "" = all addresses."""
 
     host: str
     port: int
@@ -41,6 +44,8 @@ class ListenAddress:
     @property
     def is_every_address(self) -> bool:
         """Whether it stands for all addresses of the machine, and so cannot stand in a URL."""
+        if not self.host:
+            return True
         try:
             return ipaddress.ip_address(self.host).is_unspecified
         except ValueError:
@@ -57,6 +62,8 @@ class ListenAddress:
             return False
 
     def __str__(self) -> str:
+        if not self.host:
+            return f"port {self.port}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -123,6 +130,9 @@ class OperatorOptions:
     data: Path
     policy: Path | None = None
     stun: tuple[str, ...] = ()
+    """What readers and bridges are told to ask; empty = the operator's own ports, when it listens there."""
+    stun_listen: tuple[ListenAddress, ...] = ()
+    """UDP ports on which the operator itself answers."""
     allow_private: bool = False
     trusted_proxies: tuple[IPNetwork, ...] = ()
     sources: tuple[IPAddress, ...] = ()
@@ -143,6 +153,41 @@ def check_stun(urls: Sequence[str]) -> tuple[str, ...]:
             "There are too many STUN URLs.", f"Give at most {SIGNALLING.max_stun_urls}; two are enough."
         )
     return tuple(dict.fromkeys(urls))
+
+
+def check_stun_listen(
+    texts: Sequence[str], public_url: PublicUrl | None, stun: Sequence[str]
+) -> tuple[ListenAddress, ...]:
+    """Where to answer STUN: ``HOST:PORT``, ``PORT`` on all addresses, or ``off``. Raises ConfigurationError.
+
+    Without a word: on DEFAULT_STUN_PORTS, if the public may come and is not sent to other servers.
+    """
+    if list(texts) == ["off"]:
+        return ()
+    if not texts:
+        is_public = public_url is not None and not is_private_url(public_url.text)
+        return tuple(ListenAddress("", port) for port in DEFAULT_STUN_PORTS) if is_public and not stun else ()
+    if len(texts) > len(DEFAULT_STUN_PORTS):
+        raise ConfigurationError("There are too many ports for STUN.", "Give at most two, which is all that it takes.")
+    places = [_stun_place(text) for text in texts]
+    if len({place.port for place in places if place.port}) < sum(place.port != 0 for place in places):
+        raise ConfigurationError(
+            "Both places for STUN have the same port.", "Give two ports, such as 3478 and 3479, or one only."
+        )
+    return tuple(places)
+
+
+def _stun_place(text: str) -> ListenAddress:
+    bare = text.strip()
+    if re.fullmatch(r"[0-9]{1,5}", bare) and int(bare) <= 65535:
+        return ListenAddress("", int(bare))
+    try:
+        return ListenAddress.parse(bare)
+    except ConfigurationError:
+        raise ConfigurationError(
+            f"{text!r} is no place for STUN.",
+            "Write a port such as 3478, an address and a port such as 192.0.2.1:3478, or off.",
+        ) from None
 
 
 def check_proxies(texts: Sequence[str]) -> tuple[IPNetwork, ...]:

@@ -1,4 +1,4 @@
-"""Broker, gateway and site in one process, behind one HTTP server.
+"""Broker, gateway and site in one process, behind one HTTP server; and STUN on UDP ports of its own.
 
     Operator.start ─► keys, book, policy ─► sockets ─► broker, hub, egress ─► routes ─► serving
 
@@ -37,6 +37,7 @@ from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_reg
 from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
 from unwalled.operator.site import add_security_headers, page_routes
 from unwalled.operator.state import default_invite, keep_state
+from unwalled.operator.stun import StunCounters, StunServer, bind_stun, close_all, stun_urls
 from unwalled.operator.versions import keep_versions
 from unwalled.session.notes import TraceSink
 from unwalled.trace.file import TraceFolder
@@ -102,7 +103,10 @@ class Operator:
             new_sink=_new_sink(options.trace),
         )
         self._lanes = LaneEndpoint(self._hub, self._broker.knows_ticket)
-        self._numbers = Numbers(self._broker.metrics, self._hub, self._gateway.counters)
+        self.stun: StunServer | None = None
+        """Where it answers STUN itself, if it does."""
+        self._stun_counters = StunCounters()
+        self._numbers = Numbers(self._broker.metrics, self._hub, self._gateway.counters, self._stun_counters)
         self._registry = new_registry(self._numbers)
         self._server = HttpServer(self._application(), further_connections=lambda: self._lanes.open_sockets)
 
@@ -126,30 +130,39 @@ class Operator:
             # Before keys are made: does it say enough? Port 0 gets its number later.
             PublicUrl.of(dataclasses.replace(options.listen, port=options.listen.port or 1))
         sockets = bind(options.listen)
+        stun_sockets: list[list[socket.socket]] = []
         try:
+            stun_sockets = bind_stun(options.stun_listen)
             keys = OperatorKeys.load_or_make(options.data, os.urandom)
             book = InviteBook(options.data)
             listen = dataclasses.replace(options.listen, port=sockets[0].getsockname()[1])
             url = options.public_url if options.public_url is not None else PublicUrl.of(listen)
+            options = dataclasses.replace(options, stun=options.stun or stun_urls(url, stun_sockets))
             keep_state(options.data, url, options.stun)
             invite = default_invite(options.data, keys, book, clock)
             older = keep_versions(options.data)
             operator = cls(options, url, keys, book, policy, clock, find_country, older)
             await operator._server.start(sockets)
+            operator._answer_stun(stun_sockets, clock)
         except BaseException:
-            for sock in sockets:
-                sock.close()
+            close_all([sockets, *stun_sockets])
             raise
         return operator, invite
 
     async def close(self) -> None:
         """Tells readers and bridges, closes everything, within two seconds. Safe to call again."""
         self._server.stop_listening()
+        if self.stun is not None:
+            self.stun.close()
         await self._hub.close()
         await self._broker.close()
         await self._lanes.close()
         await self._server.close()
         self._gateway.close()
+
+    def _answer_stun(self, bound: list[list[socket.socket]], clock: Clock) -> None:
+        if bound:
+            self.stun = StunServer(bound, clock, os.urandom, counters=self._stun_counters)
 
     def _application(self) -> web.Application:
         app = web.Application()
@@ -162,7 +175,8 @@ class Operator:
         return app
 
     async def _health(self, request: web.Request) -> web.Response:
-        return web.json_response({"ok": True, "roles": ["broker", "gateway", "site"]}, headers=_NO_STORE)
+        roles = ["broker", "gateway", "site", *(["stun"] if self.stun is not None else [])]
+        return web.json_response({"ok": True, "roles": roles}, headers=_NO_STORE)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         if not _asks_from_within(request):

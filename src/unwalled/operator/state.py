@@ -21,9 +21,10 @@ from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import mint_token
 from unwalled.datafolder import damaged, read_private, replace_private
 from unwalled.errors import ConfigurationError
+from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.invites import InviteBook, make_invite
 from unwalled.operator.options import PublicUrl, check_stun
-from unwalled.settings import OPERATOR, SIGNALLING
+from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import Invite
 
 STATE_FILE = "operator.json"

@@ -14,7 +14,7 @@ import msgspec
 
 from unwalled.datafolder import make_private_folder, read_private, replace_private
 from unwalled.errors import ConfigurationError
-from unwalled.settings import OPERATOR, OperatorLimits
+from unwalled.operator.bounds import OPERATOR, OperatorLimits
 from unwalled.web.pages import Page, version_pages, widget_files, widget_version
 
 FOLDER = "widgets"

@@ -20,6 +20,7 @@ from aiohttp import hdrs, web
 
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import ConfigurationError, UnwalledError
+from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.listener import HttpServer
 from unwalled.panel.files import HEADERS, PAGE, panel_files
 from unwalled.panel.guard import Address, Asked, Place, has_token, is_answered
@@ -28,7 +29,7 @@ from unwalled.panel.ports import Desktop, Rules, Service
 from unwalled.panel.report import Chronicle
 from unwalled.panel.stream import Streams
 from unwalled.panel.verbs import Verbs, program_version
-from unwalled.settings import OPERATOR, PANEL, PanelLimits
+from unwalled.settings import PANEL, PanelLimits
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

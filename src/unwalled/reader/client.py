@@ -41,7 +41,7 @@ from unwalled.tasks import TaskOwner
 from unwalled.tunnel.streams import TunnelFlow, TunnelStream
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
-from unwalled.wire.description import LaneDescription
+from unwalled.wire.description import LaneDescription, varies_ports
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import Nat, Report, Verdict
 
@@ -414,7 +414,7 @@ class ReaderClient:
         try:
             result = await self._matchmaker.match(
                 [offer.description for offer in offers],
-                nat=Nat.UNKNOWN,
+                nat=_nat_of(offers),
                 spread=spread,
                 avoid=avoid,
                 reports=reports,
@@ -619,3 +619,9 @@ class _News:
 
 def _is_session_lost(failed: BaseException) -> bool:
     return isinstance(failed, OpenFailed) and failed.code is Code.SESSION_LOST
+
+
+def _nat_of(offers: Sequence[OfferedLane]) -> Nat:
+    """What the offers show of the own network, for a reader who asked two STUN ports. Only the bad news can be told."""
+    is_varying = any(varies_ports(offer.description.candidates) for offer in offers)
+    return Nat.RESTRICTED if is_varying else Nat.UNKNOWN

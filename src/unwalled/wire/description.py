@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -135,6 +136,20 @@ def is_private_address(text: str) -> bool:
     """Whether an IP literal is in one of the ranges that the specification lists. Raises ValueError for no literal."""
     address = ipaddress.ip_address(text)
     return any(address in network for network in _PRIVATE if network.version == address.version)
+
+
+def varies_ports(candidates: Iterable[str]) -> bool:
+    """Whether a network gives its machine another port for each server that is asked for the outer address.
+
+    ``candidates`` are those of one description, whose end asked two ports of one server. Candidates with equal
+    foundations come from one address of the machine (RFC 8445 section 5.1.1.3): two of these may have one port each.
+    """
+    ports: dict[tuple[str, str], str] = {}
+    for candidate in candidates:
+        foundation, _, _, _, address, port, _, kind = candidate.split(" ")
+        if kind == "srflx" and ports.setdefault((foundation, address), port) != port:
+            return True
+    return False
 
 
 def parse_sdp(sdp: str) -> LaneDescription:

@@ -7,8 +7,16 @@ import ipaddress
 import pytest
 
 from unwalled.errors import ConfigurationError
-from unwalled.operator.options import ListenAddress, PublicUrl, check_proxies, check_sources, check_stun
-from unwalled.settings import OPERATOR, SIGNALLING
+from unwalled.operator.bounds import OPERATOR
+from unwalled.operator.options import (
+    ListenAddress,
+    PublicUrl,
+    check_proxies,
+    check_sources,
+    check_stun,
+    check_stun_listen,
+)
+from unwalled.settings import SIGNALLING
 
 
 @pytest.mark.parametrize(
@@ -87,3 +95,37 @@ def test_addresses_to_dial_from() -> None:
         check_sources(["192.0.2.1", "192.0.2.2"])
     with pytest.raises(ConfigurationError, match="not an IP address"):
         check_sources(["host"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "url", "stun", "wanted"),
+    [
+        ([], "https://news.example", [], ["port 3478", "port 3479"]),
+        ([], "https://news.example", ["stun:other.example:3478"], []),
+        ([], "http://127.0.0.1:8080", [], []),
+        ([], None, [], []),
+        (["off"], "https://news.example", [], []),
+        (["5000"], None, ["stun:other.example:3478"], ["port 5000"]),
+        ([" 192.0.2.1:3478", "[2001:db8::1]:3479"], None, [], ["192.0.2.1:3478", "[2001:db8::1]:3479"]),
+        (["127.0.0.1:0", "127.0.0.1:0"], None, [], ["127.0.0.1:0", "127.0.0.1:0"]),
+    ],
+)
+def test_where_stun_is_answered(texts: list[str], url: str | None, stun: list[str], wanted: list[str]) -> None:
+    places = check_stun_listen(texts, None if url is None else PublicUrl.parse(url), stun)
+    assert [str(place) for place in places] == wanted
+    assert all(place.is_every_address is str(place).startswith("port") for place in places)
+
+
+@pytest.mark.parametrize(
+    ("texts", "part"),
+    [
+        (["on"], "no place for STUN"),
+        (["70000"], "no place for STUN"),
+        (["off", "3478"], "no place for STUN"),
+        (["3478", "3479", "3480"], "too many ports for STUN"),
+        (["3478", "127.0.0.1:3478"], "the same port"),
+    ],
+)
+def test_what_is_no_place_for_stun(texts: list[str], part: str) -> None:
+    with pytest.raises(ConfigurationError, match=part):
+        check_stun_listen(texts, None, [])

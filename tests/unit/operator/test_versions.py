@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from unwalled.operator.bounds import OperatorLimits
 from unwalled.operator.versions import FOLDER, keep_versions
-from unwalled.settings import OperatorLimits
 from unwalled.web.pages import widget_files, widget_version
 
 

@@ -26,7 +26,7 @@ from unwalled.signaling.client import MatchedLane
 from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
 from unwalled.wire.codes import Code
 from unwalled.wire.invite import Invite
-from unwalled.wire.signalling import Report, Verdict
+from unwalled.wire.signalling import Nat, Report, Verdict
 
 
 def test_the_first_request_spreads_lanes_over_two_bridges_and_streams_and_datagrams_work() -> None:
@@ -46,6 +46,17 @@ def test_the_first_request_spreads_lanes_over_two_bridges_and_streams_and_datagr
             assert client.status.bridges == 2
             assert client.status.bytes_up > 5
             assert client.status.bytes_down > 5
+
+    run(main)
+
+
+def test_the_broker_hears_of_a_network_that_varies_its_ports() -> None:
+    async def main() -> None:
+        world = World()
+        world.candidates = tuple(f"2 1 udp 9 198.51.100.7 {port} typ srflx" for port in (5000, 5001))
+        async with running(world) as client:
+            await client.connected()
+            assert world.requests[0].nat is Nat.RESTRICTED
 
     run(main)
 

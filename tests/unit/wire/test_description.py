@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unwalled.errors import DescriptionError
-from unwalled.wire.description import LaneDescription, build_sdp, is_private_address, parse_sdp
+from unwalled.wire.description import LaneDescription, build_sdp, is_private_address, parse_sdp, varies_ports
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "descriptions.json").read_text(encoding="utf-8"))
 
@@ -100,6 +100,22 @@ def test_true_is_no_size_for_a_caller_either() -> None:
 def test_a_host_name_is_no_address() -> None:
     with pytest.raises(ValueError):
         is_private_address("example.org")
+
+
+@pytest.mark.parametrize(
+    ("candidates", "varies"),
+    [
+        ((), False),
+        (("1 1 udp 9 192.0.2.1 5000 typ host", "1 1 udp 9 192.0.2.1 5001 typ host"), False),
+        (("2 1 udp 9 192.0.2.1 5000 typ srflx", "2 1 udp 9 192.0.2.1 5000 typ srflx"), False),
+        (("2 1 udp 9 192.0.2.1 5000 typ srflx", "2 1 udp 9 192.0.2.1 5001 typ srflx"), True),
+        # Of two networks of one machine each has a port, and of two outer addresses each may have one.
+        (("2 1 udp 9 192.0.2.1 5000 typ srflx", "3 1 udp 9 192.0.2.1 5001 typ srflx"), False),
+        (("2 1 udp 9 192.0.2.1 5000 typ srflx", "2 1 udp 9 192.0.2.2 5001 typ srflx"), False),
+    ],
+)
+def test_a_network_that_varies_its_ports_shows_it(candidates: tuple[str, ...], varies: bool) -> None:
+    assert varies_ports(candidates) is varies
 
 
 LINES = st.sampled_from([line for vector in VECTORS["sdp"]["valid"] for line in vector["sdp"].split("\r\n")])

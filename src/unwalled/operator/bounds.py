@@ -1,0 +1,66 @@
+"""Bounds that only an operator needs: as in settings.py, and listed on the same page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unwalled.settings import KIB, MIB
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class OperatorLimits:
+    """What the operator's one process holds and allows, whatever its parts do."""
+
+    max_connections: int = 60_000
+    """TCP connections to the server at once, bridges and lanes among them; a further one is closed at once."""
+    max_requests: int = 4096
+    """Plain HTTP requests in progress (no WebSockets); a further one gets 503."""
+    first_request_s: float = 15.0
+    """For a new connection to send its first whole request head."""
+    lost_check_s: float = 1.0
+    """At most so often are connections that closed before their first request counted out, once places run short."""
+    keep_alive_s: float = 75.0
+    """How long a connection may rest between requests."""
+    linger_s: float = 10.0
+    """How long the rest of a request is taken in after it was refused, so that its sender can read why."""
+    listen_backlog: int = 1024
+    """Connections that the system may hold while we are busy."""
+    close_timeout_s: float = 1.0
+    """For open requests to end once the operator was told to stop."""
+    max_trusted_proxies: int = 64
+    """Networks whose word about a visitor's address is believed."""
+    state_file_bytes: int = 64 * KIB
+    """The largest ``operator.json`` that is read."""
+    kept_widgets: int = 24
+    """Versions of the widget that are served on for sites that pinned them; the longest unused are forgotten first."""
+    max_widget_bytes: int = 4 * MIB
+    """The largest file of a version that is read."""
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class StunLimits:
+    """What the operator's STUN server answers. A lane that lives asks each server every 10 s at both of its ends."""
+
+    per_s: float = 20_000.0
+    """Requests that are read in a second, over all who ask; the system drops further ones. So a flood costs the other
+    parts of the process less than half of their time."""
+    burst: float = 4_000.0
+    """The same at once."""
+    rest_s: float = 0.02
+    """How long nothing is read once that is used up."""
+    batch: int = 64
+    """Requests that are read before others have their turn."""
+    prefix_per_s: float = 200.0
+    """Answers for each /24 or /48: 1,000 lanes behind one address, and what a forged sender can be sent at most."""
+    prefix_burst: float = 2_000.0
+    """The same at once: the first offers of many readers behind one address."""
+    wide_per_s: float = 2_000.0
+    """Answers for each /16 or /32."""
+    wide_burst: float = 20_000.0
+    """The same at once."""
+    limiter_entries: int = 65_536
+    """Address prefixes that are remembered; the longest unused are forgotten first."""
+
+
+OPERATOR = OperatorLimits()
+STUN = StunLimits()
