@@ -13,6 +13,7 @@ from tests.support.reader_world import QUICK, World
 from unwalled.app.home import Home
 from unwalled.app.service import ReaderService
 from unwalled.app.snapshot import InviteView, State
+from unwalled.errors import UnwalledError
 from unwalled.settings import APP
 from unwalled.wire.invite import Invite
 
@@ -42,10 +43,19 @@ class FakeWay:
         self.stack = world
         self.is_closed = False
         self.has_begun = False
+        self.clock_error_s: float | None = None
+        self.changes = 0
+        self.failure: UnwalledError | None = None
+
+    def network_changed(self) -> None:
+        """See WayOut."""
+        self.changes += 1
 
     async def begin(self) -> None:
         """See WayOut."""
         await asyncio.sleep(0)
+        if self.failure is not None:
+            raise self.failure
         self.has_begun = True
 
     async def aclose(self) -> None:
@@ -77,7 +87,7 @@ class Operators:
 async def serving(operators: Operators, home: Home | None = None, **options: Any) -> AsyncIterator[ReaderService]:
     """A service at work; when it has stopped, nothing may be left of it."""
     before = asyncio.all_tasks()
-    options = {"limits": SWIFT, "reader_limits": QUICK, **options}
+    options = {"limits": SWIFT, "reader_limits": QUICK, "own": lambda doors: ("192.0.2.7",), **options}
     service = ReaderService(home, make_way=operators.make_way, **options)
     try:
         async with service.running():

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -20,7 +20,15 @@ END_S = 2.5
 class Command:
     """One running command. As a context it is killed at the end, if it still runs."""
 
-    def __init__(self, *arguments: str, stdin: str | None = None, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        stdin: str | None = None,
+        environment: dict[str, str] | None = None,
+        module: str = "unwalled.cli",
+        within: Sequence[str] = (),
+    ) -> None:
+        """``within``: a command that becomes the program, as ``ip netns exec NAME`` does."""
         self._news = threading.Condition()
         self.out: list[str] = []
         self.err: list[str] = []
@@ -30,7 +38,7 @@ class Command:
         # Each command has a folder of its own, unless a test says otherwise: a reader would find another one running.
         clean["UNWALLED_HOME"] = self._home.name
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "unwalled.cli", *arguments],
+            [*within, sys.executable, "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

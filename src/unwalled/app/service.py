@@ -15,21 +15,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from random import SystemRandom
 from typing import Protocol
 
+from unwalled.app.diagnosis import Diagnosis, Facts, diagnose
 from unwalled.app.gate import BridgesGate, ProxyGate
 from unwalled.app.home import Home, NotRemembered
 from unwalled.app.invites import InviteBook, StoredInvite
 from unwalled.app.meter import Counts, Meter
 from unwalled.app.preferences import Preferences, load_preferences, save_preferences, split_address
+from unwalled.app.probes import own_addresses
 from unwalled.app.snapshot import AppSnapshot, InviteView, State, Trouble
 from unwalled.app.turns import NEVER, Turns
-from unwalled.app.views import bridge_views, invite_view, state_of, trouble_of
-from unwalled.app.way import Way
+from unwalled.app.views import bridge_views, invite_view
+from unwalled.app.watch import NetworkWatch
+from unwalled.app.way import NoWebRtc, Way
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import SignalingFailed
 from unwalled.lanes.webrtc import WebRtcStack
@@ -48,6 +51,7 @@ class _Run:
 
     stored: StoredInvite
     client: ReaderClient
+    way: WayOut
     began_at: float
     tried_since: float
     """Since when it looks for bridges without success."""
@@ -68,8 +72,15 @@ class WayOut(Protocol):
     def stack(self) -> WebRtcStack:
         """WebRTC; there once it has begun."""
 
+    @property
+    def clock_error_s(self) -> float | None:
+        """How far this computer's clock is ahead of the operator's; None when that was not heard."""
+
     async def begin(self) -> None:
-        """Prepares offers and asks the broker for bridges."""
+        """Prepares offers and asks the broker for bridges. Raises NoWebRtc."""
+
+    def network_changed(self) -> None:
+        """This computer has joined another network, or slept: what is connected may lead nowhere any more."""
 
     async def aclose(self) -> None:
         """Closes everything, lanes included."""
@@ -93,11 +104,13 @@ class ReaderService:
         trace: TraceSink | None = None,
         clock: Clock | None = None,
         make_way: Callable[[Invite], WayOut] = Way,
+        own: Callable[[Iterable[str]], tuple[str, ...]] = own_addresses,
         limits: AppLimits = APP,
         reader_limits: ReaderLimits = READER,
     ) -> None:
         """``invite``: given by a person, and so the best one; it is remembered under ``label``. ``begun``: its way,
         which has begun already, and is the service's from now on. ``trace``, ``is_exact``: see ReaderClient.
+        ``own``: tells this computer's addresses.
 
         Raises UsageError for a label that cannot be shown.
         """
@@ -112,6 +125,8 @@ class ReaderService:
         self._trace = trace
         self._is_on = is_on
         self._run: _Run | None = None
+        self._can_webrtc = True
+        self._watch = NetworkWatch(self._doors, self._clock, self._network_changed, limits=limits, own=own)
         self._is_idle = asyncio.Event()
         self._is_idle.set()
         self._stir = asyncio.Event()
@@ -200,10 +215,11 @@ class ReaderService:
         total = self._total_meter.measure(lambda: {"": (status.bytes_up, status.bytes_down)}, now)
         rates = self._lane_meter.measure(lambda: _counts_of(lanes), now)
         up_bps, down_bps = total.get("", (0.0, 0.0))
+        found = self._diagnosis()
         return AppSnapshot(
-            state=self._state,
-            trouble=self._trouble,
-            clock_error_s=0.0,
+            state=found.state,
+            trouble=found.trouble,
+            clock_error_s=found.clock_error_s,
             bridges=bridge_views(lanes, rates),
             up_bps=up_bps,
             down_bps=down_bps,
@@ -220,26 +236,43 @@ class ReaderService:
             invites=tuple(self._view(entry) for entry in self._book.entries),
         )
 
-    @property
-    def _state(self) -> State:
-        if not self._is_on:
-            return State.OFF
-        if self._run is not None:
-            return state_of(self._run.client.status.phase)
-        return State.SEARCHING if self._next() is not None else State.STOPPED
+    def _diagnosis(self) -> Diagnosis:
+        run = self._run
+        status = ReaderStatus(Phase.SEARCHING, "", 0, 0, 0, 0) if self._book.entries else None
+        return diagnose(
+            Facts(
+                is_on=self._is_on,
+                reader=status if run is None else run.client.status,
+                now_wall_s=self._clock.wall(),
+                expires_s=0 if run is None else run.stored.invite.expires_s,
+                clock_error_s=self._clock_error_s,
+                has_network=self._watch.has_network,
+                can_webrtc=self._can_webrtc,
+                is_disk_full=not self._is_saved,
+            )
+        )
 
     @property
-    def _trouble(self) -> Trouble:
-        if self._is_on:
-            if self._run is not None:
-                trouble = trouble_of(self._run.client.status.cause)
-            elif self._next() is not None:
-                trouble = Trouble.NONE
-            else:
-                trouble = Trouble.INVITE_EXPIRED if self._book.entries else Trouble.NO_INVITE
-            if trouble is not Trouble.NONE:
-                return trouble
-        return Trouble.NONE if self._is_saved else Trouble.DISK_FULL
+    def _state(self) -> State:
+        return self._diagnosis().state
+
+    @property
+    def _clock_error_s(self) -> float | None:
+        return None if self._run is None else self._run.way.clock_error_s
+
+    def _now_wall_s(self) -> float:
+        """By the operator's clock, if that is known: invites end by it."""
+        return self._clock.wall() - (self._clock_error_s or 0.0)
+
+    def _doors(self) -> tuple[str, ...]:
+        entry = self._run.stored if self._run is not None else next(iter(self._book.entries), None)
+        return entry.invite.doors if entry is not None else ()
+
+    def _network_changed(self) -> None:
+        if self._run is not None:
+            self._run.way.network_changed()
+            self._run.client.network_changed()
+        self._turned()
 
     @property
     def _is_saved(self) -> bool:
@@ -248,7 +281,7 @@ class ReaderService:
     def _view(self, entry: StoredInvite) -> InviteView:
         is_active = self._run is not None and self._run.stored.id == entry.id
         trouble = self._troubles.get(entry.id, Trouble.NONE)
-        return invite_view(entry, is_active=is_active, trouble=trouble, now_wall_s=self._clock.wall())
+        return invite_view(entry, is_active=is_active, trouble=trouble, now_wall_s=self._now_wall_s())
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Calls ``callback`` on each change other than of numbers; it must neither block nor raise. Gives the undo."""
@@ -292,7 +325,7 @@ class ReaderService:
 
         Raises one of the InviteErrors, or UsageError for a label that cannot be shown.
         """
-        entry = self._book.add(Invite.parse(text, self._clock.wall()), label, os.urandom)
+        entry = self._book.add(Invite.parse(text, self._now_wall_s()), label, os.urandom)
         self._troubles.pop(entry.id, None)
         if self._connected_since is None:
             self._want(entry.id)
@@ -377,6 +410,7 @@ class ReaderService:
         try:
             async with asyncio.TaskGroup() as group:
                 keeping = group.create_task(self._keep(), name="keep a reader")
+                watching = group.create_task(self._watch.run(), name="watch the network")
                 try:
                     yield self
                 finally:
@@ -384,6 +418,7 @@ class ReaderService:
                         await self._listener.close()
                         self._listener = self._address = None
                     keeping.cancel()
+                    watching.cancel()
         finally:
             if self._begun is not None:
                 await self._begun.aclose()
@@ -430,10 +465,17 @@ class ReaderService:
                 await self._stirred(self._limits.look_again_s)
                 self._save()
             else:
-                await self._read_with(entry)
+                try:
+                    await self._read_with(entry)
+                except NoWebRtc:
+                    self._can_webrtc = False
+                    self.announce()
+                    await self._stirred(self._limits.save_again_s)
+                else:
+                    self._can_webrtc = True
 
     def _next(self) -> StoredInvite | None:
-        return self._turns.next(self._book.entries, self._clock.wall())
+        return self._turns.next(self._book.entries, self._now_wall_s())
 
     async def _stirred(self, timeout_s: float) -> None:
         try:
@@ -470,7 +512,7 @@ class ReaderService:
             )
             async with asyncio.TaskGroup() as group:
                 reading = group.create_task(client.run(), name="reader")
-                self._run = run = self._new_run(entry, client)
+                self._run = run = self._new_run(entry, client, way)
                 self._gate.put(client)
                 self.announce()
                 try:
@@ -484,9 +526,9 @@ class ReaderService:
             self._is_idle.set()
             self._turned()
 
-    def _new_run(self, entry: StoredInvite, client: ReaderClient) -> _Run:
+    def _new_run(self, entry: StoredInvite, client: ReaderClient, way: WayOut) -> _Run:
         now = self._clock.monotonic()
-        return _Run(entry, client, now, now)
+        return _Run(entry, client, way, now, now)
 
     def _put_away(self, run: _Run) -> None:
         self._gate.put(None)
@@ -514,7 +556,7 @@ class ReaderService:
 
     def _give_up_in_s(self, run: _Run) -> float:
         """In how many seconds it is another invite's turn, unless things get better."""
-        now_wall_s = self._clock.wall()
+        now_wall_s = self._now_wall_s()
         if not any(entry.id != run.stored.id and not entry.is_over(now_wall_s) for entry in self._book.entries):
             return NEVER
         patience_s = self._turns.patience_s(run.stored.id, run.client.status.phase)
@@ -526,9 +568,9 @@ class ReaderService:
         if run is None:
             return
         status, invite_id = run.client.status, run.stored.id
-        trouble = trouble_of(status.cause)
-        if trouble is not Trouble.NONE:
-            self._troubles[invite_id] = trouble
+        found = self._diagnosis()
+        if found.state in (State.WAITING, State.STOPPED) and found.trouble is not Trouble.OFFLINE:
+            self._troubles[invite_id] = found.trouble
         if status.phase is Phase.REFUSED:
             self._book.refused(invite_id)
         elif status.phase is Phase.CONNECTED:

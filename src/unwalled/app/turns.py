@@ -36,8 +36,11 @@ class Turns:
         self._vain[invite_id] = self._vain.get(invite_id, 0) + 1
 
     def next(self, entries: Sequence[StoredInvite], now_wall_s: float) -> StoredInvite | None:
-        """Whose turn it is; None when there is none that has not expired. ``entries``: best one first."""
-        usable = [entry for entry in entries if not entry.is_over(now_wall_s)]
+        """Whose turn it is; None when there is none. ``entries``: best one first.
+
+        When all have expired they are tried all the same: this computer's clock may be wrong, and the operator knows.
+        """
+        usable = [entry for entry in entries if not entry.is_over(now_wall_s)] or entries
         return min(usable, key=lambda entry: (self._vain.get(entry.id, 0), entry.is_refused), default=None)
 
     def patience_s(self, invite_id: str, phase: Phase) -> float:

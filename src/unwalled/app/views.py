@@ -6,40 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from unwalled.app.invites import StoredInvite
 from unwalled.app.meter import Rates
-from unwalled.app.snapshot import BridgeView, InviteView, LaneView, State, Trouble
-from unwalled.reader.status import Cause, LaneFacts, Phase
-
-_STATES = {
-    Phase.SEARCHING: State.SEARCHING,
-    Phase.NO_BRIDGE: State.WAITING,
-    Phase.NO_BROKER: State.WAITING,
-    Phase.CONNECTING: State.CONNECTING,
-    Phase.CONNECTED: State.CONNECTED,
-    Phase.REFUSED: State.STOPPED,
-}
-_TROUBLES = {
-    Cause.NONE: Trouble.NONE,
-    Cause.NO_BRIDGE: Trouble.NO_BRIDGE,
-    Cause.BUSY: Trouble.OPERATOR_FULL,
-    Cause.FULL: Trouble.OPERATOR_FULL,
-    Cause.EXPIRED: Trouble.INVITE_EXPIRED,
-    Cause.NOT_TAKEN: Trouble.INVITE_REFUSED,
-    Cause.UNREACHABLE: Trouble.OPERATOR_UNREACHABLE,
-    Cause.NONSENSE: Trouble.OPERATOR_UNREACHABLE,
-    Cause.STRANGER: Trouble.CAPTIVE_PORTAL,
-    Cause.OUT_OF_DATE: Trouble.CLOCK_WRONG,
-    Cause.NO_WEBRTC: Trouble.NO_WEBRTC,
-}
-
-
-def state_of(phase: Phase) -> State:
-    """What a person sees of a reader's phase."""
-    return _STATES[phase]
-
-
-def trouble_of(cause: Cause) -> Trouble:
-    """What a reader's own word means for a person."""
-    return _TROUBLES[cause]
+from unwalled.app.snapshot import BridgeView, InviteView, LaneView, Trouble
+from unwalled.reader.status import LaneFacts
 
 
 def bridge_views(lanes: Sequence[LaneFacts], rates: Mapping[int, Rates]) -> tuple[BridgeView, ...]:

@@ -13,7 +13,8 @@ from collections.abc import Awaitable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from unwalled.clock import SystemClock
+from unwalled.clock import Clock, SystemClock
+from unwalled.errors import UnwalledError
 from unwalled.settings import READER, SignallingLimits
 from unwalled.signaling.doors import HttpDoor
 from unwalled.wire.invite import Invite
@@ -43,12 +44,23 @@ async def load(*names: str) -> None:
     await asyncio.to_thread(load_all)
 
 
+class NoWebRtc(UnwalledError):
+    """The WebRTC library cannot be loaded."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This computer cannot make WebRTC connections: a part of the program does not run here.",
+            "Install Unwalled anew, or on a computer with a newer system.",
+        )
+
+
 class Way:
     """The way of one invite. Make it in the event loop that uses it, call ``begin`` once, and ``aclose`` at the end."""
 
-    def __init__(self, invite: Invite, ahead: EarlyConnection | None = None) -> None:
+    def __init__(self, invite: Invite, ahead: EarlyConnection | None = None, clock: Clock | None = None) -> None:
         """Begins to connect to the first door. ``ahead``: a connection to it that was begun already."""
         self.invite = invite
+        self._clock = clock if clock is not None else SystemClock()
         self._door = HttpDoor(invite.doors[0], ahead=ahead)
         self._door.knock()
         self._stack: WebRtcStack | None = None
@@ -56,11 +68,16 @@ class Way:
         self._first: FirstMatch | None = None
 
     async def begin(self) -> None:
-        """Prepares offers and asks the broker for bridges. What goes wrong with that is told to who asks next."""
+        """Prepares offers and asks the broker for bridges. What goes wrong with that is told to who asks next.
+
+        Raises NoWebRtc.
+        """
         await asyncio.sleep(_FIRST_PACKET_S)
         _log.debug("A door is knocked at.")
-        from unwalled.lanes.webrtc import ReactorStack
-
+        try:
+            from unwalled.lanes.webrtc import ReactorStack
+        except ImportError:
+            raise NoWebRtc from None
         stack = ReactorStack(self.invite.stun)
         self._stack = stack
         stack.prepare(READER.bridges * READER.lanes_per_bridge)
@@ -68,7 +85,7 @@ class Way:
         from unwalled.signaling.client import SignalingClient
         from unwalled.signaling.first import FirstMatch
 
-        self._signaling = SignalingClient(self.invite, SystemClock(), os.urandom, make_door=self._door_of)
+        self._signaling = SignalingClient(self.invite, self._clock, os.urandom, make_door=self._door_of)
         self._first = FirstMatch(self._signaling)
         self._first.begin(stack.prepared, READER.bridges)
         await _or_later(self._first.offered(), _OFFERS_S)
@@ -89,6 +106,16 @@ class Way:
         """WebRTC; there once it has begun."""
         assert self._stack is not None
         return self._stack
+
+    @property
+    def clock_error_s(self) -> float | None:
+        """See WayOut."""
+        return self._signaling.clock_error_s if self._signaling is not None else None
+
+    def network_changed(self) -> None:
+        """See WayOut."""
+        if self._signaling is not None:
+            self._signaling.network_changed()
 
     async def aclose(self) -> None:
         """Closes everything, lanes included. Safe at any time, and again."""

@@ -167,6 +167,8 @@ class SignalingClient:
         for state in self._doors:
             state.door.drop()
             state.failures = 0
+        # The clock may have been set meanwhile.
+        self.clock_error_s = None
 
     async def aclose(self) -> None:
         """Closes the kept connections."""

@@ -8,7 +8,18 @@ import pytest
 
 from unwalled.app.diagnosis import Diagnosis, Facts, diagnose, is_expired, told_clock_error_s
 from unwalled.app.snapshot import State, Trouble
-from unwalled.reader.status import Cause, Phase, ReaderStatus
+from unwalled.errors import SignalingFailed
+from unwalled.reader.status import Cause, OffersFailed, Phase, ReaderStatus, cause_of, phase_of
+from unwalled.signaling.errors import (
+    BrokerBusy,
+    DoorNonsense,
+    DoorSign,
+    DoorsUnreachable,
+    InviteNotTaken,
+    InviteOver,
+    NoBridge,
+    TooManyRequests,
+)
 
 NOW_S = 1_800_000_000.0
 DAY_S = 86_400.0
@@ -56,6 +67,26 @@ def told(status: ReaderStatus | None, **more: float | bool | None) -> tuple[Stat
 )
 def test_each_cause_has_its_name(status: ReaderStatus | None, state: State, trouble: Trouble) -> None:
     assert told(status) == (state, trouble)
+
+
+@pytest.mark.parametrize(
+    ("failed", "trouble"),
+    [
+        (NoBridge(1.0), Trouble.NO_BRIDGE),
+        (TooManyRequests(1.0), Trouble.OPERATOR_FULL),
+        (BrokerBusy(1.0), Trouble.OPERATOR_FULL),
+        (InviteOver(), Trouble.INVITE_EXPIRED),
+        (InviteNotTaken(), Trouble.INVITE_REFUSED),
+        (DoorsUnreachable("no answer"), Trouble.OPERATOR_UNREACHABLE),
+        (DoorsUnreachable("not right", DoorSign.STRANGER), Trouble.CAPTIVE_PORTAL),
+        (DoorNonsense("nonsense"), Trouble.OPERATOR_UNREACHABLE),
+        (DoorNonsense("a page", DoorSign.STRANGER), Trouble.CAPTIVE_PORTAL),
+        (DoorNonsense("old keys", DoorSign.OUT_OF_DATE), Trouble.CLOCK_WRONG),
+        (OffersFailed(), Trouble.NO_WEBRTC),
+    ],
+)
+def test_what_a_failed_match_means(failed: SignalingFailed, trouble: Trouble) -> None:
+    assert told(reader(phase_of(failed), cause_of(failed)), clock_error_s=DAY_S)[1] is trouble
 
 
 @pytest.mark.parametrize("status", [None, CONNECTED, SILENT_DOORS])

@@ -8,16 +8,18 @@ import os
 import socket
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.support.app_world import FakeWay, Operators, active, invite, is_reading_with, serving
+from tests.support.app_world import SWIFT, FakeWay, Operators, active, invite, is_reading_with, serving
 from tests.support.proxy_bench import until
 from tests.support.reader_world import ECHO, QUICK, World, run
 from unwalled.app.home import Home
 from unwalled.app.invites import InviteBook, UnknownInvite
 from unwalled.app.preferences import ListSource, Preferences, load_preferences
 from unwalled.app.snapshot import RuleMode, State, Trouble
+from unwalled.app.way import NoWebRtc
 from unwalled.errors import ConfigurationError, OpenFailed, SignalingFailed, StreamReset
 from unwalled.reader.listener import PortTaken
 from unwalled.settings import READER
@@ -25,7 +27,7 @@ from unwalled.signaling.errors import DoorsUnreachable, InviteNotTaken, InviteOv
 from unwalled.tunnel.api import DatagramFlow, Stream, Tunnel
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
-from unwalled.wire.invite import DamagedInvite, ExpiredInvite
+from unwalled.wire.invite import DamagedInvite, ExpiredInvite, Invite
 
 
 async def echoes(tunnel: Tunnel) -> None:
@@ -247,16 +249,90 @@ def test_without_an_invite_it_says_so_and_begins_when_it_gets_one() -> None:
     run(main)
 
 
-def test_an_invite_that_expired_is_kept_and_not_tried(tmp_path: Path) -> None:
+def old_invite(folder: Path) -> tuple[Home, Operators]:
+    """A folder with one invite, which ended in 1970, and its operator."""
+    home = Home(folder)
+    book = InviteBook(home)
+    book.add(invite(1, expires_s=1), "old", os.urandom)
+    book.save()
+    operators = Operators()
+    operators.worlds[invite(1, expires_s=1)] = World()
+    return home, operators
+
+
+def test_an_invite_that_expired_is_kept_and_its_operator_asked_since_the_clock_may_be_wrong(tmp_path: Path) -> None:
     async def main() -> None:
-        home = Home(tmp_path)
-        book = InviteBook(home)
-        book.add(invite(1, expires_s=1), "old", os.urandom)
-        book.save()
-        async with serving(Operators(World()), home) as service:
+        home, operators = old_invite(tmp_path)
+        (world,) = operators.worlds.values()
+        world.failure = InviteOver()
+        async with serving(operators, home) as service:
+            await until(lambda: service.snapshot().state is State.STOPPED)
             shown = service.snapshot()
-            assert (shown.state, shown.trouble) == (State.STOPPED, Trouble.INVITE_EXPIRED)
+            assert shown.trouble is Trouble.INVITE_EXPIRED
             assert [view.trouble for view in shown.invites] == [Trouble.INVITE_EXPIRED]
+            assert await refusal(service.way_out) is Code.NO_BRIDGE
+
+    run(main)
+
+
+def test_a_clock_that_is_wrong_by_years_is_told_and_costs_no_invite(tmp_path: Path) -> None:
+    async def main() -> None:
+        home, operators = old_invite(tmp_path)
+        async with serving(operators, home) as service:
+            await service.connected()
+            (way,) = operators.ways
+            way.clock_error_s = 3e9
+            shown = service.snapshot()
+            assert (shown.state, shown.trouble, shown.clock_error_s) == (State.CONNECTED, Trouble.CLOCK_WRONG, 3e9)
+            assert [view.trouble for view in shown.invites] == [Trouble.NONE]
+            service.add_invite(invite(2, expires_s=1).text)
+            way.clock_error_s = 60.0
+            shown = service.snapshot()
+            assert (shown.trouble, shown.clock_error_s) == (Trouble.NONE, 0.0)
+
+    run(main)
+
+
+def test_the_loss_of_the_network_is_told_and_its_return_begins_anew() -> None:
+    async def main() -> None:
+        world = World()
+        operators = Operators(world)
+        addresses: tuple[str, ...] = ()
+        options: dict[str, Any] = {"own": lambda doors: addresses, "limits": replace(SWIFT, network_look_s=0.005)}
+        world.failure = DoorsUnreachable("no connection")
+        patient = replace(QUICK, retry_min_s=1000.0, retry_max_s=1000.0)
+        async with serving(operators, invite=invite(), reader_limits=patient, **options) as service:
+            await until(lambda: len(world.requests) == 1)
+            assert (service.snapshot().state, service.snapshot().trouble) == (State.WAITING, Trouble.OFFLINE)
+            world.failure = None
+            addresses = ("192.0.2.9",)
+            await service.connected()
+            assert service.snapshot().trouble is Trouble.NONE
+            (way,) = operators.ways
+            assert way.changes == 1
+
+    run(main)
+
+
+def test_a_computer_without_webrtc_is_told_so_and_tried_again() -> None:
+    async def main() -> None:
+        operators = Operators(World())
+        real = operators.make_way
+        can_load = False
+
+        def make_way(invite: Invite) -> FakeWay:
+            way = real(invite)
+            if not can_load:
+                way.failure = NoWebRtc()
+            return way
+
+        operators.make_way = make_way  # type: ignore[method-assign]
+        async with serving(operators, invite=invite()) as service:
+            await until(lambda: service.snapshot().trouble is Trouble.NO_WEBRTC)
+            assert service.snapshot().state is State.STOPPED
+            assert await refusal(service.way_out) is Code.NO_BRIDGE
+            can_load = True
+            await until(lambda: service.snapshot().state is State.CONNECTED)
 
     run(main)
 

@@ -2,47 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from tests.support.app_world import invite
 from unwalled.app.invites import StoredInvite
 from unwalled.app.snapshot import BridgeView, InviteView, LaneView, Trouble
-from unwalled.app.views import bridge_views, invite_view, state_of, trouble_of
-from unwalled.reader.status import Cause, LaneFacts, OffersFailed, Phase, cause_of
-from unwalled.signaling.errors import (
-    BrokerBusy,
-    DoorNonsense,
-    DoorSign,
-    DoorsUnreachable,
-    InviteNotTaken,
-    InviteOver,
-    NoBridge,
-    TooManyRequests,
-)
-
-
-def test_every_phase_and_every_cause_has_a_word_for_a_person() -> None:
-    assert all(state_of(phase) for phase in Phase)
-    assert [cause for cause in Cause if trouble_of(cause) is Trouble.NONE] == [Cause.NONE]
-
-
-@pytest.mark.parametrize(
-    ("failed", "trouble"),
-    [
-        (NoBridge(1.0), Trouble.NO_BRIDGE),
-        (TooManyRequests(1.0), Trouble.OPERATOR_FULL),
-        (BrokerBusy(1.0), Trouble.OPERATOR_FULL),
-        (InviteOver(), Trouble.INVITE_EXPIRED),
-        (InviteNotTaken(), Trouble.INVITE_REFUSED),
-        (DoorsUnreachable("no answer"), Trouble.OPERATOR_UNREACHABLE),
-        (DoorNonsense("nonsense"), Trouble.OPERATOR_UNREACHABLE),
-        (DoorNonsense("a page", DoorSign.STRANGER), Trouble.CAPTIVE_PORTAL),
-        (DoorNonsense("old keys", DoorSign.OUT_OF_DATE), Trouble.CLOCK_WRONG),
-        (OffersFailed(), Trouble.NO_WEBRTC),
-    ],
-)
-def test_what_a_failed_match_means(failed: Exception, trouble: Trouble) -> None:
-    assert trouble_of(cause_of(failed)) is trouble  # type: ignore[arg-type]
+from unwalled.app.views import bridge_views, invite_view
+from unwalled.reader.status import LaneFacts
 
 
 def test_bridges_are_shown_by_number_with_their_lanes() -> None:
