@@ -657,6 +657,28 @@ class TraceLimits:
     """A pause of a transfer that is worth a note of its own."""
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class DesktopLimits:
+    """What the reader's desktop is touched with: browsers that we start, and settings of the system."""
+
+    bridge_wait_s: float = 10.0
+    """How long ``unwalled browse`` waits for a bridge before it opens the browser all the same."""
+    browser_stop_s: float = 0.8
+    """For a browser to end by itself when we are told to stop; then it is killed."""
+    browser_words_bytes: int = 16 * KIB
+    """The end of what a browser says, of which we look for a known cause when it has failed."""
+    removal_tries: int = 10
+    """How often a temporary profile is removed until it is gone: processes of the browser may still write."""
+    removal_pause_s: float = 0.05
+    """Between these tries."""
+    call_s: float = 10.0
+    """For a program of the desktop that reads or changes a setting."""
+    journal_bytes: int = 256 * KIB
+    """The note of how the system's proxy was set before: some values for each network service."""
+    journal_wishes: int = 4
+    """So many of our own last settings count as ours when the setting is put back."""
+
+
 LANE = LaneLimits()
 SESSION = SessionLimits()
 BRIDGE = BridgeLimits()
@@ -668,3 +690,4 @@ READER = ReaderLimits()
 PANEL = PanelLimits()
 APP = AppLimits()
 TRACE = TraceLimits()
+DESKTOP = DesktopLimits()

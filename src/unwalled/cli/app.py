@@ -285,6 +285,51 @@ def get(
 
 
 @app.command()
+def browse(
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[INVITE] [URL]",
+            help="INVITE - reads it from standard input; without it: $UNWALLED_INVITE. Without URL: an empty page.",
+        ),
+    ] = None,
+    browser: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="firefox, chromium, brave, chrome, edge, or a browser's path."),
+    ] = None,
+    keep_profile: Annotated[
+        bool, typer.Option("--keep-profile", help="Keep bookmarks, log-ins and history for the next time.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--list", help="Show which browsers were found on this computer.")] = False,
+) -> None:
+    """Read freely in a browser of its own, which goes through visitors' browsers and nowhere else."""
+    from unwalled.cli import browse as command
+    from unwalled.cli.invited import read_invite
+
+    if show:
+        command.show_browsers()
+        return
+    asked = command.read_words(arguments or ())
+    _set_code(command.run_browse(read_invite(asked.invite), asked.url, browser, is_kept=keep_profile))
+
+
+@app.command()
+def desktop(
+    work: Annotated[str, typer.Argument(metavar="install|remove", help="Into the menu, or out of it.")],
+) -> None:
+    """Put Unwalled into the menu of a Linux desktop, or take it out again."""
+    from unwalled.cli import desktop as command
+
+    match work:
+        case "install":
+            command.install()
+        case "remove":
+            command.remove()
+        case _:
+            raise UsageError("There is no such work.", "Write: unwalled desktop install, or unwalled desktop remove")
+
+
+@app.command()
 def trace(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What --trace of another command has written.")],
     out: Annotated[

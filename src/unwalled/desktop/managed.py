@@ -1,0 +1,127 @@
+"""Settings that whoever manages a computer forces upon its browsers, and that no switch of ours overrules.
+
+A firm or a school, and whoever else could write where only administrators may, can set a browser's proxy, or add
+extensions that see every page. A browser so managed is not started: it would go past the bridges.
+
+Sources: https://support.google.com/chrome/a/answer/9027408 and https://mozilla.github.io/policy-templates/.
+"""
+
+from __future__ import annotations
+
+import json
+import plistlib
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from unwalled.desktop.browsers import Browser, Engine
+from unwalled.desktop.machine import Machine
+from unwalled.errors import ConfigurationError
+
+_LINUX_FOLDERS = {
+    "chromium": ("etc/chromium", "etc/chromium-browser"),
+    "chrome": ("etc/opt/chrome",),
+    "edge": ("etc/opt/edge",),
+    "brave": ("etc/brave", "etc/opt/brave"),
+}
+_MAC_NAMES = {
+    "firefox": "org.mozilla.firefox",
+    "chromium": "org.chromium.Chromium",
+    "chrome": "com.google.Chrome",
+    "edge": "com.microsoft.Edge",
+    "brave": "com.brave.Browser",
+}
+_WINDOWS_KEYS = {
+    "firefox": r"SOFTWARE\Policies\Mozilla\Firefox",
+    "chromium": r"SOFTWARE\Policies\Chromium",
+    "chrome": r"SOFTWARE\Policies\Google\Chrome",
+    "edge": r"SOFTWARE\Policies\Microsoft\Edge",
+    "brave": r"SOFTWARE\Policies\BraveSoftware\Brave",
+}
+_EXTENSIONS = {"ExtensionInstallForcelist", "ExtensionSettings", "Extensions"}
+_ROOT = Path("/")
+
+
+class BrowserManaged(ConfigurationError):
+    """The browser obeys somebody else, and so may go past the bridges."""
+
+    def __init__(self, title: str, names: list[str]) -> None:
+        super().__init__(
+            f"Whoever manages this computer has set for {title}: {', '.join(names)}. It could go past the bridges, or "
+            "show others what you read.",
+            "Choose another browser with --browser NAME, or use a computer of your own.",
+        )
+
+
+def check_unmanaged(browser: Browser, machine: Machine, root: Path = _ROOT) -> None:
+    """Raises BrowserManaged when the browser is told by others where to go, or who shall look on."""
+    names = sorted({name for policy in _policies(browser, machine, root) for name in _harmful(policy, browser.engine)})
+    if names:
+        raise BrowserManaged(browser.title, names)
+
+
+def _harmful(policy: Mapping[str, Any], engine: Engine) -> Iterator[str]:
+    for name, value in policy.items():
+        has_proxy = engine is Engine.FIREFOX and name == "Preferences" and "network.proxy" in str(value)
+        if name.startswith("Proxy") or (name in _EXTENSIONS and value) or has_proxy:
+            yield name
+
+
+def _policies(browser: Browser, machine: Machine, root: Path) -> Iterator[Mapping[str, Any]]:
+    if machine.is_windows:
+        yield from _of_registry(_WINDOWS_KEYS.get(browser.name, ""))
+    elif machine.is_mac:
+        name = _MAC_NAMES.get(browser.name, browser.name)
+        managed = root / "Library" / "Managed Preferences"
+        user = machine.environment.get("USER", "")
+        for path in (managed / f"{name}.plist", managed / user / f"{name}.plist"):
+            yield from _of_plist(path)
+    elif browser.engine is Engine.FIREFOX:
+        beside = Path(browser.path).resolve().parent / "distribution" / "policies.json"
+        for path in (root / "etc" / "firefox" / "policies" / "policies.json", beside):
+            for whole in _of_json(path):
+                policies = whole.get("policies")
+                yield policies if isinstance(policies, dict) else {}
+    else:
+        # A browser at a path of its own may be any of them.
+        everywhere = [folder for folders in _LINUX_FOLDERS.values() for folder in folders]
+        for folder in _LINUX_FOLDERS.get(browser.name, everywhere):
+            for path in sorted((root / folder / "policies" / "managed").glob("*.json")):
+                yield from _of_json(path)
+
+
+def _of_json(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        whole = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        # What cannot be read the browser cannot read, either.
+        return
+    if isinstance(whole, dict):
+        yield whole
+
+
+def _of_plist(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        whole = plistlib.loads(path.read_bytes())
+    except (OSError, ValueError, ExpatError, plistlib.InvalidFileException):
+        return
+    if isinstance(whole, dict):
+        yield whole
+
+
+def _of_registry(key: str) -> Iterator[Mapping[str, Any]]:  # pragma: no cover
+    if sys.platform != "win32" or not key:
+        return
+    import winreg
+
+    for hive in (winreg.HKEY_LOCAL_MACHINE, winreg.HKEY_CURRENT_USER):
+        try:
+            with winreg.OpenKey(hive, key) as opened:
+                keys, values, _ = winreg.QueryInfoKey(opened)
+                policy: dict[str, Any] = {winreg.EnumKey(opened, number): True for number in range(keys)}
+                policy |= {name: value for name, value, _ in (winreg.EnumValue(opened, n) for n in range(values))}
+                yield policy
+        except OSError:
+            continue

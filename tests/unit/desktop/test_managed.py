@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import json
+import plistlib
+from pathlib import Path
+
+import pytest
+
+from unwalled.desktop.browsers import Browser, Engine
+from unwalled.desktop.machine import Machine
+from unwalled.desktop.managed import BrowserManaged, check_unmanaged
+
+LINUX = Machine("linux", {}, Path("/home/me"))
+MAC = Machine("darwin", {"USER": "me"}, Path("/Users/me"))
+
+
+def browser(name: str, path: str = "/nowhere/browser") -> Browser:
+    return Browser(name, name.capitalize(), Engine.FIREFOX if name == "firefox" else Engine.CHROMIUM, path)
+
+
+def put(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))
+
+
+def refused(name: str, machine: Machine, root: Path) -> str:
+    with pytest.raises(BrowserManaged) as caught:
+        check_unmanaged(browser(name), machine, root)
+    return caught.value.cause
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"), [("chromium", "etc/chromium"), ("chrome", "etc/opt/chrome"), ("brave", "etc/brave")]
+)
+def test_a_proxy_that_others_have_set_is_refused(tmp_path: Path, name: str, folder: str) -> None:
+    put(tmp_path / folder / "policies" / "managed" / "firm.json", {"ProxyMode": "direct", "HomepageLocation": "x"})
+    assert "ProxyMode." in refused(name, LINUX, tmp_path)
+    check_unmanaged(browser("edge"), LINUX, tmp_path)
+
+
+def test_extensions_that_look_on_are_refused(tmp_path: Path) -> None:
+    put(
+        tmp_path / "etc/opt/edge/policies/managed/a.json", {"ExtensionInstallForcelist": ["x"], "ExtensionSettings": {}}
+    )
+    assert "ExtensionInstallForcelist." in refused("edge", LINUX, tmp_path)
+    # A browser that we know by its path only may be any of them.
+    assert refused("vivaldi", LINUX, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "policies",
+    [
+        {"Proxy": {"Mode": "none"}},
+        {"Preferences": {"network.proxy.type": {"Value": 0, "Status": "locked"}}},
+        {"Extensions": {"Install": ["https://firm.example/look.xpi"]}},
+    ],
+)
+def test_the_same_of_firefox(tmp_path: Path, policies: dict[str, object]) -> None:
+    put(tmp_path / "etc/firefox/policies/policies.json", {"policies": policies})
+    assert next(iter(policies)) in refused("firefox", LINUX, tmp_path)
+
+
+def test_policies_beside_firefox_itself_count(tmp_path: Path) -> None:
+    put(tmp_path / "opt" / "distribution" / "policies.json", {"policies": {"ProxySettings": 1}})
+    (tmp_path / "opt" / "firefox").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "opt" / "firefox")
+    with pytest.raises(BrowserManaged):
+        check_unmanaged(browser("firefox", str(tmp_path / "link")), LINUX, tmp_path)
+
+
+def test_on_a_mac_they_are_property_lists(tmp_path: Path) -> None:
+    path = tmp_path / "Library" / "Managed Preferences" / "me" / "com.google.Chrome.plist"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(plistlib.dumps({"ProxySettings": {"ProxyMode": "system"}}))
+    assert "ProxySettings" in refused("chrome", MAC, tmp_path)
+    path.write_bytes(b"bplist00 and no more")
+    check_unmanaged(browser("chrome"), MAC, tmp_path)
+
+
+def test_other_policies_and_damaged_ones_do_not_matter(tmp_path: Path) -> None:
+    folder = tmp_path / "etc/chromium/policies/managed"
+    put(folder / "a.json", {"HomepageLocation": "x", "ExtensionSettings": {}, "Preferences": "network.proxy"})
+    put(folder / "b.json", ["ProxyMode"])
+    (folder / "c.json").write_text("{")
+    put(tmp_path / "etc/firefox/policies/policies.json", {"policies": 3})
+    check_unmanaged(browser("chromium"), LINUX, tmp_path)
+    check_unmanaged(browser("firefox"), LINUX, tmp_path)
