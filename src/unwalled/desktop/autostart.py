@@ -1,0 +1,40 @@
+"""Start at login on this computer: what `LoginStart` does, for callers that do not care where they are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from unwalled.desktop.entry import RUN_KEY, LoginStart
+from unwalled.desktop.machine import Machine
+
+
+def enable(argv: Sequence[str]) -> None:
+    """From now on ``argv`` is started when this user logs in. Blocking. Raises ConfigurationError."""
+    _here().enable(argv)
+
+
+def disable() -> None:
+    """From now on nothing of ours is. Blocking. Raises ConfigurationError."""
+    _here().disable()
+
+
+def is_enabled() -> bool:
+    """Whether something is. Blocking."""
+    return _here().is_enabled
+
+
+def own_command(*arguments: str) -> list[str]:
+    """How this very program is called, from wherever it was installed."""
+    if getattr(sys, "frozen", False):
+        return [sys.executable, *arguments]
+    return [sys.executable, "-m", "unwalled.cli", *arguments]
+
+
+def _here() -> LoginStart:
+    machine = Machine.here()
+    if machine.is_windows:  # pragma: no cover
+        from unwalled.desktop import windows
+
+        return LoginStart(machine, windows.UserRegistry(RUN_KEY))  # type: ignore[attr-defined,unused-ignore]
+    return LoginStart(machine)
