@@ -116,6 +116,16 @@ def test_a_kept_profile_stays(tmp_path: Path, invite: str, double: Path) -> None
     assert '"browser.privatebrowsing.autostart", false' in (tmp_path / "profile" / "user.js").read_text()
 
 
+def test_an_invite_is_remembered_unless_told_otherwise(tmp_path: Path, invite: str, double: Path) -> None:
+    given = environment(tmp_path, "", STAND_IN_CODE="0")
+    browse = ["browse", "--browser", str(double)]
+    assert failed(*browse, environment=given)[1][0] == "unwalled: There is no invite."
+    assert failed(*browse, invite, "--no-remember", environment=given) == (0, [])
+    assert not (tmp_path / "home").exists()
+    assert failed(*browse, invite, environment=given) == (0, [])
+    assert failed(*browse, environment=given) == (0, [])
+
+
 def test_a_browser_that_fails_is_told_in_words(tmp_path: Path, invite: str, double: Path) -> None:
     given = environment(tmp_path, invite, STAND_IN_CODE="1", STAND_IN_WORDS="Error: cannot open display: :0 at x.test")
     code, lines = failed("browse", "--browser", str(double), environment=given)

@@ -27,7 +27,13 @@ _SIGN = """\
 Unwalled keeps here what it remembers for a reader: invites, settings and lists.
 The command `unwalled forget` removes this folder and all that is in it.
 """
-_OWN_NAMES = frozenset({_LOCK_FILE, "invites.json", "preferences.json", "instance.lock", "panel.html"})
+BROWSERS = "browsers"
+"""The folder of the profiles of browsers that we start."""
+SYSTEM_PROXY = "system-proxy.json"
+"""How the system's proxy was set before we have set it."""
+_OWN_NAMES = frozenset(
+    {_LOCK_FILE, "invites.json", "preferences.json", "instance.lock", "panel.html", BROWSERS, SYSTEM_PROXY}
+)
 _POSIX = os.name == "posix"
 
 

@@ -290,7 +290,7 @@ def browse(
         list[str] | None,
         typer.Argument(
             metavar="[INVITE] [URL]",
-            help="INVITE - reads it from standard input; without it: $UNWALLED_INVITE. Without URL: an empty page.",
+            help="INVITE - reads it from standard input; without it: $UNWALLED_INVITE, or what is remembered.",
         ),
     ] = None,
     browser: Annotated[
@@ -300,17 +300,26 @@ def browse(
     keep_profile: Annotated[
         bool, typer.Option("--keep-profile", help="Keep bookmarks, log-ins and history for the next time.")
     ] = False,
+    no_remember: Annotated[
+        bool, typer.Option("--no-remember", help="Leave nothing on the disk, and use nothing of it.")
+    ] = False,
     show: Annotated[bool, typer.Option("--list", help="Show which browsers were found on this computer.")] = False,
 ) -> None:
     """Read freely in a browser of its own, which goes through visitors' browsers and nowhere else."""
+    from unwalled.app.home import Home
     from unwalled.cli import browse as command
-    from unwalled.cli.invited import read_invite
+    from unwalled.cli.invited import find_invite
 
     if show:
         command.show_browsers()
         return
+    if keep_profile and no_remember:
+        raise UsageError("A profile cannot be kept and not be remembered.", "Leave one of both options out.")
     asked = command.read_words(arguments or ())
-    _set_code(command.run_browse(read_invite(asked.invite), asked.url, browser, is_kept=keep_profile))
+    home = None if no_remember else Home.usual()
+    invite, is_given = find_invite(asked.invite, home)
+    code = command.run_browse(invite, asked.url, browser, home=home, is_given=is_given, is_kept=keep_profile)
+    _set_code(code)
 
 
 @app.command()

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from unwalled.cli.connect import reader
-from unwalled.cli.output import Status, StatusLine, say
+from unwalled.app.home import BROWSERS, Home, NotRemembered
+from unwalled.app.start import started
+from unwalled.cli.output import Status, StatusLine, say, warn
 from unwalled.cli.running import run
-from unwalled.cli.units import RateMeter
 from unwalled.clock import SystemClock
 from unwalled.desktop.browsers import Browser, choose_browser, find_browsers
 from unwalled.desktop.launch import browse, check_browser
 from unwalled.desktop.machine import Machine
 from unwalled.desktop.profiles import Profiles
 from unwalled.errors import UsageError
-from unwalled.operator.options import ListenAddress
-from unwalled.reader.client import ReaderClient
 from unwalled.settings import DESKTOP
 from unwalled.wire.invite import Invite
 
+if TYPE_CHECKING:
+    from unwalled.app.service import ReaderService
+
+_ALSO = ("unwalled.cli.reading",)
 BLANK = "about:blank"
 _INVITE = re.compile(r"(?:^|#)\W*uw[0-9]{1,4}\.")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?![0-9]+(?:[/?#]|$))")
@@ -62,45 +66,59 @@ def check_address(text: str) -> str:
     return url
 
 
-def run_browse(invite: Invite, url: str, wish: str | None, *, is_kept: bool) -> int:
-    """Reads until the browser is closed. ``wish``: see `choose_browser`. Raises UnwalledErrors of many kinds."""
+def run_browse(invite: Invite, url: str, wish: str | None, *, home: Home | None, is_given: bool, is_kept: bool) -> int:
+    """Reads until the browser is closed. Raises UnwalledErrors of many kinds.
+
+    ``wish``: see `choose_browser`. ``home`` None: nothing is remembered. ``is_given``: see `started`.
+    """
     machine = Machine.here()
     browser = choose_browser(wish, machine)
     check_browser(browser, machine)
-    clock = SystemClock()
-    meter = RateMeter()
+    if home is not None:
+        with contextlib.suppress(NotRemembered):
+            home.make()
+    profiles = profiles_of(browser)
 
     async def serve() -> int:
-        def now() -> Status:
-            status = client.status
-            up_bps, down_bps = meter.measure(status.bytes_up, status.bytes_down, clock.monotonic())
+        # A reader of its own, also where one runs already: what the rules of that one let go direct stays out of here.
+        async with started(invite, home, is_given=is_given, also_load=_ALSO) as service, asyncio.TaskGroup() as group:
+            address = await service.listen("127.0.0.1", 0)
+            for notice in service.take_notices():
+                warn(notice)
+
+            def now() -> Status:
+                snapshot = service.snapshot()
+                return describe(service.reader_status, snapshot.up_bps, snapshot.down_bps)
+
             from unwalled.cli.reading import describe
 
-            return describe(status, up_bps, down_bps)
-
-        line = StatusLine(now, clock)
-        async with (
-            reader(invite, ListenAddress("127.0.0.1", 0), changed=line.changed) as (client, address),
-            asyncio.TaskGroup() as group,
-        ):
+            line = StatusLine(now, SystemClock())
+            undo = service.subscribe(line.changed)
             shown = group.create_task(line.run(), name="status line")
-            await _bridge_or_patience(client)
-            say(f"ready proxy={address} browser={browser.name}")
-            await browse(browser, profiles_of(browser), address.host, address.port, url, is_kept=is_kept)
-            shown.cancel()
+            try:
+                await _bridge_or_patience(service)
+                say(f"ready proxy={address} browser={browser.name}")
+                await browse(browser, profiles, address.host, address.port, url, is_kept=is_kept)
+            finally:
+                undo()
+                shown.cancel()
         return 0
 
-    return run(serve)
+    try:
+        return run(serve)
+    finally:
+        if home is None:
+            profiles.vanish()
 
 
-async def _bridge_or_patience(client: ReaderClient) -> None:
+async def _bridge_or_patience(service: ReaderService) -> None:
     """Waits for a bridge, so that the first page is no error; but a browser that never comes is worse than one.
 
-    Raises SignalingFailed when the operator refuses the invite.
+    Raises SignalingFailed when nothing will get through before a person does something.
     """
     try:
         async with asyncio.timeout(DESKTOP.bridge_wait_s):
-            await client.found()
+            await service.found()
     except TimeoutError:
         pass
 
@@ -113,4 +131,4 @@ def show_browsers() -> None:
 
 def profiles_of(browser: Browser) -> Profiles:
     """Where profiles of this browser are."""
-    return Profiles(browser.folder or Machine.here().state_folder / "browsers")
+    return Profiles(browser.folder or Home.usual().path(BROWSERS))

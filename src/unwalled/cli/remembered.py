@@ -6,12 +6,14 @@ import os
 import signal
 import time
 
-from unwalled.app.home import Home, NotRemembered
+from unwalled.app.home import SYSTEM_PROXY, Home, NotRemembered
 from unwalled.app.instance import Instance, running_pid
 from unwalled.app.invites import InviteBook, StoredInvite
 from unwalled.cli.output import say, warn
 from unwalled.cli.units import show_expiry
 from unwalled.clock import SystemClock
+from unwalled.desktop import autostart
+from unwalled.desktop.system_proxy import SystemProxy
 from unwalled.errors import UsageError
 from unwalled.settings import PROGRAM
 
@@ -53,7 +55,13 @@ def forget_all(home: Home) -> None:
     if not home.folder.exists():
         say("nothing was remembered")
         return
-    _claimed(home).release()
+    claim = _claimed(home)
+    try:
+        # How it was set is known here only.
+        SystemProxy(home.path(SYSTEM_PROXY)).restore()
+        autostart.disable()
+    finally:
+        claim.release()
     home.wipe()
     say("forgotten")
 

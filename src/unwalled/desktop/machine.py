@@ -36,14 +36,3 @@ class Machine:
     def which(self, name: str) -> str | None:
         """The path of a program that can be called by its name."""
         return shutil.which(name, path=self.environment.get("PATH", ""))
-
-    @property
-    def state_folder(self) -> Path:
-        """Where programs keep what is of no use to a person: $UNWALLED_HOME, or what this system has for it."""
-        if named := self.environment.get("UNWALLED_HOME"):
-            return Path(named)
-        if self.is_windows:
-            return Path(self.environment.get("LOCALAPPDATA") or self.home / "AppData" / "Local", "Unwalled")
-        if self.is_mac:
-            return self.home / "Library" / "Application Support" / "Unwalled"
-        return Path(self.environment.get("XDG_STATE_HOME") or self.home / ".local" / "state", "unwalled")

@@ -111,6 +111,19 @@ class Profiles:
                 removed += _removed(holder)
         return removed
 
+    def vanish(self) -> None:
+        """Removes the folder when nothing is in it but its lock, and the folder around it when that was all."""
+        try:
+            with locked(self._folder / "lock"):
+                if os.listdir(self._folder) != ["lock"]:
+                    return
+                (self._folder / "lock").unlink()
+            self._folder.rmdir()
+            self._folder.parent.rmdir()
+        except OSError:
+            # What else is remembered is around it.
+            pass
+
     def _take(self, holder: Path, *, is_kept: bool) -> Profile:
         lock = _locked_at_once(holder / "lock")
         if lock is None:

@@ -130,3 +130,20 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         with pytest.raises(ConfigurationError, match="No space left"):
             profile.write("user.js", b"x")
     profile.release()
+
+
+def test_a_folder_with_nothing_in_it_goes_and_one_with_something_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "home" / "browsers"
+    profiles = Profiles(folder)
+    kept = profiles.temporary()
+    profiles.vanish()
+    assert folder.exists()
+    kept.release()
+    (tmp_path / "home" / "other").write_text("")
+    profiles.vanish()
+    assert names(tmp_path / "home") == ["other"]
+    profiles.temporary().release()
+    (tmp_path / "home" / "other").unlink()
+    profiles.vanish()
+    profiles.vanish()
+    assert names(tmp_path) == []
