@@ -318,6 +318,7 @@ def browse(
     asked = command.read_words(arguments or ())
     home = None if no_remember else Home.usual()
     invite, is_given = find_invite(asked.invite, home)
+    assert invite is not None
     code = command.run_browse(invite, asked.url, browser, home=home, is_given=is_given, is_kept=keep_profile)
     _set_code(code)
 
