@@ -1,4 +1,4 @@
-"""Writes docs/reference/limits.md from the docstrings of settings.py and operator/bounds.py (`make docs-limits`)."""
+"""Writes docs/reference/limits.md from the docstrings of settings.py and each bounds.py (`make docs-limits`)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unwalled import settings
-from unwalled.operator import bounds
+from unwalled.operator import bounds as operator_bounds
+from unwalled.pt import bounds as pt_bounds
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {
     ROOT / "src" / "unwalled" / "settings.py": settings,
-    ROOT / "src" / "unwalled" / "operator" / "bounds.py": bounds,
+    ROOT / "src" / "unwalled" / "operator" / "bounds.py": operator_bounds,
+    ROOT / "src" / "unwalled" / "pt" / "bounds.py": pt_bounds,
 }
 PAGE = ROOT / "docs" / "reference" / "limits.md"
 
@@ -22,8 +24,9 @@ HEAD = """\
 # Limits
 
 Every bound of the program. This page is written by `make docs-limits` from
-[settings.py](../../src/unwalled/settings.py) and
-[operator/bounds.py](../../src/unwalled/operator/bounds.py); a test fails when it is not fresh.
+[settings.py](../../src/unwalled/settings.py),
+[operator/bounds.py](../../src/unwalled/operator/bounds.py) and
+[pt/bounds.py](../../src/unwalled/pt/bounds.py); a test fails when it is not fresh.
 """
 
 

@@ -27,8 +27,10 @@ class Command:
         environment: dict[str, str] | None = None,
         module: str = "unwalled.cli",
         within: Sequence[str] = (),
+        is_stdin_kept: bool = False,
     ) -> None:
-        """``within``: a command that becomes the program, as ``ip netns exec NAME`` does."""
+        """``within``: a command that becomes the program, as ``ip netns exec NAME`` does. ``is_stdin_kept``: standard
+        input does not end before ``close_stdin``."""
         self._news = threading.Condition()
         self.out: list[str] = []
         self.err: list[str] = []
@@ -52,6 +54,12 @@ class Command:
         assert self.process.stdin is not None
         if stdin is not None:
             self.process.stdin.write(stdin)
+        if not is_stdin_kept:
+            self.close_stdin()
+
+    def close_stdin(self) -> None:
+        """Ends its standard input."""
+        assert self.process.stdin is not None
         self.process.stdin.close()
 
     def __enter__(self) -> Command:
@@ -62,6 +70,7 @@ class Command:
     ) -> None:
         if self.process.poll() is None:
             self.process.kill()
+        self.close_stdin()
         self.process.wait(PATIENCE_S)
         with self._news:
             self._news.wait_for(lambda: self._open_streams == 0, PATIENCE_S)

@@ -1,4 +1,4 @@
-"""The command line: ``unwalled connect | get | forget | operate | invite | bridge | trace | demo``."""
+"""The command line: ``unwalled connect | get | forget | operate | invite | bridge | pt | trace | demo``."""
 
 from __future__ import annotations
 

@@ -353,6 +353,14 @@ def trace(
 
 
 @app.command()
+def pt() -> None:
+    """For tor, which starts it: a pluggable transport, for clients and for bridges."""
+    from unwalled.cli.pt import run_pt
+
+    _set_code(run_pt())
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="End after the job: 0 when all worked, else 1.")] = False,
     no_browser: Annotated[

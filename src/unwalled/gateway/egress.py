@@ -81,6 +81,15 @@ class Egress:
             raise OpenFailed(Code.NETWORK_UNREACHABLE)
         return reachable
 
+    async def connect(self, target: Target, session: SessionBudget) -> SiteSocket:
+        """A connection to ``target``, if it is allowed. Raises OpenFailed; the caller bounds the time."""
+        addresses = await self.addresses_of(target, session)
+        site = SiteSocket(await dial(addresses, target.port, sources=self.sources))
+        if (peer := site.own_peer) is not None and self.is_own(peer):
+            site.abort()
+            raise OpenFailed(Code.NOT_ALLOWED)
+        return site
+
     async def handle_stream(self, stream: IncomingStream, session: SessionBudget) -> None:
         """Serves one stream to its end. Never raises but when cancelled; then the stream is reset.
 
@@ -189,15 +198,11 @@ class _Passage:
             if (refusal := session.take_connect()) is not None:
                 raise OpenFailed(refusal)
             async with asyncio.timeout(GATEWAY.connect_timeout_s):
-                addresses = await self._egress.addresses_of(target, session)
-                site = SiteSocket(await dial(addresses, target.port, sources=self._egress.sources))
+                site = await self._egress.connect(target, session)
         except OpenFailed as error:
             raise _Ended(error.code) from None
         except TimeoutError:
             raise _Ended(Code.TIMED_OUT) from None
-        if (peer := site.own_peer) is not None and self._egress.is_own(peer):
-            site.abort()
-            raise _Ended(Code.NOT_ALLOWED)
         self._counters.dialled(self._egress.clock.monotonic() - started)
         return site
 

@@ -7,7 +7,6 @@ from types import TracebackType
 
 from unwalled.clock import Clock, SystemClock
 from unwalled.gateway.addresses import IPAddress
-from unwalled.gateway.counters import EgressCounters
 from unwalled.gateway.egress import Egress
 from unwalled.gateway.limits import SessionBudget
 from unwalled.gateway.policy import EgressPolicy
@@ -46,12 +45,13 @@ class GatewayServer:
         clock: Clock | None = None,
         own_addresses: Container[IPAddress] | None = None,
         sources: Iterable[IPAddress] = (),
+        egress: Egress | None = None,
     ) -> None:
-        """``sources``: see Egress."""
+        """``sources``: see Egress. ``egress``: a way out of another kind, for which nothing else matters."""
         clock = clock if clock is not None else SystemClock()
-        self._system_resolver = SystemResolver(clock) if resolver is None else None
-        self.counters = EgressCounters()
-        self.egress = Egress(policy, resolver or self._system_resolver, clock, own_addresses, self.counters, sources)
+        self._system_resolver = SystemResolver(clock) if resolver is None and egress is None else None
+        self.egress = egress or Egress(policy, resolver or self._system_resolver, clock, own_addresses, sources=sources)
+        self.counters = self.egress.counters
 
     @property
     def warnings(self) -> list[str]:

@@ -26,6 +26,7 @@ from unwalled.clock import Clock, SystemClock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import TokenError, TokenExpired
 from unwalled.errors import ConfigurationError
+from unwalled.gateway.egress import Egress
 from unwalled.gateway.endpoint import LaneEndpoint
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.policyfile import load_policy
@@ -62,9 +63,12 @@ class Operator:
         clock: Clock,
         find_country: FindCountry,
         older_pages: Sequence[Page] = (),
+        egress: Egress | None = None,
     ) -> None:
         """For ``start``."""
         self.url = url
+        self.listening = options.listen
+        """Where it listens, with the port that it has got."""
         self._older_pages = older_pages
         self.warnings = [*policy.warnings(), *url.warnings()]
         if options.trace is not None:
@@ -93,7 +97,7 @@ class Operator:
             trusted_proxies=options.trusted_proxies,
             find_country=find_country,
         )
-        self._gateway = GatewayServer(policy, clock=clock, sources=options.sources)
+        self._gateway = GatewayServer(policy, clock=clock, sources=options.sources, egress=egress)
         self._hub = SessionHub(
             keys.gateway_key(),
             _in_gateways_words(check_token),
@@ -111,18 +115,21 @@ class Operator:
         self._server = HttpServer(self._application(), further_connections=lambda: self._lanes.open_sockets)
 
     @classmethod
-    async def start(cls, options: OperatorOptions, clock: Clock | None = None) -> tuple[Operator, Invite]:
-        """Starts serving; gives the operator and its default invite.
+    async def start(
+        cls, options: OperatorOptions, clock: Clock | None = None, egress: Egress | None = None
+    ) -> tuple[Operator, Invite]:
+        """Starts serving; gives the operator and its default invite. ``egress``: a way out of another kind.
 
         Raises ConfigurationError when a port, URL, policy, file of countries or data folder cannot work; nothing is
         left running then.
         """
         clock = clock if clock is not None else SystemClock()
-        policy = (
-            EgressPolicy(allow_private=options.allow_private)
-            if options.policy is None
-            else load_policy(options.policy, allow_private=options.allow_private)
-        )
+        if egress is not None:
+            policy = egress.policy
+        elif options.policy is not None:
+            policy = load_policy(options.policy, allow_private=options.allow_private)
+        else:
+            policy = EgressPolicy(allow_private=options.allow_private)
         find_country = (lambda _: "") if options.countries is None else open_countries(options.countries)
         for source in options.sources:
             _check_source(source)
@@ -141,7 +148,8 @@ class Operator:
             keep_state(options.data, url, options.stun)
             invite = default_invite(options.data, keys, book, clock)
             older = keep_versions(options.data)
-            operator = cls(options, url, keys, book, policy, clock, find_country, older)
+            operator = cls(options, url, keys, book, policy, clock, find_country, older, egress)
+            operator.listening = listen
             await operator._server.start(sockets)
             operator._answer_stun(stun_sockets, clock)
         except BaseException:

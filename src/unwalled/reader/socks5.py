@@ -13,8 +13,8 @@ Layouts (big-endian)::
 
 ``address`` is laid out as in `unwalled.wire.address`. The longest message has 513 bytes, so nothing here needs a bound.
 
-A name and password are taken and ignored, whatever they are: many apps cannot leave them out, and there is nothing
-here that they would protect.
+A name and password are taken and not checked, whatever they are: many apps cannot leave them out, and there is nothing
+here that they would protect. Only Tor's interface reads them, which hides arguments in them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from unwalled.errors import FrameError
+from unwalled.privacy import Hidden
 from unwalled.reader.dialogue import Asked, AssociateAsked, ConnectAsked, DialogueError
 from unwalled.wire import address
 from unwalled.wire.address import KIND_IPV4, KIND_NAME, Target
@@ -62,7 +63,11 @@ class _State(Enum):
 class Socks5Dialogue:
     """One connection, until its stream or association stands. See SocksDialogue."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, prefers_password: bool = False) -> None:
+        """``prefers_password``: ask for a name and password where the app offers them."""
+        self._prefers_password = prefers_password
+        self.credentials: Hidden[tuple[bytes, bytes]] | None = None
+        """Name and password that the app has given."""
         self._state = _State.GREETING
         self._buffer = bytearray()
         self._out = bytearray()
@@ -127,7 +132,7 @@ class Socks5Dialogue:
             return False
         methods = buffer[2 : 2 + buffer[1]]
         del buffer[: 2 + buffer[1]]
-        if _NO_AUTHENTICATION in methods:
+        if _NO_AUTHENTICATION in methods and not (self._prefers_password and _PASSWORD in methods):
             self._out += bytes((VERSION, _NO_AUTHENTICATION))
             self._state = _State.REQUEST
         elif _PASSWORD in methods:
@@ -150,7 +155,9 @@ class Socks5Dialogue:
         second = 2 + buffer[1]
         if len(buffer) <= second or len(buffer) < second + 1 + buffer[second]:
             return False
-        del buffer[: second + 1 + buffer[second]]
+        end = second + 1 + buffer[second]
+        self.credentials = Hidden((bytes(buffer[2:second]), bytes(buffer[second + 1 : end])))
+        del buffer[:end]
         self._out += b"\x01\x00"
         self._state = _State.REQUEST
         return True

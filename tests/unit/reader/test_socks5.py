@@ -158,3 +158,20 @@ def test_a_datagram_that_is_malformed_is_refused(datagram: bytes) -> None:
 )
 def test_the_first_byte_tells_the_protocol(first: int, kind: Kind) -> None:
     assert detect(first) is kind
+
+
+def test_who_wants_a_password_gets_what_was_given() -> None:
+    dialogue = Socks5Dialogue(prefers_password=True)
+    dialogue.receive(b"\x05\x02\x00\x02" + b"\x01\x04user\x06secret" + NAMED)
+    assert dialogue.data_to_send() == b"\x05\x02\x01\x00"
+    assert dialogue.credentials is not None
+    assert dialogue.credentials.reveal() == (b"user", b"secret")
+    assert "user" not in repr(dialogue.credentials)
+    assert dialogue.next_event() == ConnectAsked(Target("site.test", 443))
+
+
+def test_who_wants_a_password_does_without_where_there_is_none() -> None:
+    dialogue = Socks5Dialogue(prefers_password=True)
+    dialogue.receive(HELLO + NAMED)
+    assert dialogue.data_to_send() == b"\x05\x00"
+    assert dialogue.credentials is None
