@@ -141,11 +141,12 @@ class RulesDouble:
         if pattern in self.own:
             self.own.remove(pattern)
 
-    async def import_list(self, title: str, text: str) -> Imported:
+    async def import_list(self, title: str, text: str, is_direct: bool = False) -> Imported:
         taken, problems = _read(text)
         if not taken:
             raise UsageError("Nothing in this list can be understood.", "Take a list of domains.")
-        self.lists.append(ListView(f"list{len(self.lists)}", title, len(taken), len(problems), 1.8e9, False))
+        found = f"list{len(self.lists)}"
+        self.lists.append(ListView(found, title, len(taken), len(problems), 1.8e9, False, is_direct))
         return Imported(len(taken), problems)
 
     def remove_list(self, list_id: str) -> None:

@@ -58,10 +58,14 @@ class Patterns(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class NewList(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A list that was pasted or read from a file."""
+    """A list that was pasted or read from a file, or an address alone from which it is renewed.
+
+    ``is_direct``: its sites go directly; else through bridges.
+    """
 
     title: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     text: str
+    is_direct: bool = False
 
 
 class ShownInvite(msgspec.Struct, frozen=True):

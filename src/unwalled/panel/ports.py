@@ -77,6 +77,10 @@ class ListView:
     """Unix time, seconds; 0 = never."""
     is_updated: bool
     """It has an address from which it is renewed through the bridges."""
+    is_direct: bool = False
+    """Its sites go directly, unless something else says that they are blocked."""
+    trouble: str = ""
+    """Why it could not be renewed the last time, as a sentence; "" when all is well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +126,11 @@ class Rules(Protocol):
     def remove(self, pattern: str, /) -> None:
         """Takes one of ``RulesView.own`` away; nothing happens when it is not there."""
 
-    async def import_list(self, title: str, text: str, /) -> Imported:
+    async def import_list(self, title: str, text: str, is_direct: bool, /) -> Imported:
         """Adds a list, or puts it in the place of the one with this title, in any of the formats that people have.
 
-        Raises UnwalledError when nothing of it can be understood.
+        ``text`` may be an address alone, from which it is fetched through the bridges. Raises UnwalledError when
+        nothing of it can be understood, or it cannot be fetched.
         """
 
     def remove_list(self, list_id: str, /) -> None:

@@ -118,7 +118,7 @@ class Verbs:
         return m.Nothing()
 
     async def _import_list(self, body: m.NewList) -> m.Taken:
-        return m.Taken.of(await self._book.import_list(body.title.strip(), body.text))
+        return m.Taken.of(await self._book.import_list(body.title.strip(), body.text, body.is_direct))
 
     async def _remove_list(self, body: m.Named) -> m.Nothing:
         self._book.remove_list(body.id)

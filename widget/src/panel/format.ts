@@ -2,6 +2,26 @@
 
 import type { Language } from "../words/language.js";
 
+/** Languages as they call themselves, which whoever looks for one can read. Browsers do not know all of them. */
+export const OWN_NAMES: Readonly<Record<string, string>> = {
+  en: "English",
+  ar: "العربية",
+  be: "Беларуская",
+  de: "Deutsch",
+  es: "Español",
+  fa: "فارسی",
+  fr: "Français",
+  my: "မြန်မာ",
+  pt: "Português",
+  ru: "Русский",
+  tr: "Türkçe",
+  uk: "Українська",
+  ur: "اردو",
+  vi: "Tiếng Việt",
+  "zh-Hans": "简体中文",
+  "zh-Hant": "繁體中文",
+};
+
 export class Format {
   readonly #tag: string;
   readonly #date: Intl.DateTimeFormat;
@@ -24,12 +44,6 @@ export class Format {
   /** Of a Unix time in seconds. */
   date(seconds: number): string {
     return this.#date.format(seconds * 1000);
-  }
-
-  /** `tag`'s name in its own language, which whoever looks for it can read. */
-  static ownName(tag: string): string {
-    const name = new Intl.DisplayNames(tag, { type: "language", languageDisplay: "standard" }).of(tag) ?? tag;
-    return name.charAt(0).toLocaleUpperCase(tag) + name.slice(1);
   }
 
   #unit(value: number, unit: string, maximumFractionDigits: number): string {

@@ -75,6 +75,10 @@ export interface List {
   readonly problems: number;
   readonly updated_at: number;
   readonly is_updated: boolean;
+  /** Its sites go directly, whatever else says otherwise. */
+  readonly is_direct: boolean;
+  /** Why it could not be renewed, in English, or "". */
+  readonly trouble: string;
 }
 
 export interface Rules {

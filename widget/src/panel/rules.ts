@@ -4,6 +4,7 @@ import { make, setText } from "../face/dom.js";
 import { fill } from "../words/language.js";
 import type { List, Mode, Taken } from "./model.js";
 import { act, button, card, field, form, joined, Listing, newId, Note, submit, type Card, type Context } from "./parts.js";
+import type { PanelWords } from "./words/words.js";
 
 const MODES: readonly Mode[] = ["everything", "blocked", "listed"];
 const MOST_FILE_BYTES = 16 << 20;
@@ -94,8 +95,12 @@ function listRow(list: List, { words, language, format, ask }: Context, note: No
   const remove = button("×", () => void act(remove, note, words, async () => void (await ask("lists/remove", { id: list.id }))), "tiny");
   remove.setAttribute("aria-label", fill(own.remove, { name: list.title }));
   const facts = [language.count(own.listNames, list.names)];
+  if (list.is_direct) facts.push(own.goDirect);
   if (list.updated_at > 0) facts.push(fill(own.updated, { date: format.date(list.updated_at) }));
-  return make("div", { class: "row line" }, make("bdi", { class: "name" }, list.title), make("span", { class: "quiet" }, joined(language, facts)), remove);
+  // The program's own words are English.
+  const trouble = list.trouble ? [make("span", { class: "bad", lang: "en", dir: "ltr" }, list.trouble)] : [];
+  const quiet = make("span", { class: "quiet" }, joined(language, facts));
+  return make("div", { class: "row line" }, make("bdi", { class: "name" }, list.title), quiet, remove, ...trouble);
 }
 
 function addSites({ words, language, ask }: Context): HTMLElement {
@@ -126,6 +131,8 @@ function importForm({ words, language, ask }: Context): HTMLFormElement {
   const title = field("input", own.listTitle, { type: "text", maxlength: "60", dir: "auto" });
   const file = field("input", own.file, { type: "file", accept: ".txt,.csv,.list,.conf,.hosts,text/*" }, own.importNote);
   const paste = field("textarea", own.paste, { rows: "4", dir: "ltr" });
+  const address = field("input", own.address, { type: "url", dir: "ltr", maxlength: "2000", placeholder: "https://" });
+  const way = ways(own);
   file.input.addEventListener("change", () => {
     const chosen = file.input.files?.[0];
     if (chosen && title.input.value === "") title.input.value = chosen.name.slice(0, 60);
@@ -134,23 +141,41 @@ function importForm({ words, language, ask }: Context): HTMLFormElement {
   return form(
     () => {
       const chosen = file.input.files?.[0];
-      if (!chosen && paste.input.value.trim() === "") return paste.input.focus();
+      const written = paste.input.value.trim() || address.input.value.trim();
+      if (!chosen && written === "") return paste.input.focus();
       if (title.input.value.trim() === "") return title.input.focus();
       if ((chosen?.size ?? 0) > MOST_FILE_BYTES) return note.say(words.refusals["too-large"], "bad");
       void act(add, note, words, async () => {
-        const text = chosen ? await chosen.text() : paste.input.value;
-        const taken = await ask<Taken>("lists/import", { title: title.input.value, text });
-        title.input.value = file.input.value = paste.input.value = "";
+        const text = chosen ? await chosen.text() : written;
+        const taken = await ask<Taken>("lists/import", { title: title.input.value, text, is_direct: way.isDirect() });
+        title.input.value = file.input.value = paste.input.value = address.input.value = "";
         tell(taken, note, problems, { words, language });
       });
     },
     file.element,
     paste.element,
+    address.element,
     title.element,
+    way.element,
     add,
     note.element,
     problems,
   );
+}
+
+/** Which way the sites of a list go. */
+function ways(own: PanelWords["rules"]): { readonly element: HTMLElement; isDirect(): boolean } {
+  const [titleId, name] = [newId(), newId()];
+  const [through, direct] = [make("input", { type: "radio", name, checked: "" }), make("input", { type: "radio", name })];
+  const choice = (input: HTMLInputElement, text: string): HTMLElement => make("label", { class: "choice" }, input, make("span", {}, text));
+  const element = make(
+    "div",
+    { role: "radiogroup", class: "choices row-wise", "aria-labelledby": titleId },
+    make("span", { id: titleId, class: "above" }, own.go),
+    choice(through, own.goThrough),
+    choice(direct, own.goDirect),
+  );
+  return { element, isDirect: () => direct.checked };
 }
 
 function tell(taken: Taken, note: Note, problems: HTMLElement, { words: { rules: own }, language }: Pick<Context, "words" | "language">): void {

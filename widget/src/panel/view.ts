@@ -3,7 +3,7 @@
 import { make, setText } from "../face/dom.js";
 import { Language } from "../words/language.js";
 import { bridgesCard } from "./bridges.js";
-import { Format } from "./format.js";
+import { Format, OWN_NAMES } from "./format.js";
 import { helpCard } from "./help.js";
 import { SpeedHistory } from "./history.js";
 import { invitesCard } from "./invites.js";
@@ -78,7 +78,7 @@ function languageChoice(words: PanelWords, languages: readonly string[], chosen:
     "select",
     { id, class: "input" },
     make("option", { value: "" }, words.automatic),
-    ...languages.map((tag) => make("option", { value: tag, lang: tag }, Format.ownName(tag))),
+    ...languages.map((tag) => make("option", { value: tag, lang: tag }, OWN_NAMES[tag] ?? tag)),
   );
   box.value = chosen;
   // It is shown in that language once the program has remembered it.

@@ -79,6 +79,11 @@ export interface PanelWords<Category extends Intl.LDMLPluralRule = "other"> {
     readonly importNote: string;
     readonly file: string;
     readonly paste: string;
+    readonly address: string;
+    /** Before the two that follow. */
+    readonly go: string;
+    readonly goThrough: string;
+    readonly goDirect: string;
     readonly listTitle: string;
     readonly importButton: string;
     readonly taken: Forms<Category>;
