@@ -325,9 +325,9 @@ def browse(
 
 @app.command()
 def desktop(
-    work: Annotated[str, typer.Argument(metavar="install|remove", help="Into the menu, or out of it.")],
+    work: Annotated[str, typer.Argument(metavar="install|remove|restore", help="What to do.")],
 ) -> None:
-    """Put Unwalled into the menu of a Linux desktop, or take it out again."""
+    """Put Unwalled into the menu of a Linux desktop, or out of it; restore the system's proxy after a crash."""
     from unwalled.cli import desktop as command
 
     match work:
@@ -335,8 +335,10 @@ def desktop(
             command.install()
         case "remove":
             command.remove()
+        case "restore":
+            command.restore()
         case _:
-            raise UsageError("There is no such work.", "Write: unwalled desktop install, or unwalled desktop remove")
+            raise UsageError("There is no such work.", "Write: unwalled desktop install, remove or restore")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""What is around the reader in its program: the panel. It comes when the start is over, which is waited for."""
+"""What is around the reader in its program: the system's settings, and the panel. They come when its start is over."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from unwalled.app.way import load
 from unwalled.cli.output import say, warn
-from unwalled.errors import ConfigurationError
+from unwalled.errors import ConfigurationError, UnwalledError
 from unwalled.settings import APP
 
 if TYPE_CHECKING:
     from unwalled.app.home import Home
     from unwalled.app.service import ReaderService
+    from unwalled.desktop.keeper import DesktopKeeper
 
 
 @asynccontextmanager
@@ -34,16 +35,37 @@ async def _keep(service: ReaderService, home: Home | None, has_panel: bool) -> N
     if service.has_invite:
         await service.settled(APP.start_s)
         await asyncio.sleep(APP.after_start_s)
-    if has_panel:
-        await _serve_panel(service, home)
+    async with asyncio.TaskGroup() as group:
+        desktop = None
+        if home is not None:
+            await load("unwalled.desktop.autostart", "unwalled.desktop.keeper", "unwalled.desktop.system_proxy")
+            desktop = _desktop(service, home)
+            group.create_task(desktop.run(), name="the system's settings")
+        if has_panel:
+            await _serve_panel(service, home, desktop)
 
 
-async def _serve_panel(service: ReaderService, home: Home | None) -> None:
+def _desktop(service: ReaderService, home: Home) -> DesktopKeeper:
+    from unwalled.app.home import SYSTEM_PROXY
+    from unwalled.desktop import autostart
+    from unwalled.desktop.keeper import DesktopKeeper
+    from unwalled.desktop.system_proxy import SystemProxy
+
+    proxy = SystemProxy(home.path(SYSTEM_PROXY))
+    command = autostart.own_command("connect", "--no-panel")
+
+    def tell(error: UnwalledError) -> None:
+        warn(f"{error.cause} {error.remedy}".rstrip())
+
+    return DesktopKeeper(service, proxy, autostart.login_start(), command, tell)
+
+
+async def _serve_panel(service: ReaderService, home: Home | None, desktop: DesktopKeeper | None) -> None:
     await load("unwalled.panel.server", "unwalled.panel.opening")
     from unwalled.panel.opening import open_panel, remove_opener, write_opener
     from unwalled.panel.server import PanelServer
 
-    panel = PanelServer(service)
+    panel = PanelServer(service, desktop=desktop)
     try:
         try:
             await panel.start()

@@ -87,7 +87,7 @@ async def _listen(service: ReaderService, options: ConnectOptions) -> ProxyAddre
     except ConfigurationError:
         listen = ListenAddress.parse(DEFAULT_LISTEN)
     address = await service.listen(listen.host, listen.port, may_move=True)
-    if address.port != listen.port:
+    if listen.port not in (0, address.port):
         warn(f"Another program has port {listen.port}, so the proxy is at {address} this time.")
     return address
 

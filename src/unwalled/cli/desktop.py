@@ -1,13 +1,16 @@
-"""``unwalled desktop``: Unwalled in the menu of a Linux desktop, and its start at login."""
+"""``unwalled desktop``: Unwalled in the menu of a Linux desktop; the system's proxy as it was."""
 
 from __future__ import annotations
 
 import shutil
 
+from unwalled.app.home import SYSTEM_PROXY, Home
+from unwalled.app.instance import Instance
 from unwalled.cli.output import say
 from unwalled.desktop import autostart
 from unwalled.desktop.entry import MenuEntry
 from unwalled.desktop.machine import Machine
+from unwalled.desktop.system_proxy import Restored, SystemProxy
 from unwalled.errors import UsageError
 
 
@@ -24,6 +27,29 @@ def remove() -> None:
     autostart.disable()
     was_there = MenuEntry(_linux()).remove()
     say("Unwalled is not in the menu any more." if was_there else "Unwalled was not in the menu.")
+
+
+def restore() -> None:
+    """Puts the system's proxy back as it was before a run that was killed. Raises UsageError or ConfigurationError."""
+    home = Home.usual()
+    journal = home.path(SYSTEM_PROXY)
+    claim = Instance.take(home) if journal.exists() else None
+    if claim is None and journal.exists():
+        raise UsageError(
+            "Unwalled runs, and would set the system's proxy again.", "Switch that off in its panel, or end Unwalled."
+        )
+    try:
+        restored = SystemProxy(journal).restore()
+    finally:
+        if claim is not None:
+            claim.release()
+    match restored:
+        case Restored.NOTHING:
+            say("Unwalled has not changed the system's proxy.")
+        case Restored.AS_BEFORE:
+            say("The system's proxy is set as it was before.")
+        case Restored.PARTLY_THEIRS:
+            say("The system's proxy is set as it was before, but for what somebody else has changed meanwhile.")
 
 
 def _linux() -> Machine:

@@ -11,17 +11,17 @@ from unwalled.desktop.machine import Machine
 
 def enable(argv: Sequence[str]) -> None:
     """From now on ``argv`` is started when this user logs in. Blocking. Raises ConfigurationError."""
-    _here().enable(argv)
+    login_start().enable(argv)
 
 
 def disable() -> None:
     """From now on nothing of ours is. Blocking. Raises ConfigurationError."""
-    _here().disable()
+    login_start().disable()
 
 
 def is_enabled() -> bool:
     """Whether something is. Blocking."""
-    return _here().is_enabled
+    return login_start().is_enabled
 
 
 def own_command(*arguments: str) -> list[str]:
@@ -31,7 +31,8 @@ def own_command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "unwalled.cli", *arguments]
 
 
-def _here() -> LoginStart:
+def login_start() -> LoginStart:
+    """The one of this computer."""
     machine = Machine.here()
     if machine.is_windows:  # pragma: no cover
         from unwalled.desktop import windows

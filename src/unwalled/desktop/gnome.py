@@ -62,8 +62,7 @@ class GnomeProxy:
 
     def write(self, values: Mapping[str, Value]) -> None:
         """See `ProxySettings`."""
-        locked = [key for key in values if self._run(["gsettings", "writable", *_place(key)]).strip() != "true"]
-        if locked:
+        if self._run(["gsettings", "writable", *_place("mode")]).strip() != "true":
             raise ProxySettingFailed(
                 "Whoever manages this computer does not let its proxy setting be changed.",
                 "Use `unwalled browse`, or set the proxy in your programs.",

@@ -83,6 +83,11 @@ class SystemProxy:
         """Whether we have changed the setting, in this run or one before, and not put it back."""
         return self._journal.exists()
 
+    @property
+    def can_set(self) -> bool:
+        """Whether this desktop has such a setting. Blocking. Raises ProxySettingFailed."""
+        return bool(self._places())
+
     def set(self, proxy_host: str, proxy_port: int, pac_url: str | None = None) -> None:
         """Points programs at the proxy, or at rules for it. Safe to call again with other values.
 
@@ -128,8 +133,11 @@ class SystemProxy:
                 continue
             writes, changed = put_back(settings, settings.read(), place.before, place.ours)
             is_theirs = is_theirs or changed
-            if writes:
-                settings.write(writes)
+            # Whether there is a proxy at all comes first: should we be killed now, programs have a way out again.
+            switches = {key: value for key, value in writes.items() if key in settings.switches}
+            for part in (switches, {key: value for key, value in writes.items() if key not in switches}):
+                if part:
+                    settings.write(part)
         if left:
             self._write(left)
         else:
