@@ -615,6 +615,12 @@ class AppLimits:
     """Rates are measured over this or longer."""
     other_ports: int = 9
     """Ports that are tried behind the usual one when that is taken; after them any free one."""
+    transport_buffer_bytes: int = 64 * KIB
+    """What a program may write to a connection of the library before it is told to wait."""
+    transport_linger_s: float = 30.0
+    """How long a connection that the program has closed waits for its other end to finish."""
+    tls_handshake_s: float = 60.0
+    """For TLS over a connection of the library."""
     start_s: float = 5.0
     """How long what is around the reader waits for its start to be over."""
     after_start_s: float = 2.0

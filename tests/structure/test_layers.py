@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import unwalled
 from tests.structure.source import ROOT, Module, imports, modules
 
 # Each layer may import from itself and from those above it in this list.
@@ -61,7 +62,16 @@ def test_imports_go_one_way() -> None:
 
 def test_the_package_itself_imports_nothing_of_its_own() -> None:
     (package,) = [m for m in modules() if m.name == "unwalled"]
-    assert [target for target, _ in imports(package.tree) if target.startswith("unwalled")] == []
+    eager = [target for target, _ in imports(package.tree, typing_too=False) if target.startswith("unwalled")]
+    assert eager == []
+
+
+def test_the_package_offers_what_it_says() -> None:
+    assert set(unwalled.__all__) == {name for names in unwalled._PLACES.values() for name in names}
+    assert all(getattr(unwalled, name).__name__ == name for name in unwalled.__all__)
+    assert dir(unwalled) == unwalled.__all__
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        unwalled.nothing  # noqa: B018
 
 
 def test_there_are_no_cycles_between_modules() -> None:

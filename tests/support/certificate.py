@@ -13,21 +13,27 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 
-def self_signed(folder: Path, *, begins: timedelta = -timedelta(days=1), address: str = "127.0.0.1") -> Path:
-    """A certificate for an address with its key, in one file. It is valid for two days, from ``begins`` from now on."""
+def self_signed(
+    folder: Path, *, begins: timedelta = -timedelta(days=1), address: str = "127.0.0.1", name: str = "test"
+) -> Path:
+    """A certificate for an address and a name with its key, in one file.
+
+    It is valid for two days, from ``begins`` from now on.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
+    holds = [x509.IPAddress(ipaddress.ip_address(address)), x509.DNSName(name)]
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(issuer)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(now + begins)
         .not_valid_after(now + begins + timedelta(days=2))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(holds), critical=False)
         .sign(key, hashes.SHA256())
     )
     file = folder / "certificate.pem"

@@ -1,0 +1,82 @@
+"""The examples of the library's page, run as they stand there; only example.org is a site of this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.test_library import BODY, answer, run, server_context, serving
+from tests.support.certificate import self_signed
+from tests.support.chain import RunningBridge, running_operator
+from tests.support.gateway_sites import FakeResolver
+from unwalled.lanes.webrtc import ReactorStack
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "library.md"
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+class Upper(asyncio.DatagramProtocol):
+    """Answers datagrams."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.transport.sendto(data.upper(), addr)
+
+
+def main_of(example: str, ports: dict[str, int]) -> Any:
+    """The example's ``main``, with the ports of this machine in the place of the usual ones."""
+    for usual, port in ports.items():
+        example = re.sub(re.escape(usual) + r"\b", f'"example.org", {port}', example)
+    scope: dict[str, Any] = {}
+    exec(compile(example, str(PAGE), "exec"), scope)
+    return scope["main"]
+
+
+def test_the_page_has_examples() -> None:
+    assert len(EXAMPLES) == 5
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=["streams", "aiohttp", "httpx", "datagrams", "errors"])
+def test_an_example_does_what_it_says(example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "httpx" in example:
+        pytest.importorskip("httpx")
+    certificate = self_signed(tmp_path, name="example.org")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        datagrams, _ = await loop.create_datagram_endpoint(Upper, local_addr=("127.0.0.1", 0))
+        with socket.create_server(("127.0.0.1", 0)) as unused:
+            nobody = unused.getsockname()[1]
+        async with (
+            serving(answer, server_context(certificate)) as web,
+            running_operator(tmp_path / "data") as (operator, invite),
+        ):
+            operator._gateway.egress._resolver = FakeResolver({"example.org": [["127.0.0.1"]]})
+            bridge = RunningBridge(operator.url.text, ReactorStack)
+            try:
+                await bridge.ready()
+                ports = {
+                    '"example.org", 443': web,
+                    '"example.org", 7': datagrams.get_extra_info("sockname")[1],
+                    '"example.org", 1': nobody,
+                }
+                example_here = example.replace("https://example.org/", f"https://example.org:{web}/")
+                said = await main_of(example_here, ports)(invite.text)
+            finally:
+                await bridge.stop()
+        datagrams.close()
+        if isinstance(said, str):
+            assert said == "refused"
+        else:
+            assert said == b"HELLO" or said.endswith(BODY)
+
+    run(main)
