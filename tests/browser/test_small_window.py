@@ -81,6 +81,29 @@ def test_the_window_outlives_its_page_and_keeps_what_was_lent(
     assert window.evaluate(LEFT) == 0
 
 
+def test_a_site_that_opens_the_window_cannot_loosen_what_the_visitor_has_set_at_the_operators_own(
+    visit: Callable[..., Page], operator: OperatorDouble
+) -> None:
+    visit({"wishes": {"monthly": 2_000_000, "speed": 4_000_000}}).close()
+    # A site may say in the visitor's name whatever it likes.
+    page = visit({"wishes": {"monthly": 900_000_000}}, url=newsroom(operator))
+    do(page, "start()")
+    operator.call(operator.bridge())
+    window = open_window(page)
+    session = operator.call(operator.bridge())
+    becomes(page, "snapshot.inWindow")
+    wishes = snapshot(window)["wishes"]
+    assert (wishes["monthly"], wishes["speed"]) == (2_000_000, 4_000_000)
+    [lane] = operator.call(operator.reader_lanes(session, "M1", 1))
+    operator.start(lane.echoed(8 << 20, 16 * 1024))
+    is_shown(window, "paused", "spent")
+    assert carried(window) <= 2_000_000
+    # What the site has lent comes back to it, but for what was passed on.
+    used = carried(window)
+    window.close()
+    becomes(page, f"!snapshot.inWindow && snapshot.left <= 900_000_000 - {used}")
+
+
 def test_what_the_window_did_not_use_comes_back_and_switching_off_closes_it(
     visit: Callable[..., Page], operator: OperatorDouble
 ) -> None:

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { cautionFor } from "../src/helping/caution.js";
 import { judge } from "../src/helping/check.js";
-import { pauseOf, type World } from "../src/helping/conditions.js";
+import { pauseOf, together, type World } from "../src/helping/conditions.js";
 import { LoanPurse, MemoryVault, MonthlyPurse, type Vault } from "../src/helping/purse.js";
 import { NO_LIMITS } from "../src/helping/snapshot.js";
-import { checkedWishes, isWithin, nextTurn } from "../src/helping/wishes.js";
+import { checkedWishes, isWithin, nextTurn, strictest } from "../src/helping/wishes.js";
 
 const at = (text: string): Date => new Date(text);
 const soon = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -70,6 +70,25 @@ test("a pause by the clock says when it ends, and when to look again", () => {
   const spent = pauseOf({ ...NO_LIMITS, monthly: MB }, false, { ...WORLD, spent: true }, NOON);
   assert.deepEqual([spent.reason, spent.until], ["spent", at("2026-12-01T00:00:00").getTime()]);
   assert.deepEqual(pauseOf(NO_LIMITS, false, WORLD, NOON), { reason: "", until: null, lookAgainAt: null });
+});
+
+test("of two people's wishes the stricter holds", () => {
+  const one = { maxReaders: 3, speed: null, monthly: 5 * MB, charging: true, metered: true, hours: null };
+  const other = { maxReaders: 5, speed: 200_000, monthly: null, charging: false, metered: false, hours: { from: 60, to: 120 } };
+  const both = { maxReaders: 3, speed: 200_000, monthly: 5 * MB, charging: true, metered: false, hours: { from: 60, to: 120 } };
+  assert.deepEqual([strictest(one, other), strictest(other, one)], [both, both]);
+  assert.equal(strictest({ ...one, speed: 100 }, { ...other, speed: 90 }).speed, 90);
+});
+
+test("two people's pauses end when the last one does, and nobody knows when if one of them does not", () => {
+  const none = { reason: "", until: null, lookAgainAt: 30 } as const;
+  const hours = { reason: "hours", until: 10, lookAgainAt: 10 } as const;
+  const spent = { reason: "spent", until: 20, lookAgainAt: 20 } as const;
+  const metered = { reason: "metered", until: null, lookAgainAt: null } as const;
+  assert.deepEqual(together([none]), none);
+  assert.deepEqual(together([none, hours]), { reason: "hours", until: 10, lookAgainAt: 10 });
+  assert.deepEqual(together([spent, hours]), { reason: "spent", until: 20, lookAgainAt: 10 });
+  assert.deepEqual(together([hours, metered]), { reason: "hours", until: null, lookAgainAt: 10 });
 });
 
 interface Page {

@@ -9,6 +9,7 @@ import type { Borrowed, HeardMessage, Loan } from "../src/helping/window.js";
 import { FakeSocket, FakeTransports, OFFER } from "./fakes.js";
 
 const CONFIG = { v: 1, bridge_socket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: [], allow_private: false };
+const LOAN: Borrowed = { wishes: NO_LIMITS, bytes: null, isForeign: false, tellLeft: () => undefined };
 const NIGHT = { from: 22 * 60, to: 6 * 60 };
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -396,12 +397,66 @@ test("a window that closes without a word brings back what it has told", async (
 });
 
 test("a loan is kept, and nothing of it is asked of this browser's own month", async (t) => {
-  const world = begin(t, { monthly: 9_000_000 }, { loan: { wishes: NO_LIMITS, bytes: 200_000, tellLeft: () => undefined } });
+  const world = begin(t, { monthly: 9_000_000 }, { loan: { ...LOAN, bytes: 200_000 } });
   await world.ready();
   const { pass } = await world.reader("M1");
   for (let count = 0; count < 5; count += 1) pass(60_000);
   await settle();
   assert.deepEqual([world.state, world.shift.counts.bytesUp], ["paused spent", 180_000]);
+  world.shift.end(false);
+});
+
+test("what another site lends cannot loosen what the visitor has set here", async (t) => {
+  const own = { maxReaders: 2, speed: 500_000, monthly: 1_000_000 };
+  const lent = { ...NO_LIMITS, maxReaders: 8, speed: 9_000_000, metered: true };
+  const world = begin(t, own, { loan: { ...LOAN, wishes: lent, bytes: 50_000_000, isForeign: true } });
+  await world.ready();
+  assert.deepEqual(world.shift.wishes, { ...NO_LIMITS, ...own });
+  assert.equal((world.socket.said[0] as { readers: number }).readers, 2);
+  world.around.set({ costly: true });
+  assert.equal(world.state, "paused metered");
+  world.around.set({ costly: false });
+  await world.ready();
+  const { pass } = await world.reader("M1");
+  for (let count = 0; count < 30; count += 1) {
+    pass(60_000);
+    await settle();
+    world.wait(200);
+  }
+  await settle();
+  // The month of this site is used up, though the loan is not; of both the same is gone.
+  assert.equal(world.state, "paused spent");
+  assert.ok(world.shift.counts.bytesUp <= 1_000_000, String(world.shift.counts.bytesUp));
+  assert.equal(world.shift.lent, 50_000_000 - world.shift.counts.bytesUp);
+  world.shift.lentWishes = { ...lent, speed: 200_000 };
+  assert.equal(world.shift.wishes.speed, 200_000);
+  world.shift.end(false);
+});
+
+test("hours here and hours of the page that lends hold both, and the pause ends when the last of them lets it", (t) => {
+  const lent = { ...NO_LIMITS, hours: { from: 11 * 60, to: 23 * 60 } };
+  const world = begin(t, { hours: NIGHT }, { loan: { ...LOAN, wishes: lent, isForeign: true } });
+  assert.deepEqual([world.state, world.shift.until], ["paused hours", new Date("2026-11-24T22:00:00").getTime()]);
+  world.wait(10 * 3_600_000);
+  assert.notEqual(world.state, "paused hours");
+  world.wait(3_600_000);
+  // At 23 the other one's are over.
+  assert.deepEqual([world.state, world.shift.until], ["paused hours", new Date("2026-11-25T11:00:00").getTime()]);
+  world.shift.end(false);
+});
+
+test("a page of this site lends what was set aside of the same month, which is not counted twice", async (t) => {
+  const world = begin(t, { monthly: 1_000_000 }, { loan: { ...LOAN, bytes: 1_000_000 } });
+  await world.vault.reserve("2026-11", 1_000_000, 1_000_000);
+  await world.ready();
+  const { pass } = await world.reader("M1");
+  pass(60_000);
+  await settle();
+  assert.deepEqual([world.state, world.shift.left], ["helping", 940_000]);
+  world.shift.openWindow();
+  world.says("here");
+  await settle();
+  assert.deepEqual(world.window.heard, [], "what is lent is not lent on");
   world.shift.end(false);
 });
 

@@ -2,7 +2,7 @@
 
 import type { Wishes } from "./snapshot.js";
 import type { PauseReason } from "./states.js";
-import { endOfMonth, isWithin, nextTurn } from "./wishes.js";
+import { endOfMonth, isWithin, lesser, nextTurn } from "./wishes.js";
 
 /** What the page sees around it. */
 export interface World {
@@ -26,11 +26,22 @@ export interface Pause {
   readonly lookAgainAt: number | null;
 }
 
+/** Several people's wishes hold at once: it goes on when all of them let it. */
+export function together(pauses: readonly Pause[]): Pause {
+  const paused = pauses.filter(({ reason }) => reason !== "");
+  const ends = paused.map(({ until }) => until);
+  return {
+    reason: paused[0]?.reason ?? "",
+    until: ends.reduce((last, end) => (last === null || end === null ? null : Math.max(last, end)), ends[0] ?? null),
+    lookAgainAt: pauses.reduce<number | null>((first, { lookAgainAt }) => lesser(first, lookAgainAt), null),
+  };
+}
+
 export function pauseOf(wishes: Wishes, pauseHidden: boolean, world: World, now: Date): Pause {
   const { hours } = wishes;
   const turn = hours && nextTurn(hours, now);
   const monthEnd = wishes.monthly === null ? null : endOfMonth(now);
-  const lookAgainAt = turn === null ? monthEnd : monthEnd === null ? turn : Math.min(turn, monthEnd);
+  const lookAgainAt = lesser(turn, monthEnd);
   const paused = (reason: PauseReason | "", until: number | null = null): Pause => ({ reason, until, lookAgainAt });
   if (world.away) return paused("hidden");
   if (hours && !isWithin(hours, now)) return paused("hours", turn);

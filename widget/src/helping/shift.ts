@@ -5,7 +5,7 @@
 
 import type { Counts, Guest } from "../bridge/bridge.js";
 import { Throttle } from "../bridge/throttle.js";
-import { pauseOf, type Pause } from "./conditions.js";
+import { pauseOf, together as bothPauses, type Pause } from "./conditions.js";
 import { Helper } from "./helper.js";
 import type { Around, Host } from "./host.js";
 import { freshSalt, type Keeping } from "./keeping.js";
@@ -14,6 +14,7 @@ import type { Reader, Tally, Wishes } from "./snapshot.js";
 import { shown, type BrokerPhase, type Shown } from "./states.js";
 import { emptyTally, nothingNew, ofToday, together, told, type Kept } from "./tally.js";
 import { Turn } from "./turn.js";
+import { lesser, strictest } from "./wishes.js";
 import { SmallWindow, type Borrowed, type Loan } from "./window.js";
 
 export interface ShiftOptions {
@@ -22,6 +23,7 @@ export interface ShiftOptions {
   /** What the site allows. */
   readonly maxReaders: number;
   readonly pauseHidden: boolean;
+  /** The visitor's own, at this site. */
   readonly wishes: Wishes;
   readonly keeping: Keeping;
   readonly keepNumbers: boolean;
@@ -52,12 +54,16 @@ export class Shift {
   readonly #window: SmallWindow;
   readonly #tick: ReturnType<typeof setInterval>;
   #wishes: Wishes;
+  /** Of the page that has lent. */
+  #lentWishes: Wishes | undefined;
   #siteReaders: number;
   #pauseHidden: boolean;
   #keepNumbers: boolean;
   #restricted = false;
   #shutIn = false;
+  /** This site's month. */
   #purse: MonthPurse | undefined;
+  #loan: LoanPurse | undefined;
   #pause: Pause = { reason: "", until: null, lookAgainAt: null };
   #stopLooking: (() => void) | undefined;
   #helper: Helper | undefined;
@@ -82,6 +88,7 @@ export class Shift {
     this.since = host.now();
     this.#markedAt = this.since;
     this.#wishes = options.wishes;
+    this.#lentWishes = options.loan?.wishes;
     this.#siteReaders = options.maxReaders;
     this.#pauseHidden = options.pauseHidden;
     this.#keepNumbers = options.keepNumbers;
@@ -101,6 +108,8 @@ export class Shift {
       onChange: () => this.#apply(),
     });
     this.#tick = setInterval(() => this.#look(), TICK_MS);
+    const { loan } = options;
+    if (loan && loan.bytes !== null) this.#loan = new LoanPurse(loan.bytes, () => this.#purseChanged(), loan.tellLeft);
     this.#openPurse();
     this.#apply();
   }
@@ -140,7 +149,18 @@ export class Shift {
 
   /** What is left of this month's data. */
   get left(): number | null {
-    return this.#purse?.left ?? null;
+    return lesser(this.#purse?.left ?? null, this.lent);
+  }
+
+  /** What is left of what another page has lent. */
+  get lent(): number | null {
+    return this.#loan?.left ?? null;
+  }
+
+  /** What holds just now, as far as it can be said in one. */
+  get wishes(): Wishes {
+    const [first, second] = this.#allWishes;
+    return second ? strictest(first, second) : first;
   }
 
   get inWindow(): boolean {
@@ -153,6 +173,12 @@ export class Shift {
     if (wishes.monthly !== monthly) this.#openPurse();
     this.#apply();
     this.#tellWindow();
+  }
+
+  /** What the page that has lent allows from now on. */
+  set lentWishes(wishes: Wishes) {
+    this.#lentWishes = wishes;
+    this.#apply();
   }
 
   /** What the site allows. */
@@ -194,7 +220,8 @@ export class Shift {
 
   /** Opens a small window that helps in the place of this page. Call it from a click. */
   openWindow(): void {
-    this.#window.open();
+    // What is lent is not lent on.
+    if (!this.#options.loan) this.#window.open();
   }
 
   /**
@@ -216,6 +243,12 @@ export class Shift {
     this.#turn.leave();
     this.#purse?.close();
     this.#throttle.speed = null;
+  }
+
+  /** All of these hold. A page of this site lends what the visitor has set here; another site may have been told something else. */
+  get #allWishes(): readonly [Wishes] | readonly [Wishes, Wishes] {
+    if (!this.#lentWishes) return [this.#wishes];
+    return this.#options.loan?.isForeign ? [this.#wishes, this.#lentWishes] : [this.#lentWishes];
   }
 
   get #today(): Date {
@@ -241,11 +274,16 @@ export class Shift {
   }
 
   #settle(): void {
-    const { charging, speed } = this.#wishes;
+    const { charging, speed } = this.wishes;
     if (charging) this.#around.watchPower();
     const { hidden, away, charging: isCharging, costly } = this.#around;
-    const world = { hidden, away, charging: isCharging, costly, spent: this.#purse?.spent ?? false };
-    this.#pause = pauseOf(this.#wishes, this.#pauseHidden, world, this.#today);
+    const world = { hidden, away, charging: isCharging, costly };
+    this.#pause = bothPauses(
+      this.#allWishes.map((wishes) => {
+        const spent = (wishes === this.#lentWishes ? this.#loan : this.#purse)?.spent ?? false;
+        return pauseOf(wishes, this.#pauseHidden, { ...world, spent }, this.#today);
+      }),
+    );
     this.#throttle.speed = this.#window.helps && speed !== null ? speed * DRAIN_SHARE : speed;
     const may = this.#pause.reason === "";
     // Who cannot help now must not keep another tab from it.
@@ -263,7 +301,7 @@ export class Shift {
       this.#draining = false;
       this.#helper?.start();
     }
-    const maxReaders = Math.min(this.#siteReaders, this.#wishes.maxReaders);
+    const maxReaders = Math.min(this.#siteReaders, this.wishes.maxReaders);
     if (this.#helper) {
       this.#helper.maxReaders = maxReaders;
       return;
@@ -318,19 +356,25 @@ export class Shift {
       });
       return false;
     }
-    return this.#purse?.take(size) ?? true;
+    // Both must have it. A loan has all that it will ever have, and to look at it changes nothing.
+    if (this.#loan && size > this.#loan.left) return false;
+    if (this.#purse && !this.#purse.take(size)) return false;
+    return this.#loan?.take(size) ?? true;
   }
 
   #openPurse(): void {
     this.#purse?.close();
+    this.#purse = undefined;
     const { loan, host } = this.#options;
     const { monthly } = this.#wishes;
-    const onChange = (): void => {
-      this.#throttle.pump();
-      this.#apply();
-    };
-    if (loan) this.#purse = loan.bytes === null ? undefined : new LoanPurse(loan.bytes, onChange, loan.tellLeft);
-    else this.#purse = monthly === null ? undefined : new MonthlyPurse({ monthly, vault: host.vault(), now: () => host.now(), onChange });
+    // What a page of this site lends, it has set aside of the same month.
+    if (monthly === null || (loan && !loan.isForeign)) return;
+    this.#purse = new MonthlyPurse({ monthly, vault: host.vault(), now: () => host.now(), onChange: () => this.#purseChanged() });
+  }
+
+  #purseChanged(): void {
+    this.#throttle.pump();
+    this.#apply();
   }
 
   async #lend(): Promise<Loan> {

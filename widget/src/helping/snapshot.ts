@@ -97,6 +97,8 @@ export interface Snapshot {
   readonly wishes: Wishes;
   /** What is left of this month's data, or null without a limit. */
   readonly left: number | null;
+  /** What is left of what another page has lent to this small window, or null. */
+  readonly lent: number | null;
   readonly abilities: Abilities;
   /** The next page of this site starts to help by itself. */
   readonly keepHelping: boolean;

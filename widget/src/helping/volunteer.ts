@@ -87,8 +87,9 @@ export class Volunteer {
       readers: shift?.readers ?? [],
       since: shift?.since ?? null,
       tally: shift?.tally ?? this.#lastTally,
-      wishes: this.#loan?.wishes ?? wishes,
+      wishes: shift?.wishes ?? this.#loan?.wishes ?? wishes,
       left: shift?.left ?? this.#loan?.bytes ?? null,
+      lent: shift?.lent ?? this.#loan?.bytes ?? null,
       abilities: {
         charging: "getBattery" in navigator,
         metered: "connection" in navigator,
@@ -138,7 +139,7 @@ export class Volunteer {
   /** Turns the switch on in a small window that another page has opened for it, or changes what that page allows. */
   borrow(loan: Borrowed): void {
     this.#loan = loan;
-    if (this.#shift) this.#shift.wishes = loan.wishes;
+    if (this.#shift) this.#shift.lentWishes = loan.wishes;
     else this.start();
     this.#options.onChange();
   }
@@ -154,7 +155,7 @@ export class Volunteer {
   /** The volunteer allows this much from now on. Values that make no sense are taken as no limit. */
   set(wishes: Partial<Wishes>): void {
     this.#choose({ wishes: checkedWishes({ ...this.#choices.wishes, ...wishes }) });
-    if (this.#shift && !this.#loan) this.#shift.wishes = this.#choices.wishes;
+    if (this.#shift) this.#shift.wishes = this.#choices.wishes;
   }
 
   get keepHelping(): boolean {
@@ -184,7 +185,7 @@ export class Volunteer {
   forget(): void {
     this.keepNumbers = false;
     this.#choose({ wishes: NO_LIMITS, keepHelping: false, warned: false });
-    if (this.#shift && !this.#loan) this.#shift.wishes = NO_LIMITS;
+    if (this.#shift) this.#shift.wishes = NO_LIMITS;
     try {
       indexedDB.deleteDatabase(VAULT_NAME);
     } catch {
@@ -247,7 +248,7 @@ export class Volunteer {
       this.#on = false;
     }
     if (this.#shift) {
-      if (!this.#loan) this.#shift.wishes = wishes;
+      this.#shift.wishes = wishes;
       this.#shift.keepNumbers = keepNumbers;
     }
     this.#options.onChange();
@@ -271,7 +272,7 @@ export class Volunteer {
       operator,
       maxReaders: this.#siteReaders,
       pauseHidden: this.#pauseHidden,
-      wishes: this.#loan?.wishes ?? wishes,
+      wishes,
       keeping: this.#keeping,
       keepNumbers,
       loan: this.#loan,
@@ -306,7 +307,7 @@ export class Volunteer {
     if (!shift) return;
     shift.end(withWindow);
     // What is lent is lent once, however often the switch is turned.
-    if (this.#loan) this.#loan = { ...this.#loan, bytes: shift.left };
+    if (this.#loan) this.#loan = { ...this.#loan, bytes: shift.lent };
     this.#last = { ...shift.counts, readers: 0, lanes: 0 };
     this.#lastTally = shift.tally;
     this.#shift = undefined;

@@ -36,6 +36,8 @@ export interface Loan {
 
 /** What the window does with it. */
 export interface Borrowed extends Loan {
+  /** The lender is another site, which cannot loosen what the visitor has set at the operator's own. */
+  readonly isForeign: boolean;
   /** Tells the lender what is left at least. */
   readonly tellLeft: (bytes: number) => void;
 }

@@ -22,6 +22,23 @@ export function checkedWishes(value: unknown): Wishes {
   };
 }
 
+/** What of two people's wishes holds for both, as far as one number or one word can say it: of the hours, the first one's. */
+export function strictest(one: Wishes, other: Wishes): Wishes {
+  return {
+    maxReaders: Math.min(one.maxReaders, other.maxReaders),
+    speed: lesser(one.speed, other.speed),
+    monthly: lesser(one.monthly, other.monthly),
+    charging: one.charging || other.charging,
+    metered: one.metered && other.metered,
+    hours: one.hours ?? other.hours,
+  };
+}
+
+/** The lesser of two limits, of which null is none. */
+export function lesser(one: number | null, other: number | null): number | null {
+  return one === null ? other : other === null ? one : Math.min(one, other);
+}
+
 /** The number without its fraction, brought between the bounds; null when it is none. */
 function whole(value: unknown, least: number, most: number): number | null {
   if (typeof value !== "number" || Number.isNaN(value)) return null;

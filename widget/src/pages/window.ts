@@ -27,11 +27,11 @@ function begin(opener: Window, element: UnwalledBridgeElement): void {
     if (origin !== undefined) opener.postMessage(message, origin);
   };
   const sayHelping = (): void => {
-    const { on, left } = element.snapshot;
+    const { on, lent } = element.snapshot;
     // Both may be pages of one site, of which one helps at a time: the opener must let go before anything can begin here.
     if (on) return say({ unwalled: "helping" });
     if (origin === undefined) return;
-    say({ unwalled: "off", bytes: left });
+    say({ unwalled: "off", bytes: lent });
     close();
   };
   const tellLeft = (bytes: number): void => say({ unwalled: "left", bytes });
@@ -40,15 +40,15 @@ function begin(opener: Window, element: UnwalledBridgeElement): void {
     if (!message || (origin !== undefined && event.origin !== origin)) return;
     if (message.unwalled === "help") {
       origin = event.origin;
-      element.borrow({ ...message.loan, tellLeft });
+      element.borrow({ ...message.loan, isForeign: origin !== location.origin, tellLeft });
       sayHelping();
     } else if (origin !== undefined) {
-      element.borrow({ wishes: message.wishes, bytes: element.snapshot.left, tellLeft });
+      element.borrow({ wishes: message.wishes, bytes: element.snapshot.lent, isForeign: origin !== location.origin, tellLeft });
     }
   });
   element.addEventListener("statechange", sayHelping);
   setInterval(sayHelping, SAY_EVERY_MS);
-  addEventListener("pagehide", () => say({ unwalled: "gone", bytes: element.snapshot.left }));
+  addEventListener("pagehide", () => say({ unwalled: "gone", bytes: element.snapshot.lent }));
   // It says nothing of the visitor, so that whoever has opened the window may hear it.
   opener.postMessage({ unwalled: "here" } satisfies FromWindow, "*");
 }
