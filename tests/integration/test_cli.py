@@ -457,3 +457,32 @@ def test_an_error_of_a_real_process_is_two_lines_and_no_traceback(operator: dict
         f"unwalled: Another program listens on 127.0.0.1:{port} already.",
         "Stop it, or choose another port with --listen.",
     ]
+
+
+def test_a_configuration_is_checked_and_started_with_and_the_command_line_wins(tmp_path: Path) -> None:
+    file = tmp_path / "unwalled.toml"
+    file.write_text('listen = "0.0.0.0:1"\ndata = "data"\nstun-lisen = ["off"]\npolicy = "policy.toml"\n')
+    code, err = failed("config", "check", str(file))
+    assert code == 2
+    assert err == [
+        f"unwalled: {file}, line 3: stun-lisen is unknown.",
+        "Did you mean stun-listen?",
+        f"unwalled: {file}, line 1: listen: With --listen on all addresses nobody can know at which one to reach this "
+        "server.",
+        "Say it with --public-url, such as --public-url https://bridge.example.org.",
+    ]
+    assert failed("operate", "--config", str(file))[0] == 2
+    file.write_text('listen = "127.0.0.1:1"\ndata = "data"\npolicy = "policy.toml"\n')
+    (tmp_path / "policy.toml").write_text("[sites]\nmode = 1\n")
+    code, err = failed("config", "check", str(file))
+    assert code == 2
+    assert f"policy file {tmp_path}/policy.toml, line 2" in err[0]
+    assert not (tmp_path / "data").exists()
+    (tmp_path / "policy.toml").write_text('[sites]\nmode = "open"\n')
+    with Command("config", "check", str(file)) as command:
+        assert (command.ended(), command.out) == (0, [f"{file} is good."])
+    with Command("operate", "--config", str(file), "--listen", "127.0.0.1:0") as command:
+        port = int(words(command.line("ready"))["url"].rpartition(":")[2])
+        assert port > 1
+        assert (tmp_path / "data" / "keys.msgpack").exists()
+        assert command.stopped() == 0

@@ -16,7 +16,7 @@ from tests.support.tls_front import tls_front
 from unwalled.bridge.client import Bridge, BridgeEvent, BridgeReady
 from unwalled.clock import SystemClock
 from unwalled.lanes.webrtc import ReactorStack, WebRtcStack
-from unwalled.operator.options import IPAddress, ListenAddress, OperatorOptions, PublicUrl
+from unwalled.operator.options import CertificateFiles, IPAddress, ListenAddress, OperatorOptions, PublicUrl
 from unwalled.operator.server import Operator
 from unwalled.reader.client import ReaderClient
 from unwalled.reader.listener import ProxyAddress, ProxyListener
@@ -118,8 +118,9 @@ async def running_operator(
     sources: Iterable[IPAddress] = (),
     trace: Path | None = None,
     certificate: Path | None = None,
+    own_certificate: Path | None = None,
 ) -> AsyncIterator[tuple[Operator, Invite]]:
-    """An operator that lets readers go to this machine; behind TLS if there is a certificate."""
+    """An operator that lets readers go to this machine; behind TLS if there is a certificate, or with its own."""
     async with AsyncExitStack() as undo:
         front = None if certificate is None else await undo.enter_async_context(tls_front(certificate))
         options = OperatorOptions(
@@ -129,6 +130,7 @@ async def running_operator(
             allow_private=True,
             sources=tuple(sources),
             trace=trace,
+            certificate=None if own_certificate is None else CertificateFiles(own_certificate, own_certificate),
         )
         operator, invite = await Operator.start(options)
         if front is not None:
@@ -170,18 +172,26 @@ async def chain(
     sources: Iterable[IPAddress] = (),
     traces: Path | None = None,
     certificate: Path | None = None,
+    own_certificate: Path | None = None,
 ) -> AsyncIterator[Chain]:
     """A chain. ``site.test`` and what ``names`` says are the only names that the gateway knows.
 
     With bridges it is connected when the block begins. At its end, nothing may be left of what was opened.
     ``traces``: a folder, which must be there, for ``reader.jsonl`` and ``gateway/``. ``certificate``: the operator is
-    reached by TLS only; the reader must have been told by SSL_CERT_FILE to trust it.
+    reached by TLS only, which ends before it, or in it with ``own_certificate``; the reader must have been told by
+    SSL_CERT_FILE to trust it.
     """
     sink = None if traces is None else TraceFile(traces / "reader.jsonl")
     resolver = FakeResolver({"site.test": [["127.0.0.1"]], **(names or {})})
     async with (
         local_site() as (port, told),
-        running_operator(data, sources=sources, trace=traces and traces / "gateway", certificate=certificate) as (
+        running_operator(
+            data,
+            sources=sources,
+            trace=traces and traces / "gateway",
+            certificate=certificate,
+            own_certificate=own_certificate,
+        ) as (
             operator,
             invite,
         ),

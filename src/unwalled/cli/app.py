@@ -22,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+config_app = typer.Typer(help="Look at the configuration of an operator.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
 _exit_code = 0
 _TRACE = typer.Option(metavar="FILE", help="Note lanes, times and sizes there, without addresses; see `trace`.")
 
@@ -75,24 +77,36 @@ def _common(
 
 @app.command()
 def operate(
-    listen: Annotated[str, typer.Option(metavar="HOST:PORT", help="Where to listen.")] = "127.0.0.1:8080",
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Options in a file (TOML); what stands here as well wins.")
+    ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Where to listen. Without it: 127.0.0.1:8080; with --cert: 443."),
+    ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Host name at which the public reaches this server over https."),
+    ] = None,
     public_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Where readers and visitors reach this server. Without it: where it listens."),
+        typer.Option(metavar="URL", help="The same as a URL, with port and path. Without both: where it listens."),
+    ] = None,
+    cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="End TLS here with this certificate (PEM, with its chain).")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Its key. Without it: in the file of the certificate.")
     ] = None,
     data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Folder for keys and invites; made on the first start.")
-    ] = Path("unwalled-data"),
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder for keys and invites; made on the first start. Without it: unwalled-data."
+        ),
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Which sites readers may open (TOML). Without it: all public ones."),
-    ] = None,
-    stun: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="URL",
-            help="stun:HOST:PORT that readers and bridges are told instead of the own one; may come again.",
-        ),
     ] = None,
     stun_listen: Annotated[
         list[str] | None,
@@ -101,12 +115,19 @@ def operate(
             help="UDP port for STUN; may come twice. Without it: 3478 and 3479, if the public URL is a public one.",
         ),
     ] = None,
-    allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="For tests: private and loopback addresses are allowed.")
-    ] = False,
+    stun: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="stun:HOST:PORT for readers and bridges to ask instead of this server; may come again.",
+        ),
+    ] = None,
     trusted_proxy: Annotated[
         list[str] | None,
-        typer.Option(metavar="NETWORK", help="Believe X-Forwarded-For from there; may come again."),
+        typer.Option(
+            metavar="NETWORK",
+            help="Believe X-Forwarded-For from there; may come again. Without it: with --domain this machine.",
+        ),
     ] = None,
     egress_bind: Annotated[
         list[str] | None,
@@ -118,39 +139,33 @@ def operate(
             metavar="FILE", help="Tells in which country an address is (MMDB or CSV), for the volunteers' picture."
         ),
     ] = None,
+    allow_private: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-private/--no-allow-private", help="For tests: private and loopback addresses are allowed."
+        ),
+    ] = None,
     trace: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="For tests: note each session's lanes, times and sizes in files there."),
     ] = None,
 ) -> None:
     """Run broker, gateway and the page with the switch in one process."""
+    given = {name.replace("_", "-"): value for name, value in locals().items() if name != "config"}
     from unwalled.cli.operate import operate as run_operator
-    from unwalled.operator.options import (
-        ListenAddress,
-        OperatorOptions,
-        PublicUrl,
-        check_proxies,
-        check_sources,
-        check_stun,
-        check_stun_listen,
-    )
+    from unwalled.cli.operate import read_options
 
-    url = None if public_url is None else PublicUrl.parse(public_url)
-    told = check_stun(stun or ())
-    options = OperatorOptions(
-        listen=ListenAddress.parse(listen),
-        public_url=url,
-        data=data,
-        policy=policy,
-        stun=told,
-        stun_listen=check_stun_listen(stun_listen or (), url, told),
-        allow_private=allow_private,
-        trusted_proxies=check_proxies(trusted_proxy or ()),
-        sources=check_sources(egress_bind or ()),
-        countries=countries,
-        trace=trace,
-    )
-    _set_code(run_operator(options))
+    _set_code(run_operator(read_options(config, given)))
+
+
+@config_app.command("check")
+def config_check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `operate --config` would read.")],
+) -> None:
+    """Say everything that is wrong with a configuration, without starting anything."""
+    from unwalled.cli.config import check
+
+    _set_code(check(file))
 
 
 @app.command()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from pathlib import Path
 
-from unwalled.cli.output import say, warn
+from unwalled.cli.output import complain, say, warn
 from unwalled.cli.running import run
+from unwalled.operator.configuration import ConfigurationErrors, Given, build, read_config
 from unwalled.operator.options import OperatorOptions
 from unwalled.operator.server import Operator
 
@@ -25,3 +28,20 @@ def operate(options: OperatorOptions) -> int:
             await operator.close()
 
     return run(serve)
+
+
+def read_options(config: Path | None, given: Mapping[str, object]) -> OperatorOptions:
+    """The options of a file and of the command line, where None stands for what was not given.
+
+    Says everything that is wrong but the last thing, which it raises as ConfigurationError.
+    """
+    file = None if config is None else read_config(config)
+    words = {name: Given(value) for name, value in given.items() if value is not None}
+    try:
+        if file is not None and file.errors:
+            raise ConfigurationErrors(file.errors)
+        return build({**(file.given if file is not None else {}), **words})
+    except ConfigurationErrors as errors:
+        for error in errors.all[:-1]:
+            complain(error.cause, error.remedy)
+        raise errors.all[-1] from None

@@ -35,6 +35,16 @@ class OperatorLimits:
     """Versions of the widget that are served on for sites that pinned them; the longest unused are forgotten first."""
     max_widget_bytes: int = 4 * MIB
     """The largest file of a version that is read."""
+    config_file_bytes: int = 64 * KIB
+    """The largest file of options that is read."""
+    certificate_bytes: int = 256 * KIB
+    """The largest file with a certificate, its chain or its key that is read."""
+    certificate_check_s: float = 10.0
+    """How often the files of the certificate are looked at for a change."""
+    certificate_soon_s: float = 7 * 86_400.0
+    """A certificate that ends within so long should have been renewed."""
+    tls_handshake_s: float = 10.0
+    """For the handshake of a connection whose TLS ends here; longer ones are cut."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -107,6 +108,8 @@ class HttpServer:
         self._requests = 0
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
         self._forgot_at = float("-inf")
+        self._unmade_s = limits.lost_check_s
+        """A connection that has no transport after so long has gone."""
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -119,12 +122,20 @@ class HttpServer:
         self._servers: list[asyncio.Server] = []
         app.middlewares.append(self._bounded)
 
-    async def start(self, sockets: list[socket.socket]) -> None:
-        """Takes the sockets over and serves."""
+    async def start(self, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> None:
+        """Takes the sockets over and serves, with TLS if there is a context for it."""
         await self._runner.setup()
         loop = asyncio.get_running_loop()
+        handshake_s = end_s = None
+        if tls is not None:
+            handshake_s, end_s = self._limits.tls_handshake_s, self._limits.close_timeout_s
+            # While the handshake goes on, there is no transport either.
+            self._unmade_s = handshake_s + self._limits.lost_check_s
         for sock in sockets:
-            self._servers.append(await loop.create_server(self._new_protocol, sock=sock))
+            server = await loop.create_server(
+                self._new_protocol, sock=sock, ssl=tls, ssl_handshake_timeout=handshake_s, ssl_shutdown_timeout=end_s
+            )
+            self._servers.append(server)
 
     def stop_listening(self) -> None:
         """Takes no new connections; those that are open go on."""
@@ -158,7 +169,7 @@ class HttpServer:
             return
         self._forgot_at = now
         # A connection that was just taken has no transport yet either.
-        youngest = now + self._limits.first_request_s - self._limits.lost_check_s
+        youngest = now + self._limits.first_request_s - self._unmade_s
         lost = [one for one, timer in self._silent.items() if one.transport is None and timer.when() <= youngest]
         for protocol in lost:
             self._silent.pop(protocol).cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import re
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEFAULT_LISTEN = "127.0.0.1:8080"
 DEFAULT_STUN_PORTS = (3478, 3479)
 """STUN's own port, and the one that RFC 5780 calls the alternate one."""
+LOOPBACK = ("127.0.0.1", "::1")
+_DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE)
 _LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
 
 
@@ -67,6 +70,10 @@ class ListenAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+EVERY_ADDRESS_TLS = ListenAddress("", 443)
+"""Where a server with a certificate of its own listens, if nobody says otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class PublicUrl:
     """The base URL at which readers and visitors reach the operator, without a slash at the end."""
@@ -85,14 +92,14 @@ class PublicUrl:
         return cls(bare)
 
     @classmethod
-    def of(cls, listen: ListenAddress) -> PublicUrl:
+    def of(cls, listen: ListenAddress, *, is_encrypted: bool = False) -> PublicUrl:
         """The URL of a server that is reached where it listens. Raises ConfigurationError for all addresses."""
         if listen.is_every_address:
             raise ConfigurationError(
                 "With --listen on all addresses nobody can know at which one to reach this server.",
                 "Say it with --public-url, such as --public-url https://bridge.example.org.",
             )
-        return cls.parse(f"http://{listen}")
+        return cls.parse(f"http{'s' * is_encrypted}://{listen}")
 
     @property
     def is_encrypted(self) -> bool:
@@ -121,6 +128,14 @@ class PublicUrl:
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateFiles:
+    """Where the own certificate with its chain and its key are, in PEM; both may be in one file."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
 class OperatorOptions:
     """Everything that `unwalled operate` is told."""
 
@@ -139,8 +154,29 @@ class OperatorOptions:
     """Own addresses from which sites are dialled, at most one of each IP version."""
     countries: Path | None = None
     """File that tells in which country an address is, for the picture that volunteers see."""
+    certificate: CertificateFiles | None = None
+    """None: TLS, if any, ends before it."""
     trace: Path | None = None
     """Folder for a trace of each session."""
+
+    @property
+    def reached_at(self) -> PublicUrl:
+        """The public URL, or the one of where it listens. Raises ConfigurationError when neither can be known."""
+        if self.public_url is not None:
+            return self.public_url
+        # Port 0 gets its number later.
+        listen = dataclasses.replace(self.listen, port=self.listen.port or 1)
+        return PublicUrl.of(listen, is_encrypted=self.certificate is not None)
+
+
+def domain_url(text: str) -> PublicUrl:
+    """The public URL of a host that stands alone, ``bridges.example.org``. Raises ConfigurationError."""
+    if _DOMAIN.fullmatch(text.strip()) is None:
+        raise ConfigurationError(
+            f"{text!r} is not the name of a host.",
+            "Write the bare name, such as bridges.example.org. A port or a path goes into --public-url.",
+        )
+    return PublicUrl.parse(f"https://{text.strip().lower()}")
 
 
 def check_stun(urls: Sequence[str]) -> tuple[str, ...]:

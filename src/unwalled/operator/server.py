@@ -32,6 +32,7 @@ from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
+from unwalled.operator.certificate import LiveCertificate
 from unwalled.operator.invites import CheckToken, InviteBook, token_checker
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
@@ -41,6 +42,7 @@ from unwalled.operator.state import default_invite, keep_state
 from unwalled.operator.stun import StunCounters, StunServer, bind_stun, close_all, stun_urls
 from unwalled.operator.versions import keep_versions
 from unwalled.session.notes import TraceSink
+from unwalled.tasks import TaskOwner
 from unwalled.trace.file import TraceFolder
 from unwalled.web.pages import Page
 from unwalled.wire.invite import Invite
@@ -107,6 +109,9 @@ class Operator:
             new_sink=_new_sink(options.trace),
         )
         self._lanes = LaneEndpoint(self._hub, self._broker.knows_ticket)
+        self._tasks = TaskOwner()
+        self.certificate: LiveCertificate | None = None
+        """What it ends TLS with itself, if it does."""
         self.stun: StunServer | None = None
         """Where it answers STUN itself, if it does."""
         self._stun_counters = StunCounters()
@@ -133,9 +138,10 @@ class Operator:
         find_country = (lambda _: "") if options.countries is None else open_countries(options.countries)
         for source in options.sources:
             _check_source(source)
-        if options.public_url is None:
-            # Before keys are made: does it say enough? Port 0 gets its number later.
-            PublicUrl.of(dataclasses.replace(options.listen, port=options.listen.port or 1))
+        # Before keys are made: does it say enough?
+        reached_at = options.reached_at
+        files = options.certificate
+        certificate = None if files is None else LiveCertificate(files, reached_at, clock)
         sockets = bind(options.listen)
         stun_sockets: list[list[socket.socket]] = []
         try:
@@ -143,14 +149,14 @@ class Operator:
             keys = OperatorKeys.load_or_make(options.data, os.urandom)
             book = InviteBook(options.data)
             listen = dataclasses.replace(options.listen, port=sockets[0].getsockname()[1])
-            url = options.public_url if options.public_url is not None else PublicUrl.of(listen)
+            url = dataclasses.replace(options, listen=listen).reached_at
             options = dataclasses.replace(options, stun=options.stun or stun_urls(url, stun_sockets))
             keep_state(options.data, url, options.stun)
             invite = default_invite(options.data, keys, book, clock)
             older = keep_versions(options.data)
             operator = cls(options, url, keys, book, policy, clock, find_country, older, egress)
             operator.listening = listen
-            await operator._server.start(sockets)
+            await operator._serve(sockets, certificate)
             operator._answer_stun(stun_sockets, clock)
         except BaseException:
             close_all([sockets, *stun_sockets])
@@ -166,7 +172,17 @@ class Operator:
         await self._broker.close()
         await self._lanes.close()
         await self._server.close()
+        await self._tasks.close()
         self._gateway.close()
+
+    async def _serve(self, sockets: list[socket.socket], certificate: LiveCertificate | None) -> None:
+        if certificate is None:
+            await self._server.start(sockets)
+            return
+        self.certificate = certificate
+        self.warnings += certificate.now.warnings
+        await self._server.start(sockets, certificate.context)
+        self._tasks.start(certificate.watch(), "watch the certificate")
 
     def _answer_stun(self, bound: list[list[socket.socket]], clock: Clock) -> None:
         if bound:
