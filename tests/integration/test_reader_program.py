@@ -6,15 +6,16 @@ import json
 import re
 import signal
 import socket
+import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.integration.test_cli import BODY, fetched, serving
-from tests.support.programs import Command, failed, words
+from tests.support.programs import PATIENCE_S, Command, failed, words
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,13 @@ def link_of(operator: dict[str, str], *arguments: str) -> str:
     with Command("invite", "--data", operator["data"], "--link", *arguments) as command:
         assert command.ended() == 0
         return command.out[0]
+
+
+def wait_for(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def remembered(home: dict[str, str]) -> list[str]:
@@ -100,6 +108,35 @@ def test_a_second_start_finds_the_first_and_hands_it_what_it_was_given(
     with Command("connect", *listen, environment=home) as reader:
         reader.line("connected")
         assert reader.stopped() == 0
+
+
+def test_without_an_invite_the_panel_opens_and_takes_one(
+    operators: list[dict[str, str]], site: str, home: dict[str, str], tmp_path: Path
+) -> None:
+    opened = tmp_path / "opened"
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.part && mv {opened}.part {opened}\n')
+    browser.chmod(0o700)
+    screen = {"DISPLAY": ":99", "BROWSER": f"{browser} %s"}
+    with Command("connect", "--listen", "127.0.0.1:0", environment={**home, **screen}) as reader:
+        proxy = words(reader.line("ready "))["proxy"]
+        reader.line("there is no invite: paste one into the panel")
+        reader.line("panel ")
+        wait_for(opened.exists)
+        file = Path(opened.read_text().strip().removeprefix("file://"))
+        panel = re.findall(r'href="(http://127[^"]+)"', file.read_text())[0]
+        place, _, token = panel.partition("#")
+        request = urllib.request.Request(
+            f"{place}api/invites/add",
+            json.dumps({"text": f"<{link_of(operators[0])}>", "label": "pasted"}).encode(),
+            {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            assert answer.status == 200
+        reader.line("connected")
+        assert fetched(f"http://{proxy}", site).stdout == BODY
+        assert reader.stopped() == 0
+    assert [line.split()[-1] for line in remembered(home)] == ["pasted"]
 
 
 def test_a_reader_that_was_killed_leaves_room_for_the_next(

@@ -101,8 +101,11 @@ class InviteBook:
         raise UnknownInvite
 
     def best(self, now_wall_s: float) -> StoredInvite | None:
-        """The first that has not expired and was not refused; one that was refused if there is no other."""
-        usable = [entry for entry in self._entries if not entry.is_over(now_wall_s)]
+        """The first that has not expired and was not refused; one that was refused if there is no other.
+
+        Of those that have expired the first, if there is nothing else: this computer's clock may be wrong.
+        """
+        usable = [entry for entry in self._entries if not entry.is_over(now_wall_s)] or self._entries
         return min(usable, key=lambda entry: entry.is_refused, default=None)
 
     def add(self, invite: Invite, label: str, random_bytes: RandomBytes) -> StoredInvite:

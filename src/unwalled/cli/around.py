@@ -52,7 +52,8 @@ def _desktop(service: ReaderService, home: Home) -> DesktopKeeper:
     from unwalled.desktop.system_proxy import SystemProxy
 
     proxy = SystemProxy(home.path(SYSTEM_PROXY))
-    command = autostart.own_command("connect", "--no-panel")
+    # Nothing is opened then, but a later start by hand finds the panel.
+    command = autostart.own_command("connect")
 
     def tell(error: UnwalledError) -> None:
         warn(f"{error.cause} {error.remedy}".rstrip())

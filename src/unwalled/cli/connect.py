@@ -54,10 +54,9 @@ async def _serve(options: ConnectOptions, claim: Instance | None, ahead: EarlyCo
         clock = SystemClock()
 
         def now() -> Status:
-            from unwalled.cli.reading import describe
+            from unwalled.cli.reading import describe_service
 
-            snapshot = service.snapshot()
-            return describe(service.reader_status, snapshot.up_bps, snapshot.down_bps)
+            return describe_service(service.snapshot(), service.reader_status)
 
         line = StatusLine(now, clock)
         undo = service.subscribe(line.changed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from unwalled.app.snapshot import AppSnapshot, State, Trouble
 from unwalled.cli.output import Status
 from unwalled.cli.units import show_count, show_rate
 from unwalled.reader.status import Phase, ReaderStatus
@@ -28,3 +29,12 @@ def describe(status: ReaderStatus, up_bps: float, down_bps: float) -> Status:
         f"{show_count(status.bridges, 'bridge')}, {show_count(status.lanes, 'lane')} · down {show_rate(down_bps)}, "
         f"up {show_rate(up_bps)}",
     )
+
+
+def describe_service(shown: AppSnapshot, status: ReaderStatus) -> Status:
+    """The status line of the reader's program; ``status`` is what its reader says of itself."""
+    if shown.state is State.OFF:
+        return Status("switched off")
+    if shown.trouble is Trouble.NO_INVITE:
+        return Status("there is no invite: paste one into the panel, or give it to `unwalled connect`")
+    return describe(status, shown.up_bps, shown.down_bps)

@@ -73,7 +73,7 @@ def test_a_label_that_cannot_be_shown_is_refused(label: str) -> None:
 def test_the_best_one_has_not_expired_and_was_not_refused() -> None:
     book = book_of(None, "one", "two")
     assert InviteBook(None).best(0.0) is None
-    book.add(invite(3, expires_s=50), "three", counting())
+    book.add(invite(3, expires_s=50), "three", lambda count: bytes(count))
 
     def best(now_wall_s: float) -> str:
         entry = book.best(now_wall_s)
@@ -86,6 +86,8 @@ def test_the_best_one_has_not_expired_and_was_not_refused() -> None:
     assert best(50.0) == "one"
     book.remove(book.entries[2].id)
     assert best(50.0) == "two"
+    book.remove(book.entries[1].id)
+    assert best(50.0) == "three"
 
 
 def test_one_that_is_preferred_is_first_and_no_longer_refused(tmp_path: Path) -> None:

@@ -248,3 +248,14 @@ def test_little_is_loaded_before_the_first_packet() -> None:
         "logging",
     }
     assert heavy.isdisjoint(loaded)
+
+
+def test_nothing_more_is_loaded_before_the_first_request() -> None:
+    """What is in the process when ``Way.begin`` is called."""
+    code = "import sys, unwalled.cli.plain, unwalled.cli.ending, unwalled.cli.connect; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "unwalled.app.way" in loaded
+    later = ("app.service", "app.preferences", "app.snapshot", "app.diagnosis", "reader", "panel", "desktop", "rules")
+    wrong = [name for name in loaded if name.startswith(tuple(f"unwalled.{part}" for part in later))]
+    assert wrong == []
+    assert {"aiohttp", "cryptography", "rich", "typer", "tempfile", "unwalled.datafolder"}.isdisjoint(loaded)
