@@ -343,7 +343,13 @@ SOCKS5_REPLIES = {
     Code.CONNECTION_REFUSED: 5,
     Code.TIMED_OUT: 6,
 }
-HTTP_STATUS = {Code.NOT_ALLOWED: 403, Code.TIMED_OUT: 504, Code.NO_BRIDGE: 503, Code.LIMIT_REACHED: 503}
+HTTP_STATUS = {
+    Code.NOT_ALLOWED: 403,
+    Code.TIMED_OUT: 504,
+    Code.NO_BRIDGE: 503,
+    Code.LIMIT_REACHED: 503,
+    Code.SWITCHED_OFF: 503,
+}
 
 
 def test_every_failure_gets_its_answer_in_every_protocol() -> None:
