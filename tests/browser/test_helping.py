@@ -133,7 +133,10 @@ def test_a_months_data_is_not_passed_even_by_pages_that_are_reloaded(
     total += carried(page)
     # Each reload may cost what was set aside for the page that went.
     assert 2_000_000 < total <= 3_000_000
-    assert snapshot(page)["until"] > page.evaluate("Date.now()")
+    until = snapshot(page)["until"]
+    assert until > page.evaluate("Date.now()")
+    when = page.evaluate("(at) => new Date(at).toLocaleTimeString('en', { hour: 'numeric', minute: '2-digit' })", until)
+    assert page.get_by_role("status").inner_text() == f"Paused until the hours that you chose. It goes on: {when}."
     assert page.evaluate(LEFT) == 0
     page.reload()
     do(page, "start()")
@@ -267,7 +270,10 @@ def test_outside_of_the_hours_it_pauses_and_says_until_when(
     do(page, f"set({{ hours: {{ from: {(hour + 2) % 24 * 60}, to: {(hour + 3) % 24 * 60} }} }})")
     do(page, "start()")
     is_shown(page, "paused", "hours")
-    assert snapshot(page)["until"] > page.evaluate("Date.now()")
+    until = snapshot(page)["until"]
+    assert until > page.evaluate("Date.now()")
+    when = page.evaluate("(at) => new Date(at).toLocaleTimeString('en', { hour: 'numeric', minute: '2-digit' })", until)
+    assert page.get_by_role("status").inner_text() == f"Paused until the hours that you chose. It goes on: {when}."
     do(page, f"set({{ hours: {{ from: {hour * 60}, to: {(hour + 2) % 24 * 60} }} }})")
     operator.call(operator.bridge())
     is_shown(page, "waiting")

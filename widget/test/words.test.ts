@@ -2,11 +2,16 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { test } from "node:test";
 
+import { statusOf } from "../src/face/status.js";
+import type { Snapshot } from "../src/helping/snapshot.js";
+import type { Reason } from "../src/helping/states.js";
 import { DETAILS } from "../src/words/en-details.js";
 import { SWITCH } from "../src/words/en.js";
 import { choose, fill, Language } from "../src/words/language.js";
 import { testLanguage, texts } from "./language-checks.js";
 import { LANGUAGES } from "./languages.js";
+
+const QUIET = { on: true, counts: { readers: 0, lanes: 0, bytesUp: 0, bytesDown: 0 } } as Snapshot;
 
 const ENGLISH = texts({ switch: SWITCH, details: DETAILS });
 
@@ -38,6 +43,18 @@ test("bytes are told in the unit that fits", () => {
   assert.equal(english.bytes(3_210_000), "3.2 MB");
   assert.equal(english.bytes(9_999_000_000_000_000), "9,999 TB");
   assert.match(new Language("de").bytes(3_210_000), /^3,2\sMB$/);
+});
+
+test("a pause whose end is known says when it goes on: the time within a day, else the day", () => {
+  const now = new Date("2026-11-24T18:30:00").getTime();
+  const english = new Language("en");
+  const paused = (reason: Reason, until: string | null): string =>
+    statusOf({ ...QUIET, state: "paused", reason, until: until === null ? null : new Date(until).getTime() }, SWITCH, english, now);
+  assert.match(paused("hours", "2026-11-24T22:00:00"), /^Paused until the hours that you chose\. It goes on: 10:00\sPM\.$/);
+  assert.match(paused("hours", "2026-11-25T06:05:00"), /It goes on: 6:05\sAM\.$/);
+  assert.equal(paused("spent", "2026-12-01T00:00:00"), "Paused: this month’s data is used up. Thank you! It goes on: December 1.");
+  assert.equal(paused("hours", null), "Paused until the hours that you chose.");
+  assert.equal(new Language("de").moment(new Date("2026-11-24T22:00:00").getTime(), now), "22:00");
 });
 
 const AVAILABLE = ["en", "de", "zh-Hans", "zh-Hant", "pt", "fa", "ar", "be"];

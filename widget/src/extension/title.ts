@@ -2,7 +2,7 @@
 
 import { ENGLISH_SPEECH } from "../face/speaker.js";
 import { loadPart } from "../face/parts.js";
-import { statusOf } from "../face/view.js";
+import { statusOf } from "../face/status.js";
 import type { Snapshot } from "../helping/snapshot.js";
 import { Language } from "../words/language.js";
 import { say } from "./say.js";

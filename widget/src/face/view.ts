@@ -1,13 +1,13 @@
 /** What the element shows, inside its shadow root: the switch in its layouts. Knows nothing of networks. */
 
 import type { Snapshot } from "../helping/snapshot.js";
-import type { Reason } from "../helping/states.js";
 import { fill, type Language } from "../words/language.js";
 import type { SwitchWords, Words } from "../words/words.js";
 import type { Details, Driver } from "./details.js";
 import { make, setText, sheet } from "./dom.js";
 import { mark } from "./mark.js";
 import { loadPart } from "./parts.js";
+import { statusOf } from "./status.js";
 import CSS from "./style.css";
 import { Tries } from "./tries.js";
 
@@ -225,23 +225,5 @@ export class View {
     this.#details.hidden = true;
     this.#details.replaceChildren();
     this.#dropCaution();
-  }
-}
-
-/** What is going on, in one sentence. */
-export function statusOf({ state, reason, counts }: Snapshot, words: SwitchWords, language: Language): string {
-  switch (state) {
-    case "off":
-    case "connecting":
-    case "waiting":
-      return words[state];
-    case "helping":
-      return language.count(words.helping, counts.readers);
-    case "paused":
-    case "unsupported":
-    case "error": {
-      const reasons: Partial<Record<Reason, string>> = words[state];
-      return reasons[reason] ?? "";
-    }
   }
 }

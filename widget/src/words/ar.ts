@@ -26,6 +26,7 @@ export const WORDS: Words<"zero" | "one" | "two" | "few" | "many"> = {
       spent: "توقف مؤقت: استُهلكت بيانات هذا الشهر. شكرًا لك!",
       elsewhere: "هناك علامة تبويب أو نافذة أخرى في هذا المتصفح تساعد بالفعل.",
     },
+    until: "{status} يُستأنف: {time}.",
     unsupported: {
       browser: "لا يستطيع هذا المتصفح المساعدة: تقنية WebRTC غير متوفرة فيه أو معطّلة.",
     },

@@ -20,6 +20,7 @@ export const WORDS: Words<"one"> = {
       spent: "Pause: Die Daten für diesen Monat sind aufgebraucht. Danke!",
       elsewhere: "Ein anderer Tab oder ein anderes Fenster dieses Browsers hilft schon.",
     },
+    until: "{status} Weiter geht es: {time}.",
     unsupported: { browser: "Dieser Browser kann nicht helfen: WebRTC fehlt oder ist abgeschaltet." },
     error: {
       unreachable: "Der Server ist nicht erreichbar. Es wird von selbst wieder versucht.",

@@ -19,6 +19,7 @@ export const SWITCH: SwitchWords<"one"> = {
     spent: "Paused: this month’s data is used up. Thank you!",
     elsewhere: "Another tab or window of this browser helps already.",
   },
+  until: "{status} It goes on: {time}.",
   unsupported: { browser: "This browser cannot help: WebRTC is missing or turned off in it." },
   error: {
     unreachable: "The server cannot be reached. Trying again by itself.",

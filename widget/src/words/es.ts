@@ -23,6 +23,7 @@ export const WORDS: Words<"one" | "many"> = {
       spent: "En pausa: los datos de este mes se han agotado. ¡Gracias!",
       elsewhere: "Otra pestaña o ventana de este navegador ya está ayudando.",
     },
+    until: "{status} Se reanuda: {time}.",
     unsupported: {
       browser: "Este navegador no puede ayudar: le falta WebRTC o está desactivado.",
     },

@@ -23,6 +23,7 @@ export const WORDS: Words<"one" | "many"> = {
       spent: "En pause : les données de ce mois sont épuisées. Merci !",
       elsewhere: "Un autre onglet ou une autre fenêtre de ce navigateur aide déjà.",
     },
+    until: "{status} Reprise : {time}.",
     unsupported: {
       browser: "Ce navigateur ne peut pas aider : WebRTC y manque ou y est désactivé.",
     },

@@ -3,6 +3,7 @@
 import type { Forms } from "./words.js";
 
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(["ar", "fa", "ur"]);
+const DAY_MS = 24 * 60 * 60 * 1_000;
 const UNITS = ["kilobyte", "megabyte", "gigabyte", "terabyte"];
 
 /** Formats values as the language does. `tag` is one of those that have words. */
@@ -34,6 +35,12 @@ export class Language {
     const minutes = Math.floor(seconds / 60);
     if (minutes < 120) return this.#unit(minutes, "minute", 0);
     return minutes < 48 * 60 ? this.#unit(minutes / 60, "hour", 1) : this.#unit(minutes / 1440, "day", 1);
+  }
+
+  /** A moment to come, milliseconds since 1970: its time within a day from `now`, else its day. */
+  moment(at: number, now: number): string {
+    const options = at - now < DAY_MS ? ({ hour: "numeric", minute: "2-digit" } as const) : ({ day: "numeric", month: "long" } as const);
+    return new Intl.DateTimeFormat(this.tag, options).format(at);
   }
 
   /** A rate of data, which people know in bits. */

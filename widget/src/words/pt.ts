@@ -23,6 +23,7 @@ export const WORDS: Words<"one" | "many"> = {
       spent: "Em pausa: os dados deste mês acabaram. Obrigado!",
       elsewhere: "Outra aba ou janela deste navegador já está ajudando.",
     },
+    until: "{status} Recomeça: {time}.",
     unsupported: {
       browser: "Este navegador não pode ajudar: falta WebRTC ou ele está desativado.",
     },

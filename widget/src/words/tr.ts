@@ -19,6 +19,7 @@ export const WORDS: Words<"one"> = {
       spent: "Duraklatıldı: Bu ayın verisi bitti. Teşekkürler!",
       elsewhere: "Bu tarayıcının başka bir sekmesi ya da penceresi zaten yardım ediyor.",
     },
+    until: "{status} Devam: {time}.",
     unsupported: {
       browser: "Bu tarayıcı yardım edemez: WebRTC yok ya da kapalı.",
     },

@@ -19,6 +19,7 @@ export const WORDS: Words<"one"> = {
       spent: "وقفہ: اس مہینے کا ڈیٹا ختم ہو گیا۔ شکریہ!",
       elsewhere: "اس براؤزر کا کوئی اور ٹیب یا ونڈو پہلے سے مدد کر رہا ہے۔",
     },
+    until: "{status} دوبارہ آغاز: {time}۔",
     unsupported: {
       browser: "یہ براؤزر مدد نہیں کر سکتا: اس میں WebRTC نہیں ہے یا بند ہے۔",
     },

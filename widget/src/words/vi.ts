@@ -19,6 +19,7 @@ export const WORDS: Words = {
       spent: "Tạm dừng: dữ liệu tháng này đã dùng hết. Cảm ơn bạn!",
       elsewhere: "Một thẻ hoặc cửa sổ khác của trình duyệt này đang giúp rồi.",
     },
+    until: "{status} Tiếp tục: {time}.",
     unsupported: {
       browser: "Trình duyệt này không thể giúp: không có WebRTC hoặc WebRTC đã bị tắt.",
     },

@@ -20,6 +20,8 @@ export interface SwitchWords<Category extends Intl.LDMLPluralRule = "other"> {
   /** People who are being helped just now, 1 to 8. */
   readonly helping: Forms<Category>;
   readonly paused: Readonly<Record<PauseReason, string>>;
+  /** A pause whose end is known: `{status}` is one of those above, `{time}` like "22:00" or "December 1". */
+  readonly until: string;
   readonly unsupported: Readonly<Record<"browser", string>>;
   readonly error: Readonly<Record<ErrorReason, string>>;
   /** `{amount}` is like "3.2 megabytes". */

@@ -19,6 +19,7 @@ export const WORDS: Words = {
       spent: "已暂停：本月的流量已用完。谢谢您！",
       elsewhere: "此浏览器的另一个标签页或窗口已在帮助。",
     },
+    until: "{status}恢复时间：{time}。",
     unsupported: {
       browser: "此浏览器无法提供帮助：没有 WebRTC 或已被关闭。",
     },

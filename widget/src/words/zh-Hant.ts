@@ -19,6 +19,7 @@ export const WORDS: Words = {
       spent: "已暫停：本月的流量已用完。謝謝您！",
       elsewhere: "此瀏覽器的另一個分頁或視窗已在幫助。",
     },
+    until: "{status}恢復時間：{time}。",
     unsupported: {
       browser: "此瀏覽器無法提供幫助：沒有 WebRTC 或已被關閉。",
     },
