@@ -543,6 +543,9 @@ class ReaderLimits:
     again."""
     dead_bridge_rest_s: float = 60.0
     """How long a bridge that fell silent, or did not open a lane, is not wanted again."""
+    unreached_bridges: int = 2
+    """After so many bridges to which no lane opened, in a row, it is the network that is named and not the bridges;
+    after one, if no STUN server answers either."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -629,8 +632,6 @@ class AppLimits:
     """How long switching off waits for lanes to be closed."""
     clock_forgiven_s: float = 3600.0
     """A clock that is wrong by less is nobody's concern: fresh certificates are dated back by about so much."""
-    unreached_bridges: int = 2
-    """After so many bridges to which no lane opened, in a row, it is the network that is named and not the bridges."""
     network_look_s: float = 2.0
     """How often the computer's own addresses are looked at: so long may another Wi-Fi go unnoticed."""
     sleep_s: float = 10.0

@@ -31,7 +31,7 @@ from tests.support.near_apps import CUT, NO_PROXY, READ, SILENCE
 from tests.support.programs import Command
 from tests.support.sniffer import Packet, Sniffer
 
-APPS_S = 3.0
+APPS_S = 2.5
 
 
 class Watched:

@@ -10,10 +10,16 @@ from dataclasses import replace
 
 from unwalled import settings
 
-WAIT_S = 1.0
-settings.READER = replace(settings.READER, open_wait_s=WAIT_S, answer_wait_s=2 * WAIT_S, retry_max_s=2.0)
+
+def hurry(open_wait_s: float) -> None:
+    """Call it before anything is loaded that reads the settings."""
+    settings.READER = replace(settings.READER, open_wait_s=open_wait_s, answer_wait_s=2 * open_wait_s, retry_max_s=2.0)
+    settings.LANE = replace(settings.LANE, open_timeout_s=6.0)
+    settings.APP = replace(settings.APP, network_look_s=0.5, sleep_s=2.0)
+
 
 if __name__ == "__main__":
+    hurry(1.0)
     from unwalled.cli import main
 
     sys.exit(main())

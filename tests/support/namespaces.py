@@ -1,4 +1,5 @@
 """A small internet in network namespaces: a reader's computer, a bridge's, an operator's, and the router between them.
+A hotel's server waits for its turn.
 
 ::
 
@@ -28,8 +29,8 @@ import pytest
 _F = TypeVar("_F", bound=Callable[..., object])
 _PATIENCE_S = 20
 
-ROUTER, READER, BRIDGE, OPERATOR = "router", "reader", "bridge", "operator"
-WIRED = {READER: 1, BRIDGE: 2, OPERATOR: 3}
+ROUTER, READER, BRIDGE, OPERATOR, HOTEL = "router", "reader", "bridge", "operator", "hotel"
+WIRED = {READER: 1, BRIDGE: 2, OPERATOR: 3, HOTEL: 5}
 OTHER_WIFI = 4
 
 SITE, RESOLVER, STUN = 80, 53, 78
@@ -170,6 +171,16 @@ class Internet:
         """Takes it away again."""
         alone = f"{address}/{128 if ':' in address else 32}"
         run("ip", "-n", self.name(place), "address", "delete", alone, "dev", "lo")
+
+    def capture(self, address: str, on: bool) -> None:
+        """What the reader sends to an address comes to the hotel's server, which has the same one."""
+        family = "-6" if ":" in address else "-4"
+        router, rule = self.name(ROUTER), ("pref", "50", "iif", f"to{WIRED[READER]}", "lookup", "100")
+        if on:
+            run("ip", "-n", self.name(HOTEL), "address", "add", address, "dev", "lo")
+            way = address_of(WIRED[HOTEL], 2, six=":" in address)
+            run("ip", "-n", router, family, "route", "replace", address, "via", way, "table", "100")
+        run("ip", "-n", router, family, "rule", "add" if on else "delete", *rule)
 
     def block_udp(self, on: bool) -> None:
         """A router that lets no UDP pass, or lets it pass again."""

@@ -62,7 +62,8 @@ async def datagrams(proxy: tuple[str, int], target: Target) -> str:
             relay = socket.inet_ntoa(reply[4:8]), struct.unpack("!H", reply[8:])[0]
             host = target.host.encode()
             literal = target.literal
-            named = b"\x03" + bytes((len(host),)) + host if literal is None else b"\x01" + literal.packed
+            kind = 3 if literal is None else 1 if literal.version == 4 else 4
+            named = bytes((kind,)) + (bytes((len(host),)) + host if literal is None else literal.packed)
             while True:
                 sock.sendto(b"\0\0\0" + named + target.port.to_bytes(2, "big") + b"a question", relay)
                 try:
@@ -82,6 +83,7 @@ async def main(at: str, name: str, address: str, seconds: float) -> dict[str, st
     host, _, port = at.partition(":")
     proxy = host, int(port)
     found: dict[str, str] = {}
+    site = f"[{address}]" if ":" in address else address
 
     async def note(way: str, target: Target) -> None:
         try:
@@ -96,7 +98,7 @@ async def main(at: str, name: str, address: str, seconds: float) -> dict[str, st
     async with asyncio.TaskGroup() as group:
         for way, task in {
             "socks5, a name": fetch("socks5, a name", "--socks5-hostname", at, f"http://{name}/"),
-            "socks5, an address": fetch("socks5, an address", "--socks5-hostname", at, f"http://{address}/"),
+            "socks5, an address": fetch("socks5, an address", "--socks5-hostname", at, f"http://{site}/"),
             "socks4a": fetch("socks4a", "--socks4a", at, f"http://{name}/"),
             "http": fetch("http", "--proxy", f"http://{at}", f"http://{name}/"),
             "http connect": fetch("http connect", "--proxytunnel", "--proxy", f"http://{at}", f"http://{name}/"),

@@ -128,8 +128,7 @@ class World:
         """Until then lanes do not open."""
         self.answers_pass.set()
         self.waits_for_bridges = False
-        self.is_mapped = False
-        """Whether offers name an address that a STUN server told."""
+        self.stun: tuple[str, ...] = ()
         self.asked = 0
         self.withdrawn = 0
         self.refuses: set[Target] = set()
@@ -209,9 +208,6 @@ class Offered:
     def __init__(self, world: World, number: int) -> None:
         self._world = world
         self.description = offer(number)
-        if world.is_mapped:
-            mapped = "2 1 udp 1694498815 192.0.2.77 50000 typ srflx"
-            self.description = msgspec.structs.replace(self.description, candidates=(mapped,))
         if world.candidates:
             self.description = msgspec.structs.replace(self.description, candidates=world.candidates)
         self.is_closed = False
@@ -244,7 +240,7 @@ async def running(
 ) -> AsyncIterator[ReaderClient]:
     """A client at work; when it has stopped, nothing may be left of it."""
     before = asyncio.all_tasks()
-    invite = Invite(bytes(32), bytes(32), bytes(28), ("https://door.example",), ())
+    invite = Invite(bytes(32), bytes(32), bytes(28), ("https://door.example",), world.stun)
     client = ReaderClient(
         invite, world, world, SystemClock(), os.urandom, Random(1), limits=limits, trace=trace, is_exact=is_exact
     )

@@ -107,7 +107,7 @@ def _at_the_doors(facts: Facts, cause: Cause, error_s: float) -> tuple[State, Tr
 
 
 def _among_bridges(reader: ReaderStatus) -> tuple[State, Trouble]:
-    if reader.unreached >= APP.unreached_bridges and not reader.is_mapped:
+    if reader.is_deaf:
         return State.WAITING, Trouble.UDP_BLOCKED
     if reader.cause is Cause.NO_BRIDGE:
         return State.WAITING, Trouble.NO_BRIDGE

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import ipaddress
 import logging
 import random
 from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from typing import Protocol
 
 from unwalled.clock import Clock
@@ -126,7 +128,7 @@ class ReaderClient:
         self._rounds = 0
         self._unreached: set[tuple[int, str]] = set()
         """By the round in which they were found, and their names."""
-        self._is_mapped = False
+        self._stun = _Stun.NOT_ASKED
         self._past_up = 0
         self._past_down = 0
 
@@ -229,14 +231,19 @@ class ReaderClient:
             self._past_up + up,
             self._past_down + down,
             self._cause,
-            len(self._unreached),
-            self._is_mapped,
+            self._is_deaf,
             is_silent=self._book.in_use > 0 and not self._is_carried,
         )
 
     def lanes(self) -> list[LaneFacts]:
         """How each lane is now."""
         return self._live.lanes() if self._live is not None else []
+
+    @property
+    def _is_deaf(self) -> bool:
+        """Whether it is this network that lets no packet of UDP through, as far as can be told."""
+        few = 1 if self._stun is _Stun.SILENT else self._limits.unreached_bridges
+        return self._stun is not _Stun.ANSWERED and len(self._unreached) >= few
 
     @property
     def _is_refused(self) -> bool:
@@ -275,7 +282,6 @@ class ReaderClient:
         while True:
             self._changed.clear()
             wait_s = self._limits.spread_retry_s
-            self._leave_lost()
             silent, doubtful = self._silent_bridges
             missing = self._limits.bridges - self._book.in_use + silent
             rest_s = self._rest_until - self._clock.monotonic()
@@ -374,6 +380,9 @@ class ReaderClient:
         try:
             async with asyncio.timeout(None) as spreading:
                 self._spreading = spreading
+                if self._is_deaf:
+                    # Then it is not the bridges' doing, and the broker should not hear so.
+                    self._book.forgive_silence()
                 avoid = self._book.avoid(self._clock.monotonic())
                 await self._ask(missing * self._limits.lanes_per_bridge, missing, avoid)
         except TimeoutError:
@@ -467,8 +476,7 @@ class ReaderClient:
             for offer in made:
                 offer.close()
             raise
-        candidates = [candidate for offer in made for candidate in offer.description.candidates]
-        self._is_mapped = any(candidate.endswith(" typ srflx") for candidate in candidates)
+        self._stun = _stun_of(made) if self._invite.stun else _Stun.NOT_ASKED
         return made
 
     def _failed(self, failed: SignalingFailed, failures: int) -> float:
@@ -543,6 +551,9 @@ class ReaderClient:
     def lane_fell_silent(self) -> None:
         """A bridge may have gone without a word."""
         self._changed.set()
+        if self._clock.monotonic() < self._moved_until:
+            # Whoever looks for bridges may be waiting for an answer just now.
+            asyncio.get_running_loop().call_later(self._limits.bridge_silence_s, self._leave_lost)
 
     def lanes_limited(self) -> None:
         """Lanes hold the session up."""
@@ -619,6 +630,25 @@ class _News:
 
 def _is_session_lost(failed: BaseException) -> bool:
     return isinstance(failed, OpenFailed) and failed.code is Code.SESSION_LOST
+
+
+class _Stun(Enum):
+    """What the last offers show of STUN servers."""
+
+    NOT_ASKED = auto()
+    SILENT = auto()
+    ANSWERED = auto()
+    UNKNOWN = auto()
+    """None need answer: this computer has a public address of its own, which they would only repeat."""
+
+
+def _stun_of(offers: Sequence[OfferedLane]) -> _Stun:
+    candidates = [candidate.split() for offer in offers for candidate in offer.description.candidates]
+    if any(words[-1] == "srflx" for words in candidates):
+        return _Stun.ANSWERED
+    if any(ipaddress.ip_address(words[4]).is_global for words in candidates):
+        return _Stun.UNKNOWN
+    return _Stun.SILENT
 
 
 def _nat_of(offers: Sequence[OfferedLane]) -> Nat:

@@ -92,10 +92,8 @@ class ReaderStatus:
     bytes_down: int
     cause: Cause = Cause.NONE
     """What ``detail`` is about."""
-    unreached: int = 0
-    """Bridges that were found, one after the other, and to which no lane opened; 0 again once one does."""
-    is_mapped: bool = False
-    """A STUN server told this computer's address with the last offers: UDP passes, there and back."""
+    is_deaf: bool = False
+    """Bridges were found, one after the other, and no packet of UDP seems to come back from any, nor from elsewhere."""
     is_silent: bool = False
     """There are lanes, and every one of them owes an answer for too long."""
 

@@ -36,7 +36,7 @@ NO_BRIDGE = reader(Phase.NO_BRIDGE, Cause.NO_BRIDGE)
 SILENT_DOORS = reader(Phase.NO_BROKER, Cause.UNREACHABLE)
 LOG_IN_PAGE = reader(Phase.NO_BROKER, Cause.STRANGER)
 OLD_KEYS = reader(Phase.NO_BROKER, Cause.OUT_OF_DATE)
-DEAF = reader(Phase.CONNECTING, unreached=2)
+DEAF = reader(Phase.CONNECTING, is_deaf=True)
 
 
 def told(status: ReaderStatus | None, **more: float | bool | None) -> tuple[State, Trouble]:
@@ -111,18 +111,12 @@ def test_a_computer_without_webrtc_is_told_so() -> None:
     assert told(SEARCHING, can_webrtc=False) == (State.STOPPED, Trouble.NO_WEBRTC)
 
 
-def test_one_bridge_that_is_not_reached_is_no_network_without_udp() -> None:
-    assert told(replace(DEAF, unreached=1)) == (State.CONNECTING, Trouble.NONE)
-    assert told(replace(NO_BRIDGE, unreached=1)) == (State.WAITING, Trouble.NO_BRIDGE)
-    assert told(replace(NO_BRIDGE, unreached=2)) == (State.WAITING, Trouble.UDP_BLOCKED)
-
-
-def test_an_answer_of_a_stun_server_shows_that_udp_passes() -> None:
-    assert told(replace(NO_BRIDGE, unreached=5, is_mapped=True)) == (State.WAITING, Trouble.NO_BRIDGE)
+def test_a_network_without_udp_is_named_before_the_lack_of_bridges_that_follows() -> None:
+    assert told(replace(NO_BRIDGE, is_deaf=True)) == (State.WAITING, Trouble.UDP_BLOCKED)
 
 
 def test_doors_that_fall_silent_are_named_before_bridges_that_were_not_reached() -> None:
-    assert told(replace(SILENT_DOORS, unreached=5)) == (State.WAITING, Trouble.OPERATOR_UNREACHABLE)
+    assert told(replace(SILENT_DOORS, is_deaf=True)) == (State.WAITING, Trouble.OPERATOR_UNREACHABLE)
 
 
 @pytest.mark.parametrize("error_s", [DAY_S, -300 * DAY_S])

@@ -62,32 +62,55 @@ def test_why_there_are_no_bridges_is_told_until_there_are_some(failure: Signalin
     run(main)
 
 
-def test_bridges_that_are_not_reached_are_counted_until_one_is() -> None:
+def in_a_network(stun: str, *, address: str = "10.0.0.5", bridges: int = 2) -> World:
+    """Bridges that are not reached; offers name an address, and what a STUN server told, if one was asked."""
+    world = World(bridges)
+    world.candidates = (f"1 1 udp 2130706431 {address} 40000 typ host",)
+    if stun == "answers":
+        world.candidates += ("2 1 udp 1694498815 192.0.2.77 50000 typ srflx",)
+    world.stun = () if stun == "is not asked" else ("stun:stun.example",)
+    for bridge in world.bridges:
+        bridge.opens = False
+    return world
+
+
+@pytest.mark.parametrize(("stun", "bridges"), [("is not asked", 2), ("is silent", 1)])
+def test_a_network_without_udp_is_told_until_a_bridge_is_reached(stun: str, bridges: int) -> None:
     async def main() -> None:
-        world = World()
-        for bridge in world.bridges:
-            bridge.opens = False
+        world = in_a_network(stun, bridges=bridges)
         async with running(world) as client:
-            await until(lambda: client.status.unreached >= 4)
+            await until(lambda: client.status.is_deaf)
             for bridge in world.bridges:
                 bridge.opens = True
             await client.connected()
-            assert client.status.unreached == 0
+            assert not client.status.is_deaf
+            # Only before it was clear that it is the network may a bridge have been blamed.
+            assert all(report.verdict is Verdict.GOOD for asked in world.requests[2:] for report in asked.reports)
 
     run(main)
 
 
-def test_whether_a_stun_server_answered_is_told() -> None:
+@pytest.mark.parametrize(
+    ("stun", "address"), [("answers", "10.0.0.5"), ("is silent", "8.8.4.4"), ("is not asked", "10.0.0.5")]
+)
+def test_one_bridge_that_is_not_reached_shows_nothing_unless_stun_servers_are_silent_too(
+    stun: str, address: str
+) -> None:
     async def main() -> None:
-        world = World()
+        world = in_a_network(stun, address=address, bridges=1)
+        async with running(world, replace(PATIENT, spread_retry_s=1000.0)) as client:
+            await until(lambda: len(world.requests) == 2)
+            assert not client.status.is_deaf
+
+    run(main)
+
+
+def test_two_bridges_that_are_not_reached_show_nothing_if_a_stun_server_answers() -> None:
+    async def main() -> None:
+        world = in_a_network("answers")
         async with running(world) as client:
-            await client.connected()
-            assert not client.status.is_mapped
-        world = World()
-        world.is_mapped = True
-        async with running(world) as client:
-            await client.connected()
-            assert client.status.is_mapped
+            await until(lambda: len(world.requests) >= 4)
+            assert not client.status.is_deaf
 
     run(main)
 
@@ -99,6 +122,7 @@ def test_lanes_that_all_went_silent_are_told() -> None:
             stream = await client.open(ECHO)
             await until(lambda: client.status.lanes == 8)
             assert not client.status.is_silent
+            world.failure = NoBridge(1000.0)
             black_hole(world)
             await stream.write(b"is anybody there")
             await until(lambda: client.status.is_silent)
@@ -170,6 +194,6 @@ def test_a_request_and_lanes_that_are_under_way_are_begun_anew() -> None:
             await until(lambda: len(world.requests) == 3 and client._opening == 8)
             world.answers_pass.set()
             await echoes(client)
-            assert client.status.unreached == 0
+            assert not client.status.is_deaf
 
     run(main)
