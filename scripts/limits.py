@@ -11,12 +11,14 @@ from pathlib import Path
 from unwalled import settings
 from unwalled.operator import bounds as operator_bounds
 from unwalled.pt import bounds as pt_bounds
+from unwalled.rules import bounds as rules_bounds
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {
     ROOT / "src" / "unwalled" / "settings.py": settings,
     ROOT / "src" / "unwalled" / "operator" / "bounds.py": operator_bounds,
     ROOT / "src" / "unwalled" / "pt" / "bounds.py": pt_bounds,
+    ROOT / "src" / "unwalled" / "rules" / "bounds.py": rules_bounds,
 }
 PAGE = ROOT / "docs" / "reference" / "limits.md"
 
@@ -25,8 +27,9 @@ HEAD = """\
 
 Every bound of the program. This page is written by `make docs-limits` from
 [settings.py](../../src/unwalled/settings.py),
-[operator/bounds.py](../../src/unwalled/operator/bounds.py) and
-[pt/bounds.py](../../src/unwalled/pt/bounds.py); a test fails when it is not fresh.
+[operator/bounds.py](../../src/unwalled/operator/bounds.py),
+[pt/bounds.py](../../src/unwalled/pt/bounds.py) and
+[rules/bounds.py](../../src/unwalled/rules/bounds.py); a test fails when it is not fresh.
 """
 
 

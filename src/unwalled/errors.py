@@ -5,7 +5,8 @@
     UnwalledError                 everything that we raise on purpose
     ├── UsageError                a person gave us something that cannot work
     │   ├── InviteError           a damaged, foreign or expired invite
-    │   └── ConfigurationError    a bad option, policy file or data folder
+    │   ├── ConfigurationError    a bad option, policy file or data folder
+    │   └── RuleError             a pattern or list that says nothing about where connections go
     ├── WireError                 bytes from a peer that are not what the protocol allows
     │   ├── MessageError          a lane message (hello, welcome, join, record) that cannot be read
     │   ├── FrameError            a frame inside a record
@@ -45,6 +46,10 @@ class InviteError(UsageError):
 
 class ConfigurationError(UsageError):
     """An option, a policy file or the data folder is wrong."""
+
+
+class RuleError(UsageError):
+    """A pattern, or a whole list of them, cannot be read."""
 
 
 class WireError(UnwalledError):

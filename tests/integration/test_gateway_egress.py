@@ -28,11 +28,12 @@ from tests.support.gateway_sites import (
     site,
 )
 from unwalled.errors import OpenFailed, StreamReset
-from unwalled.gateway import dialler, egress
-from unwalled.gateway.addresses import IPAddress
+from unwalled.gateway import egress
 from unwalled.gateway.limits import SessionBudget
 from unwalled.gateway.policy import EgressPolicy, site_list
 from unwalled.gateway.server import GatewayServer, SessionEgress
+from unwalled.network import dialler
+from unwalled.network.addresses import IPAddress
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 

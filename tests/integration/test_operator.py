@@ -20,9 +20,9 @@ from aiohttp.test_utils import make_mocked_request
 
 from unwalled.datafolder import create_private
 from unwalled.errors import ConfigurationError, OpenFailed
-from unwalled.gateway.dialler import dial
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.server import GatewayServer
+from unwalled.network.dialler import dial
 from unwalled.operator.bounds import OPERATOR, OperatorLimits
 from unwalled.operator.invites import InviteBook
 from unwalled.operator.listener import HttpServer, bind

@@ -7,8 +7,8 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unwalled.gateway.addresses import _REFUSED, IPAddress, is_public
 from unwalled.gateway.policy import EgressPolicy, site_list
+from unwalled.network.addresses import _REFUSED, IPAddress, is_public
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 

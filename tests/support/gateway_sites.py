@@ -17,9 +17,9 @@ import uvloop
 
 from tests.support.fake_streams import FakeFlow, FakeStream
 from unwalled.errors import OpenFailed
-from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.policy import EgressLimits, EgressPolicy
 from unwalled.gateway.server import GatewayServer, SessionEgress
+from unwalled.network.addresses import IPAddress
 from unwalled.settings import GATEWAY
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code

@@ -9,6 +9,7 @@ files are small.
 from __future__ import annotations
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator, Mapping
@@ -33,7 +34,9 @@ SYSTEM_PROXY = "system-proxy.json"
 """How the system's proxy was set before we have set it."""
 _OWN_NAMES = frozenset(
     {_LOCK_FILE, "invites.json", "preferences.json", "instance.lock", "panel.html", BROWSERS, SYSTEM_PROXY}
+    | {"rules.txt", "rules.json", "learned.json"}
 )
+_LIST = re.compile(r"list-[0-9a-f]{12}\.txt\Z")
 _POSIX = os.name == "posix"
 
 
@@ -198,7 +201,8 @@ class Home:
                 shutil.rmtree(folder)
             else:
                 for path in folder.iterdir():
-                    if path.name in _OWN_NAMES or path.name.removesuffix(ASIDE) in _OWN_NAMES:
+                    name = path.name.removesuffix(ASIDE)
+                    if path.name in _OWN_NAMES or name in _OWN_NAMES or _LIST.match(name):
                         shutil.rmtree(path) if path.is_dir() else path.unlink()
         except OSError:
             raise NotRemembered from None

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from unwalled.rules.modes import RuleMode as RuleMode
+
 
 class State(StrEnum):
     """What a person sees first."""
@@ -47,16 +49,6 @@ class Trouble(StrEnum):
     """Nothing can be remembered; reading goes on."""
     NO_WEBRTC = "no-webrtc"
     """This computer cannot make WebRTC connections."""
-
-
-class RuleMode(StrEnum):
-    """What goes through bridges."""
-
-    EVERYTHING = "everything"
-    BLOCKED = "blocked"
-    """What is on a list or was learned to be blocked; everything else direct."""
-    LISTED = "listed"
-    """Only the reader's own list."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import typer
 
 from unwalled.cli.ending import end, explained, set_debug, show_traceback
 from unwalled.cli.output import complain
+from unwalled.cli.rulescommands import rules_app
 from unwalled.cli.running import INTERRUPTED
 from unwalled.errors import UsageError
 from unwalled.settings import BRIDGE
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Look at the configuration of an operator.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
+app.add_typer(rules_app, name="rules")
 _exit_code = 0
 _TRACE = typer.Option(metavar="FILE", help="Note lanes, times and sizes there, without addresses; see `trace`.")
 

@@ -1,4 +1,4 @@
-"""What is around the reader in its program: the system's settings, and the panel. They come when its start is over."""
+"""What is around the reader in its program: rules, the system's settings, the panel. They come after its start."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from unwalled.settings import APP
 
 if TYPE_CHECKING:
     from unwalled.app.home import Home
+    from unwalled.app.rulesbook import RulesBook
     from unwalled.app.service import ReaderService
     from unwalled.desktop.keeper import DesktopKeeper
 
@@ -35,14 +36,20 @@ async def _keep(service: ReaderService, home: Home | None, has_panel: bool) -> N
     if service.has_invite:
         await service.settled(APP.start_s)
         await asyncio.sleep(APP.after_start_s)
-    async with asyncio.TaskGroup() as group:
+    await load("unwalled.app.ruled")
+    from unwalled.app.ruled import with_rules
+
+    async with with_rules(service, home) as rules, asyncio.TaskGroup() as group:
+        for notice in service.take_notices():
+            warn(notice)
         desktop = None
         if home is not None:
             await load("unwalled.desktop.autostart", "unwalled.desktop.keeper", "unwalled.desktop.system_proxy")
             desktop = _desktop(service, home)
             group.create_task(desktop.run(), name="the system's settings")
         if has_panel:
-            await _serve_panel(service, home, desktop)
+            await _serve_panel(service, home, rules, desktop)
+        await asyncio.Event().wait()
 
 
 def _desktop(service: ReaderService, home: Home) -> DesktopKeeper:
@@ -61,12 +68,14 @@ def _desktop(service: ReaderService, home: Home) -> DesktopKeeper:
     return DesktopKeeper(service, proxy, autostart.login_start(), command, tell)
 
 
-async def _serve_panel(service: ReaderService, home: Home | None, desktop: DesktopKeeper | None) -> None:
+async def _serve_panel(
+    service: ReaderService, home: Home | None, rules: RulesBook, desktop: DesktopKeeper | None
+) -> None:
     await load("unwalled.panel.server", "unwalled.panel.opening")
     from unwalled.panel.opening import open_panel, remove_opener, write_opener
     from unwalled.panel.server import PanelServer
 
-    panel = PanelServer(service, desktop=desktop)
+    panel = PanelServer(service, rules, desktop)
     try:
         try:
             await panel.start()

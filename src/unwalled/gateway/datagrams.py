@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 from unwalled.errors import OpenFailed, StreamReset
-from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.counters import EgressCounters
 from unwalled.gateway.idle import IdleWatch
 from unwalled.gateway.limits import SessionBudget
+from unwalled.network.addresses import IPAddress
 from unwalled.settings import GATEWAY, SESSION
 from unwalled.tasks import TaskOwner
 from unwalled.tunnel.api import DatagramFlow

@@ -11,16 +11,16 @@ from weakref import WeakValueDictionary
 
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import OpenFailed, StreamReset
-from unwalled.gateway.addresses import IPAddress, plain, unmapped
 from unwalled.gateway.counters import EgressCounters
 from unwalled.gateway.datagrams import DatagramRelay
-from unwalled.gateway.dialler import code_of, dial
 from unwalled.gateway.idle import IdleWatch
 from unwalled.gateway.limits import InviteShare, SessionBudget
 from unwalled.gateway.own_addresses import OwnAddresses
 from unwalled.gateway.policy import EgressPolicy
-from unwalled.gateway.resolver import Resolver, SystemResolver
-from unwalled.gateway.site import SiteSocket
+from unwalled.network.addresses import IPAddress, plain, unmapped
+from unwalled.network.dialler import code_of, dial
+from unwalled.network.resolver import Resolver, SystemResolver
+from unwalled.network.site import SiteSocket
 from unwalled.settings import GATEWAY
 from unwalled.tunnel.api import DatagramFlow, IncomingStream
 from unwalled.wire.address import Target

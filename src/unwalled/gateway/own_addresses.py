@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from unwalled.clock import Clock, SystemClock
-from unwalled.gateway.addresses import IPAddress
+from unwalled.network.addresses import IPAddress
 
 _REFRESH_S = 60.0
 _FIB_TRIE = Path("/proc/net/fib_trie")

@@ -12,7 +12,8 @@ from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
 from unwalled.errors import FrameError
-from unwalled.gateway.addresses import IPAddress, IPNetwork, NetworkSet, is_public, plain
+from unwalled.network.addresses import IPAddress, IPNetwork, NetworkSet, is_public, plain
+from unwalled.network.names import canonical_name
 from unwalled.settings import GATEWAY
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
@@ -132,11 +133,6 @@ class EgressPolicy:
         if self.publisher and not (self.allow.exact or self.allow.below or self.allow.networks):
             found.append("The policy is publisher with an empty list of sites: readers can open nothing.")
         return found
-
-
-def canonical_name(name: str) -> str:
-    """Lower case, without the dot at the end, as names are compared."""
-    return name.lower().removesuffix(".")
 
 
 def in_ranges(port: int, ranges: Iterable[PortRange]) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Container, Iterable
 from types import TracebackType
 
 from unwalled.clock import Clock, SystemClock
-from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.egress import Egress
 from unwalled.gateway.limits import SessionBudget
 from unwalled.gateway.policy import EgressPolicy
-from unwalled.gateway.resolver import Resolver, SystemResolver
+from unwalled.network.addresses import IPAddress
+from unwalled.network.resolver import Resolver, SystemResolver
 from unwalled.tunnel.api import DatagramFlow, IncomingStream
 
 

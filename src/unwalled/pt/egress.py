@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 
 from unwalled.clock import Clock
 from unwalled.errors import OpenFailed
-from unwalled.gateway.addresses import IPAddress
-from unwalled.gateway.dialler import code_of, dial
 from unwalled.gateway.egress import Egress
 from unwalled.gateway.limits import SessionBudget
 from unwalled.gateway.policy import EgressPolicy
-from unwalled.gateway.site import SiteSocket
+from unwalled.network.addresses import IPAddress
+from unwalled.network.dialler import code_of, dial
+from unwalled.network.site import SiteSocket
 from unwalled.privacy import Hidden
 from unwalled.pt.bounds import TOR
 from unwalled.pt.environment import TRANSPORT, Endpoint

@@ -11,12 +11,12 @@ import pytest
 
 from tests.support.proxy_bench import until
 from unwalled.gateway import limits
-from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.buckets import TokenBucket
 from unwalled.gateway.counters import DIAL_BOUNDS_S, EgressCounters
 from unwalled.gateway.egress import Egress
 from unwalled.gateway.limits import SessionBudget
 from unwalled.gateway.policy import EgressLimits, EgressPolicy
+from unwalled.network.addresses import IPAddress
 from unwalled.settings import GATEWAY
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code

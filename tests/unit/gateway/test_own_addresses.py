@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from unwalled.gateway import own_addresses
-from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.own_addresses import OwnAddresses, can_bind, listed_addresses
+from unwalled.network.addresses import IPAddress
 
 LOOPBACK = ipaddress.ip_address("127.0.0.1")
 FOREIGN = ipaddress.ip_address("8.8.8.8")

@@ -6,8 +6,8 @@ import ipaddress
 
 import pytest
 
-from unwalled.gateway.addresses import IPAddress
 from unwalled.gateway.policy import EgressPolicy, SiteList, site_list
+from unwalled.network.addresses import IPAddress
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from unwalled.gateway.addresses import NetworkSet, is_public, plain, unmapped
+from unwalled.network.addresses import NetworkSet, is_public, plain, unmapped
 
 REFUSED_RANGES = [
     ("0.0.0.0", "0.255.255.255"),

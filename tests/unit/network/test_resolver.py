@@ -11,9 +11,9 @@ from collections.abc import Callable
 import pytest
 
 from unwalled.errors import OpenFailed
-from unwalled.gateway import resolver as resolver_module
-from unwalled.gateway.addresses import IPAddress
-from unwalled.gateway.resolver import SystemResolver, system_lookup
+from unwalled.network import resolver as resolver_module
+from unwalled.network.addresses import IPAddress
+from unwalled.network.resolver import SystemResolver, system_lookup
 from unwalled.settings import GATEWAY
 from unwalled.wire.codes import Code
 

@@ -1,4 +1,4 @@
-"""From names to addresses, at the gateway: the reader's side never resolves.
+"""From names to addresses, by the system: at the gateway, and at a reader for what its rules let go directly.
 
 The system's resolver blocks, so it runs in a few threads of its own. Equal look-ups that are under way are one;
 answers are remembered for seconds, so that a page of a hundred parts asks once. What is remembered is which names have
@@ -18,8 +18,8 @@ from typing import Protocol
 
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import OpenFailed
-from unwalled.gateway.addresses import IPAddress
-from unwalled.gateway.policy import canonical_name
+from unwalled.network.addresses import IPAddress
+from unwalled.network.names import canonical_name
 from unwalled.settings import GATEWAY
 from unwalled.wire.codes import Code
 

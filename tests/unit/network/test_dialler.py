@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import pytest
 
 from unwalled.errors import OpenFailed
-from unwalled.gateway import dialler
-from unwalled.gateway.addresses import IPAddress
-from unwalled.gateway.dialler import code_of, dial, interleave
+from unwalled.network import dialler
+from unwalled.network.addresses import IPAddress
+from unwalled.network.dialler import code_of, dial, interleave
 from unwalled.settings import GATEWAY
 from unwalled.wire.codes import Code
 

@@ -12,7 +12,7 @@ import ipaddress
 import socket
 import struct
 
-from unwalled.gateway.addresses import IPAddress
+from unwalled.network.addresses import IPAddress
 from unwalled.settings import GATEWAY
 
 _LINGER_NONE = struct.pack("ii", 1, 0)
@@ -24,13 +24,15 @@ _scratch = memoryview(bytearray(GATEWAY.copy_chunk_bytes))
 class SiteSocket:
     """Owns ``sock``. One task may receive while another sends. Belongs to the event loop's thread."""
 
-    __slots__ = ("_closed", "_eager", "_loop", "_sock")
+    __slots__ = ("_closed", "_eager", "_loop", "_reading", "_sock", "_writing")
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._loop = asyncio.get_running_loop()
         self._eager = 0
         self._closed = False
+        self._reading: asyncio.Future[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
 
     @property
     def own_peer(self) -> IPAddress | None:
@@ -42,12 +44,16 @@ class SiteSocket:
         return ipaddress.ip_address(peer) if peer == own else None
 
     async def readable(self) -> None:
-        """Waits until there is something to receive: bytes, the end, or an error. Cancelling is safe."""
-        waiter = self._loop.create_future()
+        """Waits until there is something to receive: bytes, the end, or an error. Cancelling is safe.
+
+        Returns also when the socket is closed meanwhile; to receive raises OSError then.
+        """
+        waiter = self._reading = self._loop.create_future()
         self._loop.add_reader(self._sock, wake, waiter)
         try:
             await waiter
         finally:
+            self._reading = None
             if not self._closed:
                 self._loop.remove_reader(self._sock)
 
@@ -81,11 +87,12 @@ class SiteSocket:
                 pass
             if not view:
                 return
-            waiter = self._loop.create_future()
+            waiter = self._writing = self._loop.create_future()
             self._loop.add_writer(self._sock, wake, waiter)
             try:
                 await waiter
             finally:
+                self._writing = None
                 if not self._closed:
                     self._loop.remove_writer(self._sock)
 
@@ -112,6 +119,9 @@ class SiteSocket:
             self._loop.remove_reader(self._sock)
             self._loop.remove_writer(self._sock)
             self._sock.close()
+            for waiter in (self._reading, self._writing):
+                if waiter is not None:
+                    wake(waiter)
 
 
 def wake(waiter: asyncio.Future[None]) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from unwalled.errors import OpenFailed
-from unwalled.gateway.addresses import IPAddress
-from unwalled.gateway.site import wake
+from unwalled.network.addresses import IPAddress
+from unwalled.network.site import wake
 from unwalled.settings import GATEWAY
 from unwalled.wire.codes import Code
 

@@ -1,0 +1,1 @@
+"""What goes through bridges and what goes directly: patterns, lists, decisions, and what was learned. Pure."""
