@@ -50,6 +50,14 @@ def show_rate(rate_bps: float) -> str:
     return f"{rate_bps / 1e3:.0f} kbit/s"
 
 
+def show_span(seconds: float) -> str:
+    """In its largest unit: ``3 days``, ``1 hour``, ``5 minutes``."""
+    for unit_s, name in ((_DAY_S, "day"), (_HOUR_S, "hour"), (60, "minute")):
+        if seconds >= unit_s:
+            return show_count(round(seconds / unit_s), name)
+    return show_count(round(seconds), "second")
+
+
 def show_size(size_bytes: float) -> str:
     """Decimal units, as networks count: ``20.0 MB``."""
     for unit, name in _SIZES:
