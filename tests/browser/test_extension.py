@@ -27,6 +27,7 @@ from tests.support.newsroom import newsroom
 from tests.support.proxy_bench import MIB
 
 WIDGET = Path(__file__).parents[2] / "widget"
+WEB = Path(__file__).parents[2] / "src" / "unwalled" / "web"
 SHADOW = "document.querySelector('unwalled-bridge').shadowRoot"
 CHROMIUM_FLAGS = ("--ignore-certificate-errors",)
 # It has no signature of Mozilla's.
@@ -186,6 +187,59 @@ def test_a_package_may_propose_a_newsroom(tmp_path: Path) -> None:
     for browser in ("chrome", "firefox"):
         scripts = [text for name, text in archive_of(tmp_path, browser).items() if name.endswith(".js")]
         assert sum(text.count(b'"https://bridge.somewhere.example"') for text in scripts) == 1
+
+
+@pytest.mark.parametrize("browser", ["chrome", "firefox"])
+def test_a_package_speaks_every_language_of_the_switch(packages: Path, browser: str) -> None:
+    files = archive_of(packages, browser)
+    spoken = {name.split("/")[1]: json.loads(text) for name, text in files.items() if name.startswith("_locales/")}
+    # Of Chinese and Portuguese the browsers know others than we do.
+    others = {"zh-Hans": {"zh_CN"}, "zh-Hant": {"zh_TW"}, "pt": {"pt_BR", "pt_PT"}}
+    tags = {file.stem.removeprefix("widget-words-") for file in WEB.glob("widget-words-*.js")} | {"en"}
+    assert spoken.keys() == set().union(*(others.get(tag, {tag}) for tag in tags))
+    for words in spoken.values():
+        assert words.keys() == spoken["en"].keys()
+        assert all(word["message"] for word in words.values())
+
+
+def test_its_pages_are_whole_in_a_language_that_is_written_from_right_to_left(
+    tmp_path: Path, packages: Path, chromium_path: str
+) -> None:
+    # A browser in Persian takes the Persian words; in any other this one does too, when it has no others.
+    folder = tmp_path / "persian"
+    shutil.copytree(packages / "chrome", folder)
+    for other in (folder / "_locales").iterdir():
+        if other.name != "fa":
+            shutil.rmtree(other)
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "default_locale": "fa"}))
+    words = json.loads((folder / "_locales" / "fa" / "messages.json").read_text())
+
+    async def main() -> None:
+        async with asyncio.timeout(60), chromium(chromium_path, tmp_path / "profile", *CHROMIUM_FLAGS) as one:
+            await one.install(folder)
+            v = Volunteer(await one.page_at("/options.html"), one.page_at)
+            await v.choose("http://bridge.example")
+            assert await v.verdict() == words["noAddress"]["message"]
+            popup = await v.popup()
+            for page in (v.options, popup):
+                await page.evaluate("customElements.whenDefined('unwalled-bridge').then(() => true)")
+                html = await page.evaluate("[document.documentElement.lang, getComputedStyle(document.body).direction]")
+                assert html == ["fa", "rtl"]
+                # Every place has its words, all in this language.
+                said = await page.evaluate("[...document.querySelectorAll('[data-say]')].map((one) => one.textContent)")
+                assert set(said) <= {word["message"] for word in words.values()}
+                assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert await popup.evaluate("document.getElementById('whom').textContent") == words["nobody"]["message"]
+            # An address stays written from left to right.
+            direction = "getComputedStyle(document.getElementById('address')).direction"
+            assert await v.options.evaluate(direction) == "ltr"
+            # The icon says the same as the switch does.
+            off = await v.options.evaluate(f"{SHADOW}.querySelector('[part=status]').textContent")
+            await signs(v.options, ["", f"Unwalled: {off}"])
+            assert one.errors == []
+
+    run(main)
 
 
 @needs_curl

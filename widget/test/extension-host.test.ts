@@ -20,6 +20,7 @@ class World {
     put("localStorage", store);
     put("sessionStorage", store);
     put("addEventListener", () => undefined);
+    put("location", { search: "" });
     put("navigator", { languages: ["en"] });
     put("HTMLElement", class {});
     put("UNWALLED_OPERATOR", "");

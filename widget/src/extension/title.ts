@@ -11,7 +11,8 @@ let { language, words } = ENGLISH_SPEECH;
 
 /** Takes the words of the extension's language from the package. English is there from the start. */
 export async function learnWords(): Promise<void> {
-  const tag = say("tag");
+  // Chrome's offscreen document cannot ask for it itself; whoever makes that knows it.
+  const tag = new URLSearchParams(location.search).get("tag") ?? say("tag");
   if (tag === language.tag) return;
   words = (await loadPart(`words-${tag}`)).WORDS.switch;
   language = new Language(tag);

@@ -5,6 +5,7 @@
  */
 
 import { isSign, WAKE } from "./messages.js";
+import { say } from "./say.js";
 import { show } from "./toolbar.js";
 
 let making: Promise<void> | undefined;
@@ -14,7 +15,7 @@ async function wake(): Promise<void> {
   if (await chrome.offscreen.hasDocument()) return;
   making ??= chrome.offscreen
     .createDocument({
-      url: "offscreen.html",
+      url: `offscreen.html?tag=${say("tag")}`,
       reasons: ["WEB_RTC"],
       justification: "Passes on encrypted data between readers and the newsroom that the volunteer has chosen.",
     })
