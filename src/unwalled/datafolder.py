@@ -111,6 +111,14 @@ def damaged(path: Path) -> ConfigurationError:
     )
 
 
+def newer(path: Path) -> ConfigurationError:
+    """The error for a file of a later program. Nothing is wrong with it, so nobody shall be told to move it away."""
+    return ConfigurationError(
+        f"{path.name} in the data folder was written by a newer Unwalled.",
+        "Install that version again, or restore the backup from before the upgrade.",
+    )
+
+
 @contextlib.contextmanager
 def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
     beside = None

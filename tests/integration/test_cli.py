@@ -486,3 +486,28 @@ def test_a_configuration_is_checked_and_started_with_and_the_command_line_wins(t
         assert port > 1
         assert (tmp_path / "data" / "keys.msgpack").exists()
         assert command.stopped() == 0
+
+
+def test_keys_and_invites_move_to_another_machine(tmp_path: Path) -> None:
+    old, new, file = str(tmp_path / "old"), str(tmp_path / "new"), str(tmp_path / "unwalled.backup")
+    url = ("--public-url", "http://127.0.0.1:9")
+    with Command("operate", "--listen", "127.0.0.1:0", "--data", old, *url) as operator:
+        invite = words(operator.line("ready"))["invite"]
+        with Command("backup", file, "--data", old) as backup:
+            assert backup.ended() == 0
+            assert backup.out == [f"written {file}: keep it secret, who has it can be you"]
+        assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+        assert failed("backup", file, "--data", old)[0] == 2
+        piped = subprocess.run([*_PYTHON, "backup", "-", "--data", old], capture_output=True, check=True).stdout
+        assert piped.startswith(b"unwalled backup 1\n")
+    restored = subprocess.run([*_PYTHON, "restore", "-", "--data", new], input=piped, capture_output=True, check=True)
+    assert b"restored 4 files of " in restored.stdout
+    code, err = failed("restore", file, "--data", new)
+    assert (code, err[0]) == (2, "unwalled: The data folder is in use already.")
+    with Command("restore", file, "--data", new, "--replace") as again:
+        assert again.ended() == 0
+        assert again.warned("Delete it when all is well")
+    code, err = failed("restore", str(tmp_path), "--data", new)
+    assert (code, "cannot be read" in err[0]) == (2, True)
+    with Command("operate", "--listen", "127.0.0.1:0", "--data", new, *url) as operator:
+        assert words(operator.line("ready"))["invite"] == invite

@@ -193,6 +193,36 @@ def invite(
         command.make(data, label=label, expires=expires, qr=qr, link_only=link)
 
 
+_REPLACE_FILE = typer.Option("--replace", help="Write over a file that is there.")
+_DATA = typer.Option(metavar="DIR", help="The operator's data folder.")
+
+
+@app.command()
+def backup(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to; - for standard output.")],
+    data: Annotated[Path, _DATA] = Path("unwalled-data"),
+    replace: Annotated[bool, _REPLACE_FILE] = False,
+) -> None:
+    """Write an operator's keys and invites to one file. Works while the operator runs."""
+    from unwalled.cli.backup import back_up
+
+    back_up(file, data, replace=replace)
+
+
+@app.command()
+def restore(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `unwalled backup` wrote; - for standard input.")],
+    data: Annotated[Path, _DATA] = Path("unwalled-data"),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put what is in the folder aside, in a folder inside it.")
+    ] = False,
+) -> None:
+    """Put a backup back into a data folder. Stop the operator before."""
+    from unwalled.cli.backup import restore as put_back
+
+    put_back(file, data, replace=replace)
+
+
 @app.command()
 def bridge(
     url: Annotated[str, typer.Argument(metavar="URL", help="The operator, such as https://bridges.example.org.")],

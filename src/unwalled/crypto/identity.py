@@ -30,7 +30,7 @@ from unwalled.crypto.hpke import (
     sha256,
 )
 from unwalled.crypto.tokens import KEY_BYTES
-from unwalled.datafolder import create_private, damaged, make_private_folder, read_private
+from unwalled.datafolder import create_private, damaged, make_private_folder, newer, read_private
 from unwalled.errors import CryptoError
 from unwalled.settings import SIGNALLING
 
@@ -47,6 +47,10 @@ _CONTEXT = b"unwalled/1 keys"
 
 _Seed = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
 _U64 = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
+
+class _KeysVersion(msgspec.Struct, array_like=True, frozen=True):
+    version: int
 
 
 class _KeysFile(msgspec.Struct, array_like=True, frozen=True):
@@ -168,6 +172,8 @@ class OperatorKeys:
         if content is None:
             return None
         try:
+            if msgspec.msgpack.decode(content, type=_KeysVersion).version > _VERSION:
+                raise newer(path)
             fields = msgspec.msgpack.decode(content, type=_KeysFile)
         except msgspec.MsgspecError:
             raise damaged(path) from None

@@ -35,6 +35,8 @@ class OperatorLimits:
     """Versions of the widget that are served on for sites that pinned them; the longest unused are forgotten first."""
     max_widget_bytes: int = 4 * MIB
     """The largest file of a version that is read."""
+    backup_bytes: int = 128 * MIB
+    """The largest backup: a folder with all its versions of the widget has a tenth of it."""
     config_file_bytes: int = 64 * KIB
     """The largest file of options that is read."""
     certificate_bytes: int = 256 * KIB

@@ -20,13 +20,13 @@ import msgspec
 from unwalled.clock import Clock
 from unwalled.crypto.identity import OperatorKeys, RandomBytes
 from unwalled.crypto.tokens import ID_BYTES, MAX_EXPIRY_S, TokenRevoked, check_token, mint_token
-from unwalled.datafolder import damaged, locked, make_private_folder, read_private, replace_private
+from unwalled.datafolder import damaged, locked, make_private_folder, newer, read_private, replace_private
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.settings import BROKER
 from unwalled.wire.invite import Invite
 
 BOOK_FILE = "invites.json"
-_LOCK_FILE = "invites.lock"
+LOCK_FILE = "invites.lock"
 _VERSION = 1
 _ENTRY_BYTES = 1024
 _MAX_FILE_BYTES = 2 * BROKER.max_invites * _ENTRY_BYTES
@@ -51,6 +51,10 @@ class InviteEntry(msgspec.Struct, frozen=True):
         return self.expires != 0 and self.expires <= now_wall_s
 
 
+class _Version(msgspec.Struct, frozen=True):
+    v: int
+
+
 class _Book(msgspec.Struct, frozen=True):
     v: int
     invites: Annotated[list[InviteEntry], msgspec.Meta(max_length=2 * BROKER.max_invites)]
@@ -63,7 +67,7 @@ class InviteBook:
         """Makes the folder if needed and reads the book. Raises ConfigurationError when it is damaged."""
         make_private_folder(folder)
         self._path = folder / BOOK_FILE
-        self._lock = folder / _LOCK_FILE
+        self._lock = folder / LOCK_FILE
         self._stamp = self._stamp_now()
         self._revoked = _revoked_of(self._read())
 
@@ -123,6 +127,8 @@ class InviteBook:
         if content is None:
             return []
         try:
+            if msgspec.json.decode(content, type=_Version).v > _VERSION:
+                raise newer(self._path)
             book = msgspec.json.decode(content, type=_Book)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise damaged(self._path) from None

@@ -19,7 +19,7 @@ import msgspec
 from unwalled.clock import Clock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import mint_token
-from unwalled.datafolder import damaged, read_private, replace_private
+from unwalled.datafolder import damaged, newer, read_private, replace_private
 from unwalled.errors import ConfigurationError
 from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.invites import InviteBook, make_invite
@@ -30,6 +30,10 @@ from unwalled.wire.invite import Invite
 STATE_FILE = "operator.json"
 DEFAULT_LABEL = "default"
 _VERSION = 1
+
+
+class _Version(msgspec.Struct, frozen=True):
+    v: int
 
 
 class OperatorState(msgspec.Struct, frozen=True):
@@ -49,14 +53,24 @@ class OperatorState(msgspec.Struct, frozen=True):
         if content is None:
             return None
         try:
+            if msgspec.json.decode(content, type=_Version).v > _VERSION:
+                raise newer(path)
             state = msgspec.json.decode(content, type=cls)
-            PublicUrl.parse(state.public_url)
-            check_stun(state.stun)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ConfigurationError):
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             raise damaged(path) from None
-        if state.v != _VERSION:
+        if state.v != _VERSION or not state.is_usable:
             raise damaged(path)
         return state
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its URLs are such."""
+        try:
+            PublicUrl.parse(self.public_url)
+            check_stun(self.stun)
+        except ConfigurationError:
+            return False
+        return True
 
     def save(self, folder: Path) -> None:
         """Puts it in place. Raises ConfigurationError when that fails."""

@@ -140,7 +140,7 @@ def test_keys_that_others_may_read_are_refused_with_a_remedy(tmp_path: Path, mod
         b"junk",
         bytes(5000),
         msgspec.msgpack.encode([1, 1, b"short", bytes(32), bytes(96), bytes(32)]),
-        msgspec.msgpack.encode([2, 1, bytes(32), bytes(32), bytes(96), bytes(32)]),
+        msgspec.msgpack.encode([0, 1, bytes(32), bytes(32), bytes(96), bytes(32)]),
     ],
 )
 def test_damaged_keys_are_told_and_never_overwritten(tmp_path: Path, content: bytes) -> None:
@@ -178,3 +178,9 @@ def test_keys_that_vanish_between_two_starts_are_not_made_up(tmp_path: Path, mon
     monkeypatch.setattr(identity, "create_private", lambda path, content: False)
     with pytest.raises(ConfigurationError):
         OperatorKeys.load_or_make(tmp_path, os.urandom)
+
+
+def test_keys_of_a_newer_program_are_not_called_damaged(tmp_path: Path) -> None:
+    datafolder.create_private(tmp_path / KEYS_FILE, msgspec.msgpack.encode([2, "whatever comes"]))
+    with pytest.raises(ConfigurationError, match="written by a newer Unwalled"):
+        OperatorKeys.load(tmp_path)

@@ -87,7 +87,7 @@ def test_revocations_hold_while_the_book_is_damaged(tmp_path: Path) -> None:
     assert book.is_revoked(invite.token[:8])
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"v":2,"invites":[]}', '{"v":1,"invites":[{"id":"x"}]}', "\udcff"])
+@pytest.mark.parametrize("content", ["", "{}", '{"v":0,"invites":[]}', '{"v":1,"invites":[{"id":"x"}]}', "\udcff"])
 def test_a_damaged_book_is_told_and_never_overwritten(tmp_path: Path, content: str) -> None:
     book = InviteBook(tmp_path)
     path = tmp_path / BOOK_FILE
