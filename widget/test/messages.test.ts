@@ -24,6 +24,17 @@ test("a config is read", () => {
   assert.equal(parseConfig(JSON.stringify({ ...CONFIG, allow_private: true }), "https://news.example").allowPrivate, true);
 });
 
+test("an operator outside of a visitor's own network sends nobody into it", () => {
+  const at = (host: string): string => JSON.stringify({ ...CONFIG, allow_private: true, gateways: [...CONFIG.gateways, `wss://${host}/v1/lane`] });
+  for (const host of ["127.0.0.1:81", "localhost", "localhost.", "a.localhost:8443", "192.168.1.1", "10.0.0.1", "[::1]", "[fd00::1]", "0x7f.1", "2130706433"]) {
+    assert.throws(() => parseConfig(at(host), "https://news.example"), SignallingError, host);
+    assert.throws(() => parseConfig(JSON.stringify({ ...CONFIG, bridge_socket: `wss://${host}/x` }), "https://news.example"), SignallingError, host);
+    // One that lies in it itself may.
+    assert.equal(parseConfig(at(host), "http://127.0.0.1:80").gateways.length, 2, host);
+  }
+  assert.equal(parseConfig(at("198.51.100.7"), "https://news.example").gateways.length, 2);
+});
+
 test("an answer that never ends is read no further than a config can reach", async () => {
   let given = 0;
   let ended = false;

@@ -15,6 +15,7 @@ from unwalled.wire.description import LaneDescription, is_private_address
 from unwalled.wire.signalling import BridgeConfig, Cancel, Name, NameOrNone, Ready, Refused
 
 _TICKET = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _STUN = re.compile(r"stuns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:[0-9]{1,5})?(\?transport=(udp|tcp))?")
 
 
@@ -51,12 +52,14 @@ class OperatorUrl:
 
 
 def _is_local(host: str) -> bool:
+    host = host.rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         return is_private_address(host)
     except ValueError:
-        return False
+        # Systems take 2130706433 and 0x7f.1 for addresses, too, and no name ends in a number.
+        return _NUMBER.fullmatch(host.rpartition(".")[2]) is not None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -79,6 +82,9 @@ class Rules:
         for url in (config.bridge_socket, *config.gateways):
             if not _is_socket_url(url, schemes):
                 raise SignallingError("The operator's configuration has an address that is none or is not encrypted.")
+            # A volunteer's own network is none of an operator's outside of it.
+            if not operator.is_private and _is_local(urlsplit(url).hostname or ""):
+                raise SignallingError("The operator's configuration names a private network.")
         if any(not _STUN.fullmatch(url) for url in config.stun):
             raise SignallingError("The operator's configuration has a STUN server that is none.")
         allow_private = config.allow_private or operator.is_private

@@ -74,6 +74,25 @@ def test_gateways_are_those_of_the_configuration_with_one_ticket() -> None:
     assert repr(allowed) == "Rules(…)"
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1:81", "localhost", "localhost.", "a.localhost:8443", "192.168.1.1", "10.0.0.1", "[::1]", "[fd00::1]",
+     "0x7f.1", "2130706433", "127.1", "0x7f000001."],
+)  # fmt: skip
+def test_an_operator_outside_of_a_volunteers_own_network_sends_nobody_into_it(host: str) -> None:
+    private: dict[str, Any] = {"gateways": [*CONFIG["gateways"], f"wss://{host}/v1/lane"], "allow_private": True}
+    with pytest.raises(SignallingError, match="private network"):
+        rules(**private)
+    with pytest.raises(SignallingError, match="private network"):
+        rules(bridge_socket=f"wss://{host}/v1/bridge")
+    # One that lies in it itself may.
+    assert rules(OperatorUrl.parse("http://127.0.0.1:80"), **private).allows_gateway(f"wss://{host}/v1/lane/T")
+
+
+def test_a_gateway_on_the_open_internet_may_be_an_address() -> None:
+    assert rules(gateways=["wss://198.51.100.7/v1/lane"]).allows_gateway("wss://198.51.100.7/v1/lane/T")
+
+
 def test_plain_sockets_only_for_a_plain_address() -> None:
     plain: dict[str, Any] = {"bridge_socket": "ws://news.example/v1/bridge", "gateways": ["ws://news.example/v1/lane"]}
     with pytest.raises(SignallingError):

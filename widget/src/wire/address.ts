@@ -71,7 +71,8 @@ export function isPrivateAddress(address: Uint8Array): boolean {
 
 /** Whether a URL's host name (as `URL.hostname` gives it) is this computer's or a private network's. */
 export function isPrivateHost(hostname: string): boolean {
-  if (hostname === "localhost" || hostname.endsWith(".localhost")) return true;
-  const address = parseAddress(hostname.replace(/^\[|\]$/g, ""));
+  const name = hostname.replace(/\.$/, "");
+  if (name === "localhost" || name.endsWith(".localhost")) return true;
+  const address = parseAddress(name.replace(/^\[|\]$/g, ""));
   return address !== undefined && isPrivateAddress(address);
 }

@@ -104,14 +104,21 @@ export function parseConfig(text: string, operator: string): OperatorConfig {
   const allowPrivate = fields["allow_private"];
   if (typeof allowPrivate !== "boolean") throw new SignallingError("The operator's config has no allow_private.");
   if (gateways.length === 0) throw new SignallingError("The operator's config names no gateway.");
+  const isPrivate = isPrivateHost(new URL(operator).hostname);
+  const sockets = [socketUrl(fields["bridge_socket"]), ...gateways.map(socketUrl)] as const;
+  // A visitor's own network is none of an operator's outside of it.
+  if (!isPrivate && sockets.some((url) => isPrivateHost(new URL(url).hostname))) {
+    throw new SignallingError("The operator's config names a private network.");
+  }
+  const [bridgeSocket, ...rest] = sockets;
   return {
-    bridgeSocket: socketUrl(fields["bridge_socket"]),
-    gateways: gateways.map(socketUrl),
+    bridgeSocket,
+    gateways: rest,
     stun: stun.map((url) => {
       if (typeof url !== "string" || !STUN.test(url)) throw new SignallingError("The operator's config has a bad STUN URL.");
       return url;
     }),
-    allowPrivate: allowPrivate || isPrivateHost(new URL(operator).hostname),
+    allowPrivate: allowPrivate || isPrivate,
   };
 }
 
