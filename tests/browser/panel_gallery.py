@@ -41,22 +41,17 @@ def _bad_invite(page: Page) -> None:
     expect(page.locator(".now .note[data-kind=bad]")).to_be_visible()
 
 
-def _lose(page: Page) -> None:
-    page.route("**/api/events", lambda route: route.abort())
-    page.evaluate("location.reload()")
-    expect(page.locator(".lost strong")).to_be_visible()
-
-
 # What a person does in a scene before the picture is taken.
 DEEDS: Mapping[str, tuple[str, Callable[[Page], None]]] = {
     "deed-handing-on": ("invites", _show_invite),
     "deed-report": ("connected", _write_report),
     "deed-import": ("rules-blocked", _import),
     "deed-bad-invite": ("no-invite", _bad_invite),
-    "deed-lost": ("off", _lose),
 }
 
 
+# The program ends while its page is open.
+LOST = "lost"
 SLOW_CLOCK = """() => {
   const began = performance.now();
   let more = 0;
@@ -81,7 +76,7 @@ class PanelSheet:
 
 
 def panel_sheets() -> Iterator[PanelSheet]:
-    for kind in (*SCENES, *DEEDS):
+    for kind in (*SCENES, *DEEDS, LOST):
         for theme in THEMES:
             for language in LANGUAGES:
                 for size in SIZES:
@@ -108,17 +103,27 @@ def take_panel(browser: Browser, sheets: list[PanelSheet], target: Path) -> None
 
 
 def _take(page: Page, panel: PanelDouble, sheet: PanelSheet, target: Path) -> None:
+    if sheet.kind == LOST:
+        with PanelDouble().running() as other:
+            _open(page, other, sheet, "connected")
+        expect(page.locator(".lost strong")).to_be_visible()
+        page.screenshot(path=target / sheet.name, full_page=True, animations="disabled")
+        return
     scene, deed = DEEDS.get(sheet.kind, (sheet.kind, None))
-    _set(panel, SCENES[scene], sheet.language)
-    page.set_viewport_size({"width": SIZES[sheet.size], "height": 800})
-    page.goto(panel.server.url)
-    expect(page.locator("main")).to_be_visible()
-    expect(page.locator("html")).to_have_attribute("lang", sheet.language)
+    _open(page, panel, sheet, scene)
     _speed_up(page, panel, SCENES[scene])
     if deed is not None:
         deed(page)
     page.evaluate("document.activeElement?.blur()")
     page.screenshot(path=target / sheet.name, full_page=True, animations="disabled")
+
+
+def _open(page: Page, panel: PanelDouble, sheet: PanelSheet, scene: str) -> None:
+    _set(panel, SCENES[scene], sheet.language)
+    page.set_viewport_size({"width": SIZES[sheet.size], "height": 800})
+    page.goto(panel.server.url)
+    expect(page.locator("main")).to_be_visible()
+    expect(page.locator("html")).to_have_attribute("lang", sheet.language)
 
 
 def _set(panel: PanelDouble, scene: Scene, language: str) -> None:

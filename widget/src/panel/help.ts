@@ -11,13 +11,16 @@ export function helpCard({ words, ask }: Context): Card {
   const text = field("textarea", own.text, { rows: "14", dir: "ltr", lang: "en" });
   const save = button(own.save, () => saveText(text.input.value));
   const copy = copyable(() => text.input.value, text.input, note, words);
-  const shown = make("div", { hidden: "" }, text.element, make("div", { class: "actions" }, save, copy));
+  const shown = make("div", { class: "shown", hidden: "" }, text.element, make("div", { class: "actions" }, save, copy));
   const write = button(own.make, () => {
     void act(write, note, words, async () => {
       const report = await ask<{ readonly text: string }>("report");
       text.input.value = report.text;
       shown.hidden = false;
       text.input.focus();
+      // It is read from its beginning.
+      text.input.setSelectionRange(0, 0);
+      text.input.scrollTop = 0;
     });
   });
   return { element: card("help", own.title, make("p", {}, own.note), write, shown, note.element), render: () => {} };

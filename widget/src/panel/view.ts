@@ -31,7 +31,7 @@ export class View {
   readonly #cards: readonly Card[];
   readonly #lost = make("div", { class: "lost", role: "alert" });
   readonly #main: HTMLElement;
-  readonly #version = make("span", {});
+  readonly #version = make("bdi", { dir: "ltr" });
   readonly #words: PanelWords;
 
   /** Puts itself into the document, in the place of what is there. */
@@ -40,8 +40,8 @@ export class View {
     const context: Context = { words, language, format: new Format(language), ask };
     this.#words = words;
     const status = statusCard(context);
-    const left = [bridgesCard(context), speedCard(context, history), invitesCard(context)];
-    const right = [rulesCard(context), programsCard(context), helpCard(context)];
+    const left = [bridgesCard(context), speedCard(context, history), programsCard(context)];
+    const right = [rulesCard(context), invitesCard(context), helpCard(context)];
     this.#cards = [status, ...left, ...right];
     const column = (cards: readonly Card[]): HTMLElement => make("div", { class: "column" }, ...cards.map(({ element }) => element));
     this.#main = make("main", { hidden: "" }, status.element, make("div", { class: "columns" }, column(left), column(right)));
@@ -49,7 +49,7 @@ export class View {
     root.lang = language.tag;
     root.dir = language.direction;
     const header = make("header", {}, make("h1", {}, "Unwalled"), languageChoice(words, languages, chosen, ask));
-    const footer = make("footer", {}, make("p", {}, words.private), make("p", { dir: "ltr" }, this.#version));
+    const footer = make("footer", {}, make("p", {}, words.private), make("p", {}, this.#version));
     document.body.replaceChildren(header, this.#lost, this.#main, footer);
   }
 
@@ -65,8 +65,9 @@ export class View {
   /** Says that what is shown is not so any more. */
   lose(loss: Loss): void {
     const { cause, remedy } = this.#words.lost[loss];
+    const said = make("p", {}, make("strong", {}, cause), " ", make("span", {}, remedy));
     // What was said already is not said again.
-    if (this.#lost.textContent !== `${cause} ${remedy}`) this.#lost.replaceChildren(make("strong", {}, cause), " ", make("span", {}, remedy));
+    if (this.#lost.textContent !== said.textContent) this.#lost.replaceChildren(said);
     this.#main.inert = true;
     document.title = "Unwalled";
   }
