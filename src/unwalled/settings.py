@@ -561,9 +561,7 @@ class PanelLimits:
     keep_alive_s: float = 30.0
     """How long a connection may rest between requests."""
     close_timeout_s: float = 0.5
-    """For open requests to end once the program stops."""
-    linger_s: float = 0.5
-    """How long the rest of a request is taken in after it was refused, so that its sender can read why."""
+    """For open requests to end once the program stops, and for the rest of a refused one to come."""
     max_streams: int = 8
     """Panels that are open at once and hear how things are; a further one is told so."""
     stream_rest_s: float = 0.1
@@ -588,6 +586,8 @@ class PanelLimits:
     """Latest changes of the state that a report for help tells."""
     secret_bytes: int = 24
     """Of randomness in each secret of the panel's addresses."""
+    browser_ask_s: float = 5.0
+    """For the desktop to tell which browser is the person's."""
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)

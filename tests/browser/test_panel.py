@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.support.panel_double import INVITE, OFF, TEXT, PanelDouble, Preferences
+from tests.support.panel_double import INVITE, OFF, TEXT, PanelDouble
 from tests.support.panel_scenes import CONNECTED, SCENES
+from unwalled.app.preferences import Preferences
 from unwalled.app.snapshot import RuleMode, State, Trouble
 from unwalled.errors import UsageError
 from unwalled.panel.opening import write_opener

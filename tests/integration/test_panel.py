@@ -209,7 +209,7 @@ def test_rules_are_chosen_added_imported_and_removed() -> None:
         assert scene.service.preferences.rules is RuleMode.BLOCKED
         _, taken = await scene.ask("rules/add", {"text": "a.example\nnonsense\nb.example"})
         assert taken["names"] == 2
-        assert taken["problems"] == [{"line": 2, "cause": "This is no name of a site."}]
+        assert taken["problems"] == [{"line": 2, "cause": "This is no name of a site.", "remedy": ""}]
         assert (await scene.ask("rules/remove", {"text": "a.example"}))[0] == 200
         assert scene.rules.own == ["news.example", "b.example"]
         _, taken = await scene.ask("lists/import", {"title": "Mine", "text": "c.example\n" * 50_000})
@@ -280,6 +280,10 @@ def test_the_pac_file_is_served_to_browsers_and_not_as_a_pages_script() -> None:
         async with scene.http.get(scene.server.pac_url) as answer:
             assert answer.content_type == "application/x-ns-proxy-autoconfig"
             assert "news.example" in await answer.text()
+        scene.rules.is_listening = False
+        async with scene.http.get(scene.server.pac_url) as answer:
+            assert answer.status == 503
+            assert (await answer.json())["remedy"] == "Switch it on."
         with pytest.raises(aiohttp.ServerDisconnectedError):
             await scene.http.get(scene.server.pac_url, headers={"Sec-Fetch-Site": "cross-site"})
         with pytest.raises(aiohttp.ServerDisconnectedError):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from unwalled.app.preferences import Preferences
 from unwalled.app.snapshot import AppSnapshot, InviteView, RuleMode, State, Trouble
 from unwalled.errors import UnwalledError, UsageError
 from unwalled.panel.ports import Imported, ListView, Problem, RulesView
@@ -36,14 +37,6 @@ OFF = AppSnapshot(
 )
 INVITE = InviteView(id="first", label="Spring", expires_at=1_900_000_000.0, is_active=True, trouble=Trouble.NONE)
 TEXT = "uw1." + "A" * 260
-
-
-@dataclass(frozen=True, slots=True)
-class Preferences:
-    """As far as the panel knows them."""
-
-    rules: RuleMode = RuleMode.EVERYTHING
-    language: str = ""
 
 
 class ServiceDouble:
@@ -126,6 +119,7 @@ class RulesDouble:
         self.own = list(own)
         self.lists = list(lists)
         self.learned = 3
+        self.is_listening = True
         self.asked: list[tuple[object, ...]] = []
 
     def view(self) -> RulesView:
@@ -159,6 +153,8 @@ class RulesDouble:
         self.learned = 0
 
     def pac(self) -> str:
+        if not self.is_listening:
+            raise UsageError("There is no proxy.", "Switch it on.")
         return f'function FindProxyForURL(url, host) {{ return "{" ".join(self.own)}"; }}'
 
 

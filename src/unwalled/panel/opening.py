@@ -3,12 +3,15 @@
 Every user of a computer can read the arguments of all programs. So a browser is not started with the panel's address
 but with that of a private file, which leads there. The same file is how a second start of the program finds the panel
 of the first.
+
+A browser that was packed as a snap may not read such files, and shows an error instead. It gets the address itself.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import subprocess
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -58,14 +61,41 @@ def remove_opener(folder: Path) -> None:
     (folder / FILE_NAME).unlink(missing_ok=True)
 
 
-def open_panel(folder: Path, open_url: Callable[[str], bool] = webbrowser.open) -> bool:
+def open_panel(
+    folder: Path,
+    open_url: Callable[[str], bool] = webbrowser.open,
+    default_browser: Callable[[], str] | None = None,
+) -> bool:
     """Opens the panel of the running program in the person's browser; False when there is none, or no browser.
 
-    Blocking: some systems wait for the browser. Call it in a thread.
+    ``default_browser`` tells the desktop file of the person's browser, or "". Blocking: some systems wait for the
+    browser. Call it in a thread.
     """
-    if read_opener(folder) is None:
+    url = read_opener(folder)
+    if url is None:
         return False
+    name = (default_browser or _default_browser)()
     try:
-        return open_url((folder / FILE_NAME).resolve().as_uri())
+        return open_url(url if _is_snap(name) else (folder / FILE_NAME).resolve().as_uri())
     except (webbrowser.Error, OSError):
         return False
+
+
+def _is_snap(desktop_file: str) -> bool:
+    """Snaps call their desktop files SNAP_PROGRAM.desktop, as in ``firefox_firefox.desktop``."""
+    return re.fullmatch(r"[a-z0-9-]+_[a-z0-9.-]+\.desktop", desktop_file) is not None
+
+
+def _default_browser() -> str:
+    """As freedesktop.org's tools tell it; "" elsewhere."""
+    try:
+        asked = subprocess.run(
+            ["xdg-settings", "get", "default-web-browser"],
+            capture_output=True,
+            text=True,
+            timeout=PANEL.browser_ask_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return asked.stdout.strip()

@@ -8,27 +8,14 @@ and remedy.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Protocol
 
+from unwalled.app.preferences import Preferences
 from unwalled.app.rulesview import Imported as Imported
 from unwalled.app.rulesview import ListView as ListView
 from unwalled.app.rulesview import Problem as Problem
 from unwalled.app.rulesview import RulesView as RulesView
-from unwalled.app.snapshot import AppSnapshot, InviteView, RuleMode
-
-
-class Preferences(Protocol):
-    """What of the reader's preferences the panel shows and changes; a frozen dataclass, changed by ``replace``."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    @property
-    def rules(self) -> RuleMode:
-        """What goes through bridges."""
-
-    @property
-    def language(self) -> str:
-        """The panel's language as it was chosen, such as "fa"; "" = the browser's."""
+from unwalled.app.snapshot import AppSnapshot, InviteView
 
 
 class Service(Protocol):
@@ -38,7 +25,7 @@ class Service(Protocol):
     def preferences(self) -> Preferences:
         """What the person has chosen."""
 
-    async def set_preferences(self, preferences: Any, /) -> None:
+    async def set_preferences(self, preferences: Preferences, /) -> None:
         """Takes what is like ``preferences`` but for what was changed; remembers it and keeps to it."""
 
     def snapshot(self) -> AppSnapshot:

@@ -99,7 +99,7 @@ class PanelServer:
             first_request_s=self._limits.first_request_s,
             keep_alive_s=self._limits.keep_alive_s,
             close_timeout_s=self._limits.close_timeout_s,
-            linger_s=self._limits.linger_s,
+            linger_s=self._limits.close_timeout_s,
         )
         self._http = HttpServer(app, limits, is_silent=True)
         # After the server's own, which must see every request to count connections.
@@ -223,7 +223,12 @@ class PanelServer:
     def _pac(self, request: web.Request) -> web.Response:
         if self._rules is None or request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
             return _failure(404, "not-found", "There are no rules here.")
-        return web.Response(body=self._rules.pac().encode(), headers={hdrs.CONTENT_TYPE: _PAC_TYPE})
+        try:
+            text = self._rules.pac()
+        except UnwalledError as error:
+            # A browser that gets no file takes no proxy, or keeps what it has, as its owner has set it.
+            return _json(503, Failure.of(error))
+        return web.Response(body=text.encode(), headers={hdrs.CONTENT_TYPE: _PAC_TYPE})
 
 
 REOPEN = "Open the panel anew: run unwalled connect once more, or use the tray's menu."

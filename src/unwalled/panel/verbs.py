@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
+from unwalled.app.preferences import Preferences
 from unwalled.clock import Clock
 from unwalled.errors import UsageError
 from unwalled.panel import messages as m
@@ -77,13 +77,13 @@ class Verbs:
         return m.Nothing()
 
     async def _language(self, body: m.Language) -> m.Nothing:
-        return await self._prefer(language=body.language)
+        return await self._prefer(replace(self._service.preferences, language=body.language))
 
     async def _mode(self, body: m.Mode) -> m.Nothing:
-        return await self._prefer(rules=body.mode)
+        return await self._prefer(replace(self._service.preferences, rules=body.mode))
 
-    async def _prefer(self, **changes: object) -> m.Nothing:
-        await self._service.set_preferences(dataclasses.replace(self._service.preferences, **changes))
+    async def _prefer(self, preferences: Preferences) -> m.Nothing:
+        await self._service.set_preferences(preferences)
         return m.Nothing()
 
     async def _add_invite(self, body: m.NewInvite) -> m.Named:

@@ -28,13 +28,26 @@ def test_a_browser_gets_the_files_address_and_no_secret(tmp_path: Path) -> None:
         opened.append(url)
         return True
 
-    assert not open_panel(tmp_path, open_url)
+    assert not open_panel(tmp_path, open_url, lambda: "")
     write_opener(tmp_path, URL)
-    assert open_panel(tmp_path, open_url)
+    assert open_panel(tmp_path, open_url, lambda: "firefox-esr.desktop")
     assert opened == [(tmp_path / FILE_NAME).as_uri()]
     remove_opener(tmp_path)
     remove_opener(tmp_path)
-    assert not open_panel(tmp_path, open_url)
+    assert not open_panel(tmp_path, open_url, lambda: "")
+
+
+@pytest.mark.parametrize("name", ["firefox_firefox.desktop", "chromium_chromium.desktop"])
+def test_a_browser_that_may_not_read_the_file_gets_the_address(tmp_path: Path, name: str) -> None:
+    opened: list[str] = []
+    write_opener(tmp_path, URL)
+
+    def open_url(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    assert open_panel(tmp_path, open_url, lambda: name)
+    assert opened == [URL]
 
 
 def test_a_computer_without_a_browser_is_no_error(tmp_path: Path) -> None:
@@ -42,7 +55,7 @@ def test_a_computer_without_a_browser_is_no_error(tmp_path: Path) -> None:
         raise webbrowser.Error("no browser")
 
     write_opener(tmp_path, URL)
-    assert not open_panel(tmp_path, open_url)
+    assert not open_panel(tmp_path, open_url, lambda: "")
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b'<a href="http://evil.example/#x">', b"x" * 100_000])

@@ -91,7 +91,8 @@ export interface Rules {
 
 export interface Taken {
   readonly names: number;
-  readonly problems: readonly { readonly line: number; readonly cause: string }[];
+  /** In English. */
+  readonly problems: readonly { readonly line: number; readonly cause: string; readonly remedy: string }[];
   readonly problem_count: number;
 }
 

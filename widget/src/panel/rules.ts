@@ -42,11 +42,13 @@ export function rulesCard(context: Context): Card {
     update,
     make("details", { class: "fold" }, make("summary", {}, own.import), importForm(context)),
   );
+  const element = card("rules", own.title, choice.element, note.element, book);
   return {
-    element: card("rules", own.title, choice.element, note.element, book),
+    element,
     render: ({ snapshot, settings, rules }) => {
+      element.hidden = !settings.has_rules;
       choice.show(snapshot.rules);
-      book.hidden = !settings.has_rules || !rules || snapshot.rules === "everything";
+      book.hidden = !rules || snapshot.rules === "everything";
       if (!rules) return;
       setText(names, language.count(own.names, rules.names));
       setText(learned, language.count(own.learned, rules.learned));
@@ -100,7 +102,8 @@ function listRow(list: List, { words, language, format, ask }: Context, note: No
   // The program's own words are English.
   const trouble = list.trouble ? [make("span", { class: "bad", lang: "en", dir: "ltr" }, list.trouble)] : [];
   const quiet = make("span", { class: "quiet" }, joined(language, facts));
-  return make("div", { class: "row line" }, make("bdi", { class: "name" }, list.title), quiet, remove, ...trouble);
+  const texts = make("div", { class: "texts" }, make("span", { class: "name" }, make("bdi", {}, list.title)), quiet, ...trouble);
+  return make("div", { class: "row line" }, texts, remove);
 }
 
 function addSites({ words, language, ask }: Context): HTMLElement {
@@ -183,7 +186,10 @@ function tell(taken: Taken, note: Note, problems: HTMLElement, { words: { rules:
   if (taken.problem_count > 0) parts.push(language.count(own.problems, taken.problem_count));
   note.say(parts.join(" "), taken.names > 0 ? "good" : "bad");
   problems.hidden = taken.problem_count === 0;
-  const lines = taken.problems.map(({ line, cause }) => make("li", {}, fill(own.line, { line: language.number(line), cause })));
+  const lines = taken.problems.map(({ line, cause, remedy }) => {
+    const [before = "", after = ""] = fill(own.line, { line: language.number(line) }).split("{cause}");
+    return make("li", {}, before, make("bdi", { lang: "en", dir: "ltr" }, `${cause} ${remedy}`.trim()), after);
+  });
   const rest = taken.problem_count - taken.problems.length;
   if (rest > 0) lines.push(make("li", {}, language.count(own.more, rest)));
   problems.replaceChildren(...lines);
