@@ -169,7 +169,15 @@ class Chain:
         namespace = self._network.reader.namespace
         self.choose_proxy()
         started = time.monotonic()
-        command = ("connect", self.invite, "--listen", self.proxy, *self._trace(f"reader-{self._number}.jsonl"))
+        command = (
+            "connect",
+            self.invite,
+            "--listen",
+            self.proxy,
+            "--no-remember",
+            "--no-panel",
+            *self._trace(f"reader-{self._number}.jsonl"),
+        )
         self.reader = self._unwalled("reader", *command, namespace=namespace)
         self.reader.ignore_output()
         return started
