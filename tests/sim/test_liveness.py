@@ -287,6 +287,41 @@ def test_refusals_beside_a_lane_that_works_mean_nothing() -> None:
     assert world.reader_closed == []
 
 
+def refused_twice(world: World) -> None:
+    """Two lanes come, and each says no in the gateway's name."""
+    for _ in range(2):
+        liar = world.open_lane(LaneShape(tricks=("flip",)))
+        world._arrive_at_reader(liar, encode_refuse(Refusal.UNKNOWN_SESSION), tampered=True)
+        assert world.reader_left[liar.key] is LeaveReason.REFUSED
+
+
+@pytest.mark.parametrize("how", ["lost", "given up"])
+def test_refusals_count_once_lanes_that_said_nothing_any_more_have_gone(how: str) -> None:
+    world, _ = world_with_lanes(1)
+    (only,) = world.lanes.values()
+    world.silence(only)
+    refused_twice(world)
+    world.run(world.now + 1.0)
+    assert world.reader_closed == []
+    if how == "lost":
+        world.kill(only)
+    else:
+        world.reader.drop_lane(only.key, world.now)
+        world.pump_reader()
+    world.run(world.now + 0.1)
+    assert world.reader_closed == [SessionClosed(Code.SESSION_LOST)]
+
+
+def test_a_lane_that_answers_after_refusals_shows_that_they_were_lies() -> None:
+    world, _ = world_with_lanes(1)
+    (only,) = world.lanes.values()
+    refused_twice(world)
+    world.run(world.now + 1.0)
+    world.kill(only)
+    world.run(world.now + 1.0)
+    assert world.reader_closed == []
+
+
 def test_replayed_hellos_and_joins_are_refused() -> None:
     world, transfers = world_with_lanes(2)
     for lane in list(world.lanes.values()):

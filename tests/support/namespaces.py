@@ -18,6 +18,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -114,6 +115,7 @@ class Internet:
             for place, number in WIRED.items():
                 self.plug(place, number)
                 self._write_names(place, undo)
+            self._are_up(*WIRED.items())
             for end in (SITE, RESOLVER, STUN):
                 for six in self._families:
                     self.add_address(OPERATOR, address_of(WIRED[OPERATOR], end, six=six))
@@ -153,6 +155,15 @@ class Internet:
             family = "-6" if six else "-4"
             router = address_of(number, 1, six=six)
             run("ip", "-n", place_name, family, "route", "replace", "default", "via", router)
+
+    def _are_up(self, *cables: tuple[str, int]) -> None:
+        """Waits until the system says so of each, which it does within a second; WebRTC takes no cable before."""
+        ends = [(self.name(place), f"net{number}") for place, number in cables]
+        ends += [(self.name(ROUTER), f"to{number}") for _, number in cables]
+        deadline = time.monotonic() + _PATIENCE_S
+        while any(run("ip", "-n", name, "-brief", "link", "show", device).split()[1] != "UP" for name, device in ends):
+            assert time.monotonic() < deadline, "a cable stays down"
+            time.sleep(0.05)
 
     def unplug(self, number: int) -> None:
         """Takes a cable away, with the addresses at both ends: a Wi-Fi that one has left."""

@@ -408,9 +408,18 @@ class ReaderClient:
             return self._doubts_rest_until - now
         self._doubts_rest_until = now + self._limits.spread_retry_s
         try:
-            await self._ask(1, 1, self._book.avoid(now))
+            async with asyncio.timeout(None) as spreading:
+                self._spreading = spreading
+                await self._ask(1, 1, self._book.avoid(now))
+        except TimeoutError:
+            if not spreading.expired():
+                raise
+            # All lanes went away meanwhile: bridges matter more now.
+            return 0.0
         except SignalingFailed:
             pass
+        finally:
+            self._spreading = None
         return self._limits.spread_retry_s
 
     async def _ask(self, lanes: int, spread: int, avoid: list[str]) -> None:

@@ -45,6 +45,7 @@ class ReaderSession:
         self._wire_of: dict[int, int] = {}
         self._key_of: dict[int, int] = {}
         self._refusals = 0
+        """Since a lane brought something authentic last."""
         self._with_data = True
         """Whether a hello may bring data: a gateway of before that was known refuses one that does."""
 
@@ -114,6 +115,7 @@ class ReaderSession:
             self._waiting.remove(key)
         elif (wire := self._unbind(key)) is not None:
             self.core.lane_lost(wire, now)
+            self._weigh_refusals()
 
     def drop_lane(self, key: int, now: float) -> None:
         """Gives a lane up; LaneLeft follows."""
@@ -134,6 +136,8 @@ class ReaderSession:
         wire = self._wire_of.get(key)
         if wire is not None:
             self.core.receive(wire, message, now)
+            if self._refusals and (lane := self.core.lanes.get(wire)) is not None and lane.last_received_at == now:
+                self._refusals = 0
         elif self._greeting is not None and self._greeting[0] == key:
             self._receive_welcome(self._greeting[1], key, message, now)
         elif key in self._waiting:
@@ -204,9 +208,16 @@ class ReaderSession:
 
         A refusal is not authentic, so one alone, or one beside a lane that works, means nothing.
         """
-        works = any(lane.confirmed for lane in self.core.lanes.values())
-        self._refusals = 0 if works else self._refusals + (reason is LeaveReason.REFUSED)
-        if self._refusals >= SESSION.refusals_before_restart:
+        if reason is LeaveReason.REFUSED:
+            self._refusals += 1
+            # Those of before may all be gone without a word, as after a sleep: an answer would show that it is a lie.
+            self.core.ask_lanes()
+        self._weigh_refusals()
+
+    def _weigh_refusals(self) -> None:
+        if self._refusals >= SESSION.refusals_before_restart and not any(
+            lane.confirmed for lane in self.core.lanes.values()
+        ):
             self.core.close(Code.SESSION_LOST)
 
     def close(self, code: Code) -> None:

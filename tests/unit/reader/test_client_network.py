@@ -197,3 +197,21 @@ def test_a_request_and_lanes_that_are_under_way_are_begun_anew() -> None:
             assert not client.status.is_deaf
 
     run(main)
+
+
+def test_all_lanes_lost_while_the_broker_hears_of_a_bad_bridge_bridges_are_asked_for_at_once() -> None:
+    async def main() -> None:
+        world = World(bridges=1)
+        world.waits_for_bridges = True
+        async with running(world, replace(PATIENT, bridges=1)) as client:
+            await until(lambda: client.status.lanes == 4)
+            client._book.failed("a bridge of before", Verdict.DEAD, client._clock.monotonic())
+            client._changed.set()
+            await until(lambda: len(world.requests) == 2)
+            assert [report.verdict for report in world.requests[1].reports if report.bridge != "bridge-0"]
+            for lane in list(world.bridges[0].lanes):
+                lane.close()
+            await echoes(client)
+            assert world.requests[2].offers == 4
+
+    run(main)
