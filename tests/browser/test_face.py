@@ -98,6 +98,36 @@ def test_a_part_is_loaded_once_where_the_hash_of_a_preload_is_not_looked_at(site
     assert site.page.locator("head > script").count() == 1
 
 
+# Firefox before version 115 knows no preload of modules: its events never come.
+NO_PRELOAD = """
+  const { supports } = DOMTokenList.prototype;
+  DOMTokenList.prototype.supports = function (token) {
+    return token !== "modulepreload" && supports.call(this, token);
+  };
+  Object.defineProperty(HTMLLinkElement.prototype, "rel", { set() {} });
+"""
+
+
+def test_a_browser_that_knows_no_preload_of_modules_gets_the_parts_all_the_same(site: Site) -> None:
+    site.policy = ""
+    site.page.add_init_script(NO_PRELOAD)
+    site.open(lang="de")
+    expect(site.page.get_by_role("switch", name="Anderen freies Lesen ermöglichen")).to_be_visible()
+    assert asked_parts(site) == ["/widget-words-de.js"]
+    site.page.get_by_role("button", name="Wie funktioniert das?").click()
+    expect(site.page.locator("unwalled-bridge details").first).to_be_visible()
+
+
+def test_it_refuses_a_changed_part_there_too(site: Site) -> None:
+    path = "/widget-words-de.js"
+    site.policy = ""
+    site.page.add_init_script(NO_PRELOAD)
+    site.changed[path] = PAGES[path].body + b"\nglobalThis.stolen = true;"
+    site.open(lang="de")
+    expect(site.page.get_by_role("switch", name="Help people read freely")).to_be_visible()
+    assert site.page.evaluate("globalThis.stolen") is None
+
+
 def parts_of(locator: Locator) -> str:
     """The accessible tree, one thing a line."""
     return locator.aria_snapshot()

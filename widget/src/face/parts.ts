@@ -55,7 +55,7 @@ async function load(name: string): Promise<unknown> {
   // A page keeps a failure for as long as it lives, so that another try needs another address.
   const query = encodeURIComponent(hash.slice(0, 8)) + (failures > 0 ? `&${failures}` : "");
   const url = new URL(`widget-${name}.js?${query}`, import.meta.url).href;
-  if (!(await (isWebKit() ? run : preload)(url, `sha384-${hash}`))) {
+  if (!(await (isWebKit() || !knowsPreload() ? run : preload)(url, `sha384-${hash}`))) {
     const isThere = await fetch(url, { method: "HEAD", credentials: "omit" }).then(({ ok }) => ok, () => false);
     throw new PartError(`The part ${name} of the switch could not be loaded unchanged.`, isThere);
   }
@@ -67,17 +67,23 @@ function isWebKit(): boolean {
   return navigator.vendor.startsWith("Apple");
 }
 
+/** Elsewhere no event would come, and nothing would be verified. */
+function knowsPreload(): boolean {
+  return document.createElement("link").relList.supports("modulepreload");
+}
+
 /** Puts the module among the page's loaded ones if its hash is right. An `import()` cannot be given a hash itself. */
 function preload(url: string, integrity: string): Promise<boolean> {
   const link = document.createElement("link");
-  // Elsewhere no event would come, and nothing would be verified.
-  if (!link.relList.supports("modulepreload")) return Promise.resolve(false);
   link.rel = "modulepreload";
   link.href = url;
   return loaded(link, integrity);
 }
 
-/** The same by running it, which does nothing by itself. Not the first choice: Trusted Types may forbid it. */
+/**
+ * The same by running it, which does nothing by itself: for browsers that know no preload of modules (Firefox before 115), and
+ * WebKit. Not the first choice: Trusted Types may forbid it.
+ */
 function run(url: string, integrity: string): Promise<boolean> {
   const script = document.createElement("script");
   script.type = "module";
@@ -85,7 +91,7 @@ function run(url: string, integrity: string): Promise<boolean> {
     script.src = url;
   } catch {
     // The page's own server may change its script as well, so that a hash of its parts would prove nothing.
-    return new URL(url).origin === location.origin ? preload(url, integrity) : Promise.resolve(false);
+    return knowsPreload() && new URL(url).origin === location.origin ? preload(url, integrity) : Promise.resolve(false);
   }
   return loaded(script, integrity);
 }
