@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test check lint format types docs-check docs-limits test-unit test-integration test-browser \
+.PHONY: help demo test check lint format types docs-check docs-limits man program test-unit test-integration test-browser \
 	test-long widget widget-check gallery extension bench bench-net netem fuzz lock wheel wordpress clean env env-dev
 
 help:
@@ -23,7 +23,7 @@ help:
 	@echo "make gallery [ARGS=fa]     pictures of the switch in every state, layout and theme, in build/gallery"
 	@echo "make bench bench-net      measure; the same over emulated links (as root, in namespaces of its own)"
 	@echo "make netem fuzz           build the link emulator; search for inputs that break the core"
-	@echo "make docs-limits          write docs/reference/limits.md from settings.py"
+	@echo "make docs-limits man      write docs/reference/limits.md from settings.py, man/unwalled.1 from the command line"
 	@echo "make lock [ARGS=--upgrade]  pin the dependencies anew;   make wheel wordpress   build the package, the plug-in;   make clean"
 
 env:
@@ -53,6 +53,9 @@ types: env-dev
 
 docs-limits: env-dev
 	$(PY) scripts/limits.py
+
+man: env-dev
+	$(PY) scripts/manpage.py
 
 test-unit: env-dev
 	$(PYTEST) tests/unit tests/property tests/sim tests/structure $(ARGS)

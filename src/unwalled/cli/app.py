@@ -19,7 +19,6 @@ app = typer.Typer(
     name="unwalled",
     help="Visitors of a news site lend their browsers as bridges to people who want to read freely.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
