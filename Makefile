@@ -24,7 +24,7 @@ help:
 	@echo "make bench bench-net      measure; the same over emulated links (as root, in namespaces of its own)"
 	@echo "make netem fuzz           build the link emulator; search for inputs that break the core"
 	@echo "make docs-limits man      write docs/reference/limits.md from settings.py, man/unwalled.1 from the command line"
-	@echo "make lock [ARGS=--upgrade]  pin the dependencies anew;   make wheel wordpress   build the package, the plug-in;   make clean"
+	@echo "make lock [ARGS=--upgrade]  pin the dependencies anew;   make wheel program wordpress   build the package, one file, the plug-in;   make clean"
 
 env:
 	@scripts/env runtime
@@ -113,6 +113,10 @@ lock: env-dev
 
 wheel: env-dev
 	$(PY) -m hatchling build -t wheel -d dist
+
+# One file with the program and all that it needs, tried when it is made.
+program: env-dev
+	scripts/program $(ARGS)
 
 wordpress: env-dev
 	$(PY) scripts/wordpress.py

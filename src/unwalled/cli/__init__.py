@@ -10,6 +10,8 @@ import sys
 def main() -> int:
     """The program: runs the command that the system was given; gives the exit code."""
     _open_standard_streams()
+    if getattr(sys, "frozen", False):
+        _restore_library_path()
     # Until a command takes Ctrl-C over, it ends the process silently instead of showing where an import just was.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -20,6 +22,19 @@ def main() -> int:
     from unwalled.cli.app import run_program
 
     return run_program()
+
+
+def _restore_library_path() -> None:
+    """Lets browsers and other programs that we start use the system's libraries and not those in our one file.
+
+    PyInstaller's loader has put its own folder first, and kept what was there before.
+    """
+    for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"):
+        before = os.environ.pop(f"{name}_ORIG", None)
+        if before is not None:
+            os.environ[name] = before
+        else:
+            os.environ.pop(name, None)
 
 
 def _open_standard_streams() -> None:
