@@ -1,6 +1,6 @@
 """Tries the one-file program: its size and start, and the whole chain with nothing else (`make program`).
 
-    python scripts/try_program.py dist/unwalled
+python scripts/try_program.py dist/unwalled
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def main() -> int:
         left = sorted(path.name for path in Path(folder).glob("_MEI*"))
         os.chdir("/")
     size_mb = program.stat().st_size / 1e6
-    print(f"{version}: {size_mb:.1f} MB, starts in {statistics.median(times):.2f} s, reads through a bridge of its own.")
+    start_s = statistics.median(times)
+    print(f"{version}: {size_mb:.1f} MB, starts in {start_s:.2f} s, reads through a bridge of its own.")
     if left:
         raise SystemExit(f"It has left {len(left)} folders of temporary files.")
     return 0
