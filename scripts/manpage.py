@@ -6,6 +6,7 @@ Source of the form: man(7).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import typer
@@ -67,15 +68,24 @@ def render() -> str:
     program = typer.main.get_command(app)
     assert isinstance(program, TyperGroup)
     parts = [_HEAD, ".SH OPTIONS\n", *_options(program), ".SH COMMANDS\n"]
-    for name in sorted(program.commands):
-        command = program.commands[name]
-        assert isinstance(command, TyperCommand)
-        if not command.hidden:
-            parts += _command(name, command)
+    for name, command in commands(program):
+        parts += _command(name, command)
     return "".join([*parts, _TAIL])
 
 
-def _command(name: str, command: TyperCommand) -> list[str]:
+def commands(program: TyperGroup) -> Iterator[tuple[str, TyperCommand | TyperGroup]]:
+    """All that are shown, with their names, such as ``browse`` and ``rules add``."""
+    for name, command in sorted(program.commands.items()):
+        assert isinstance(command, TyperCommand | TyperGroup)
+        if command.hidden:
+            continue
+        yield name, command
+        if isinstance(command, TyperGroup):
+            for below, part in commands(command):
+                yield f"{name} {below}", part
+
+
+def _command(name: str, command: TyperCommand | TyperGroup) -> list[str]:
     arguments = [one for one in command.params if isinstance(one, TyperArgument)]
     words = " ".join(f"\\fI{escaped(one.metavar or one.name or '')}\\fR" for one in arguments)
     has_options = any(isinstance(one, TyperOption) for one in command.params)

@@ -122,8 +122,8 @@ class DesktopKeeper:
             await self._call(self._proxy.restore_after_crash)
         except UnwalledError as error:
             self._tell(error)
-        self._can_set_proxy = await self._call(self._has_setting)
         self._reader.starts_at_login = await self._call(lambda: self._login.is_enabled)
+        self._can_set_proxy = await self._call(self._has_setting)
         self._reader.announce()
 
     def _has_setting(self) -> bool:
