@@ -90,6 +90,13 @@ def main() -> int:
         operate = service(program, "operate", "--listen", "127.0.0.1:0", "--data", f"{folder}/data", "--allow-private")
         with operate as operator, service(program, "bridge", operator["url"]):
             assert said(program, "get", operator["invite"], url) == BODY
+            # What we start must find the system's libraries, not those in the file.
+            browser = Path(folder, "firefox-stand-in")
+            browser.write_text('#!/bin/sh\nenv >"$0.environment"\n')
+            browser.chmod(0o755)
+            said(program, "browse", operator["invite"], "--browser", str(browser))
+            environment = Path(folder, "firefox-stand-in.environment").read_text()
+            assert not any("PATH=" in line and "_MEI" in line for line in environment.splitlines()), environment
             with service(program, "connect", operator["invite"], "--listen", "127.0.0.1:0", "--no-panel") as reader:
                 curl = ["curl", "-sS", "--max-time", "30", "-x", f"http://{reader['proxy']}", url]
                 assert subprocess.run(curl, capture_output=True, check=True).stdout == BODY
