@@ -40,5 +40,7 @@ def test_nothing_in_it_is_taken_for_a_request() -> None:
 
 @pytest.mark.skipif(shutil.which("groff") is None or shutil.which("preconv") is None, reason="groff is not installed")
 def test_man_can_read_it() -> None:
-    done = subprocess.run(["groff", "-Kutf8", "-man", "-Tutf8", "-ww", "-z", PAGE], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["groff", "-Kutf8", "-man", "-Tutf8", "-ww", "-z", PAGE], capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
