@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,11 +206,20 @@ def test_another_invite_is_put_into_use(page: Page, panel: PanelDouble) -> None:
     assert ("use", "second") in panel.service.asked
 
 
+def becomes(page: Page, condition: Callable[[], bool]) -> None:
+    """Waits for the program: the page shows a wish at once, before its answer has come."""
+    for _ in range(100):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    assert condition()
+
+
 def test_rules_are_chosen_and_own_sites_added_and_removed(page: Page, panel: PanelDouble) -> None:
     expect(page.get_by_label("Add a site")).to_be_hidden()
     page.get_by_label("Only what is blocked").check()
     expect(page.locator(".rules .quiet").first).to_have_text("3 sites were found to be blocked.")
-    assert panel.service.preferences.rules is RuleMode.BLOCKED
+    becomes(page, lambda: panel.service.preferences.rules is RuleMode.BLOCKED)
     page.get_by_label("Add a site").fill("news.example")
     page.get_by_label("Add a site").press("Enter")
     expect(page.locator(".sites")).to_contain_text("news.example")

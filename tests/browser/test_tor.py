@@ -19,14 +19,14 @@ from unwalled.operator.tor import BRIDGE_LINE_FILE
 
 
 @needs_curl
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_a_tor_reads_through_a_visitors_page(tmp_path: Path, chromium_path: str) -> None:
     needs_tor()
     listen, socks = free_port(), free_port()
 
     async def main() -> None:
         async with (
-            asyncio.timeout(200),
+            asyncio.timeout(270),
             local_site() as (site, _),
             tor_network(tmp_path / "tor") as network,
             Installed("chromium", chromium_path).running(tmp_path / "profile") as browser,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """A first list of relays takes some seconds, and a client some more to learn of it."""
 PLUGIN = f"unwalled exec {sys.executable} -m unwalled.cli pt"
 
