@@ -598,8 +598,6 @@ class AppLimits:
     """Invites that are remembered; the one that was of use longest ago makes room."""
     max_label_chars: int = 100
     """Of the name that a person gives an invite."""
-    max_lists: int = 32
-    """Lists of sites that the rules may use."""
     max_state_file_bytes: int = 512 * KIB
     """The largest file of the reader's folder that is read; a larger one is put aside as damaged."""
     operator_patience_s: float = 20.0

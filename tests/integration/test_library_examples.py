@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +82,39 @@ def test_an_example_does_what_it_says(example: str, tmp_path: Path, monkeypatch:
             assert said == b"HELLO" or said.endswith(BODY)
 
     run(main)
+
+
+PROGRAM = """
+import asyncio, sys, unwalled
+
+async def main():
+    async with unwalled.Reader(sys.argv[1]) as reader:
+        stream, writer = await reader.open_connection("127.0.0.1", int(sys.argv[2]))
+        writer.write(b"GET / HTTP/1.1\\r\\nConnection: close\\r\\n\\r\\n")
+        print(len(await stream.read()))
+        writer.close()
+
+asyncio.run(main())
+"""
+
+
+def test_a_program_that_has_used_it_ends_as_it_should(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with serving(answer) as web, running_operator(tmp_path / "data") as (operator, invite):
+            bridge = RunningBridge(operator.url.text, ReactorStack)
+            try:
+                await bridge.ready()
+                program = await asyncio.create_subprocess_exec(
+                    *(sys.executable, "-W", "error", "-c", PROGRAM, invite.text, str(web)),
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.PIPE,
+                    env={**os.environ, "UNWALLED_HOME": str(tmp_path / "home")},
+                )
+                out, err = await program.communicate()
+            finally:
+                await bridge.stop()
+        assert (program.returncode, err) == (0, b"")
+        assert int(out) > len(BODY)
+
+    run(main)
+    assert not (tmp_path / "home").exists()

@@ -13,7 +13,6 @@ import msgspec
 from unwalled.app.home import Home
 from unwalled.app.snapshot import RuleMode
 from unwalled.errors import ConfigurationError
-from unwalled.settings import APP
 
 PREFERENCES_FILE = "preferences.json"
 DEFAULT_LISTEN = "127.0.0.1:1080"
@@ -22,23 +21,10 @@ _Text = Annotated[str, msgspec.Meta(max_length=_MAX_CHARS)]
 
 
 @dataclass(frozen=True, slots=True)
-class ListSource:
-    """One list of sites that the rules use."""
-
-    location: _Text
-    """An https URL, from which it is fetched through the bridges, or the path of a file."""
-    label: _Text = ""
-    is_direct: bool = False
-    """Whether what is on it goes direct; else it goes through bridges."""
-    is_on: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Preferences:
     """All of them. ``listen`` is HOST:PORT; ``language`` a tag such as ``fa``, or "" for the browser's choice."""
 
     rules: RuleMode = RuleMode.EVERYTHING
-    lists: Annotated[tuple[ListSource, ...], msgspec.Meta(max_length=APP.max_lists)] = ()
     language: _Text = ""
     system_proxy: bool = False
     start_at_login: bool = False

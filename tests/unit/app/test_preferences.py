@@ -6,7 +6,6 @@ import pytest
 
 from unwalled.app.home import Home
 from unwalled.app.preferences import (
-    ListSource,
     Preferences,
     load_preferences,
     save_preferences,
@@ -15,9 +14,7 @@ from unwalled.app.preferences import (
 from unwalled.app.snapshot import RuleMode
 from unwalled.errors import ConfigurationError
 
-SET = Preferences(
-    RuleMode.LISTED, (ListSource("/home/me/list.txt", is_direct=True),), "fa", True, True, "127.0.0.1:9050"
-)
+SET = Preferences(RuleMode.LISTED, "fa", True, True, "127.0.0.1:9050")
 
 
 def test_they_come_back_as_they_were_set(tmp_path: Path) -> None:
@@ -43,7 +40,7 @@ def test_a_file_of_nonsense_is_put_aside(tmp_path: Path, content: bytes) -> None
 
 def test_one_bad_value_costs_no_other(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    home.write("preferences.json", b'{"rules": "nothing", "language": "fa", "lists": 7, "later": [1], "listen": 5}')
+    home.write("preferences.json", b'{"rules": "nothing", "language": "fa", "later": [1], "listen": 5}')
     assert load_preferences(home) == Preferences(language="fa")
     assert len(home.notices) == 1
 

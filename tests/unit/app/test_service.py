@@ -17,7 +17,7 @@ from tests.support.proxy_bench import until
 from tests.support.reader_world import ECHO, QUICK, World, run
 from unwalled.app.home import Home
 from unwalled.app.invites import InviteBook, UnknownInvite
-from unwalled.app.preferences import ListSource, Preferences, load_preferences
+from unwalled.app.preferences import Preferences, load_preferences
 from unwalled.app.snapshot import RuleMode, State, Trouble
 from unwalled.app.way import NoWebRtc
 from unwalled.errors import ConfigurationError, OpenFailed, SignalingFailed, StreamReset
@@ -548,9 +548,7 @@ def test_nothing_is_written_without_a_folder(tmp_path: Path) -> None:
 
 def test_preferences_are_remembered(tmp_path: Path) -> None:
     async def main() -> None:
-        wanted = Preferences(
-            RuleMode.BLOCKED, (ListSource("https://example.org/list", "a list"),), "fa", listen="[::1]:9"
-        )
+        wanted = Preferences(RuleMode.BLOCKED, "fa", listen="[::1]:9")
         async with serving(Operators(World()), Home(tmp_path)) as service:
             await service.set_preferences(wanted)
             assert service.snapshot().rules is RuleMode.BLOCKED
