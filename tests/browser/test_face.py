@@ -301,6 +301,23 @@ def test_a_visitor_in_a_censored_country_is_warned_and_nobody_is_asked(site: Sit
     expect(site.page.get_by_role("note")).to_be_hidden()
 
 
+def test_the_countries_of_today_are_told_though_nobody_is_here_just_now(site: Site) -> None:
+    tally = {**helping()["tally"], "countries": ["CN", "IR", "MM"]}
+    site.made_up({"on": True, "state": "waiting", "tally": tally})
+    site.page.get_by_role("button", name="How does this work?").click()
+    site.page.get_by_text("Where they are").click()
+    expect(site.page.get_by_text("Today: China, Iran, and Myanmar (Burma).")).to_be_visible()
+    expect(site.page.get_by_text("Nobody needs your help just now.")).to_be_visible()
+    # The picture to share knows them, too.
+    link = site.page.get_by_role("link", name="A picture of what you have done", include_hidden=True)
+    assert "countries=CN.IR.MM" in (link.get_attribute("href") or "")
+    # An operator that tells none offers no map.
+    site.made_up({"on": True, "state": "waiting"})
+    site.page.get_by_role("button", name="How does this work?").click()
+    site.page.get_by_text("Your limits").wait_for()
+    expect(site.page.get_by_text("Where they are")).to_be_hidden()
+
+
 @pytest.mark.parametrize("layout", ["panel", "banner", "badge", "floating"])
 def test_targets_are_large_enough_and_nothing_is_wider_than_a_small_screen(site: Site, layout: str) -> None:
     # 320 px is also what a page of 1280 px has at a zoom of 400 %.

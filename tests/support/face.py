@@ -37,7 +37,7 @@ OFF: Mapping[str, Any] = {
     "counts": NOBODY,
     "readers": [],
     "since": None,
-    "tally": {"today": 0, "ever": 0, "bytes": 0, "seconds": 0},
+    "tally": {"today": 0, "ever": 0, "countries": [], "bytes": 0, "seconds": 0},
     "wishes": {"maxReaders": 8, "speed": None, "monthly": None, "charging": False, "metered": False, "hours": None},
     "left": None,
     "abilities": {"charging": True, "metered": True, "storage": True, "window": True},
@@ -53,7 +53,7 @@ ERRORS = ("unreachable", "operator", "full", "version", "protocol", "network")
 
 def helping(readers: int = 3, carried: int = 48_200_000) -> dict[str, Any]:
     counts = {"readers": readers, "lanes": readers * 2, "bytesUp": carried // 10, "bytesDown": carried - carried // 10}
-    tally = {"today": readers + 2, "ever": 128, "bytes": carried * 40, "seconds": 39_600}
+    tally = {"today": readers + 2, "ever": 128, "countries": [], "bytes": carried * 40, "seconds": 39_600}
     return {"on": True, "state": "helping", "counts": counts, "tally": tally}
 
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Keeping, type Choices, type TextStore } from "../src/helping/keeping.js";
 import { NO_LIMITS } from "../src/helping/snapshot.js";
-import { emptyTally, nothingNew, ofToday, together, told } from "../src/helping/tally.js";
+import { emptyTally, nothingNew, ofToday, readTally, together, told } from "../src/helping/tally.js";
 import { Turn, type Locks } from "../src/helping/turn.js";
 
 const NOON = new Date("2026-11-24T12:00:00");
@@ -58,8 +58,8 @@ test("damaged and refused storage is as good as none", () => {
     store.texts.set("unwalled-bridge-numbers", text);
     assert.deepEqual(keeping.readTally(NOON), emptyTally(NOON, SALT), text);
   }
-  const sound = { day: "2026-11-24", salt: SALT, names: ["a"], nameless: 1, past: 2, bytes: 3, seconds: 4 };
-  const damages = [{ salt: "short" }, { names: [1] }, { names: Array(3_000).fill("a") }, { nameless: -1 }, { past: null }, { bytes: "3" }, { seconds: 1e300 }, { day: 5 }];
+  const sound = { day: "2026-11-24", salt: SALT, names: ["a"], nameless: 1, countries: ["IR"], past: 2, bytes: 3, seconds: 4 };
+  const damages = [{ salt: "short" }, { names: [1] }, { names: Array(3_000).fill("a") }, { nameless: -1 }, { past: null }, { bytes: "3" }, { seconds: 1e300 }, { day: 5 }, { countries: ["IRN"] }, { countries: [7] }, { countries: "IR" }, { countries: Array(61).fill("IR") }];
   for (const damage of damages) {
     store.texts.set("unwalled-bridge-numbers", JSON.stringify({ ...sound, ...damage }));
     assert.deepEqual(keeping.readTally(NOON), emptyTally(NOON, SALT), JSON.stringify(damage));
@@ -70,7 +70,7 @@ test("damaged and refused storage is as good as none", () => {
   keeping.writeChoices({ ...NONE, keepHelping: true });
   keeping.forgetTally();
   assert.deepEqual(keeping.readChoices(), NONE);
-  assert.deepEqual(told(keeping.addToTally(emptyTally(NOON, SALT), { ...nothingNew(), names: ["person"], bytes: 5 }, NOON)), { today: 1, ever: 1, bytes: 5, seconds: 0 });
+  assert.deepEqual(told(keeping.addToTally(emptyTally(NOON, SALT), { ...nothingNew(), names: ["person"], bytes: 5 }, NOON)), { today: 1, ever: 1, countries: [], bytes: 5, seconds: 0 });
   const nothing = new Keeping(undefined, () => SALT);
   assert.deepEqual([nothing.possible, nothing.readChoices(), nothing.readTally(NOON)], [false, NONE, emptyTally(NOON, SALT)]);
 });
@@ -89,15 +89,15 @@ test("that the visitor was asked is remembered only along with the wish to go on
 });
 
 test("a person counts once a day however often they come, and names go at the day's end", () => {
-  const first = together(emptyTally(NOON, SALT), { names: ["person-one", "person-two"], nameless: 0, bytes: 10, seconds: 1.6 });
-  const again = together(first, { names: ["person-one"], nameless: 1, bytes: 5, seconds: 1.6 });
+  const first = together(emptyTally(NOON, SALT), { ...nothingNew(), names: ["person-one", "person-two"], nameless: 0, bytes: 10, seconds: 1.6 });
+  const again = together(first, { ...nothingNew(), names: ["person-one"], nameless: 1, bytes: 5, seconds: 1.6 });
   // These differ only behind the characters that are kept: so few are kept that nobody can be named by them.
   assert.deepEqual(again.names, ["person"]);
-  const people = together(emptyTally(NOON, SALT), { names: ["aaaaaa1", "bbbbbb1", "aaaaaa1"], nameless: 1, bytes: 15, seconds: 3.2 });
-  assert.deepEqual(told(people), { today: 3, ever: 3, bytes: 15, seconds: 3 });
+  const people = together(emptyTally(NOON, SALT), { ...nothingNew(), names: ["aaaaaa1", "bbbbbb1", "aaaaaa1"], nameless: 1, bytes: 15, seconds: 3.2 });
+  assert.deepEqual(told(people), { today: 3, ever: 3, countries: [], bytes: 15, seconds: 3 });
   const next = ofToday(people, TOMORROW, () => "n".repeat(22));
-  assert.deepEqual([next.names, next.salt, told(next)], [[], "n".repeat(22), { today: 0, ever: 3, bytes: 15, seconds: 3 }]);
-  assert.deepEqual(told(together(next, { ...nothingNew(), names: ["aaaaaa1"] })), { today: 1, ever: 4, bytes: 15, seconds: 3 });
+  assert.deepEqual([next.names, next.salt, told(next)], [[], "n".repeat(22), { today: 0, ever: 3, countries: [], bytes: 15, seconds: 3 }]);
+  assert.deepEqual(told(together(next, { ...nothingNew(), names: ["aaaaaa1"] })), { today: 1, ever: 4, countries: [], bytes: 15, seconds: 3 });
   assert.equal(ofToday(people, NOON, () => "never"), people);
 });
 
@@ -112,9 +112,9 @@ test("two tabs add to one tally", () => {
   const store = new Store();
   const [one, other] = [new Keeping(store, () => SALT), new Keeping(store, () => "o".repeat(22))];
   const kept = one.readTally(NOON);
-  one.addToTally(kept, { names: ["aaaaaa"], nameless: 0, bytes: 1, seconds: 1 }, NOON);
-  const sum = other.addToTally(other.readTally(NOON), { names: ["aaaaaa", "bbbbbb"], nameless: 0, bytes: 2, seconds: 2 }, NOON);
-  assert.deepEqual(told(sum), { today: 2, ever: 2, bytes: 3, seconds: 3 });
+  one.addToTally(kept, { ...nothingNew(), names: ["aaaaaa"], nameless: 0, bytes: 1, seconds: 1 }, NOON);
+  const sum = other.addToTally(other.readTally(NOON), { ...nothingNew(), names: ["aaaaaa", "bbbbbb"], nameless: 0, bytes: 2, seconds: 2 }, NOON);
+  assert.deepEqual(told(sum), { today: 2, ever: 2, countries: [], bytes: 3, seconds: 3 });
   one.forgetTally();
   assert.equal(store.texts.size, 0);
 });
@@ -178,4 +178,18 @@ test("without locks, or where they are refused, every tab helps for itself", asy
   refused.take();
   await soon();
   assert.equal(refused.isMine, true);
+});
+
+test("countries of the day are kept as a set that tells neither who nor when, and go at the day's end", () => {
+  const kept = together(emptyTally(NOON, SALT), { ...nothingNew(), names: ["aaaaaa", "bbbbbb"], countries: ["MM", "CN", "MM"] });
+  const more = together(kept, { ...nothingNew(), names: ["cccccc"], countries: ["IR", "CN"] });
+  assert.deepEqual(told(more).countries, ["CN", "IR", "MM"]);
+  const tomorrow = ofToday(more, new Date("2026-11-25T00:00:01"), () => "n".repeat(22));
+  assert.deepEqual([told(tomorrow).countries, told(tomorrow).ever], [[], 3]);
+  // However many a broker might tell.
+  const codes = Array.from({ length: 26 * 26 }, (_, at) => String.fromCharCode(65 + Math.floor(at / 26), 65 + (at % 26)));
+  assert.equal(told(together(kept, { ...nothingNew(), countries: codes })).countries.length, 60);
+  // What an earlier version has kept goes on without.
+  const { countries: _, ...before } = kept;
+  assert.deepEqual(readTally(JSON.stringify(before))?.countries, []);
 });

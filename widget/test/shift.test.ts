@@ -154,10 +154,10 @@ class World {
   }
 
   /** A reader comes with one lane, which opens. */
-  async reader(match: string, reader = match): Promise<{ socket: FakeSocket; pass: (bytes: number) => void }> {
+  async reader(match: string, reader = match, country = ""): Promise<{ socket: FakeSocket; pass: (bytes: number) => void }> {
     const index = this.transports.sockets.length;
     const offers = [{ offer: 0, description: OFFER }];
-    this.socket.receive(JSON.stringify({ type: "match", match, gateway: `wss://x/v1/lane/${match}`, offers, reader }));
+    this.socket.receive(JSON.stringify({ type: "match", match, gateway: `wss://x/v1/lane/${match}`, offers, reader, country }));
     await settle();
     const { socket, channel } = this.transports.openLane(index);
     return { socket, pass: (bytes) => channel.onmessage?.({ data: new ArrayBuffer(bytes) }) };
@@ -238,20 +238,21 @@ test("people, data and time are counted: each person once, time only while someb
   assert.deepEqual(world.socket.said[0], { type: "hello", v: 1, client: "page", nat: "unknown", capacity: 64, readers: 8, salt: "s".repeat(22) });
   world.now += 60_000;
   const first = await world.reader("M1", "aaaaaa-1");
-  await world.reader("M2", "aaaaaa-1");
+  // Where somebody is may become known later than that they are here.
+  await world.reader("M2", "aaaaaa-1", "IR");
   await world.reader("M3", "bbbbbb-2");
   first.pass(700);
   world.now += 5_000;
-  assert.deepEqual(world.shift.tally, { today: 2, ever: 2, bytes: 700, seconds: 5 });
+  assert.deepEqual(world.shift.tally, { today: 2, ever: 2, countries: ["IR"], bytes: 700, seconds: 5 });
   world.socket.onclose?.();
   t.mock.timers.tick(1_000);
   await world.ready();
   await world.reader("M4", "aaaaaa-1");
   world.shift.end(false);
-  const { names, bytes } = JSON.parse(world.texts.get("unwalled-bridge-numbers") ?? "") as { names: string[]; bytes: number };
-  assert.deepEqual([names, bytes], [["aaaaaa", "bbbbbb"], 700]);
+  const { names, countries, bytes } = JSON.parse(world.texts.get("unwalled-bridge-numbers") ?? "") as { names: string[]; countries: string[]; bytes: number };
+  assert.deepEqual([names, countries, bytes], [["aaaaaa", "bbbbbb"], ["IR"], 700]);
   const next = new World({}, { keepNumbers: true, texts: world.texts });
-  assert.deepEqual(next.shift.tally, { today: 2, ever: 2, bytes: 700, seconds: 5 });
+  assert.deepEqual(next.shift.tally, { today: 2, ever: 2, countries: ["IR"], bytes: 700, seconds: 5 });
   next.shift.keepNumbers = false;
   assert.deepEqual([world.texts.size, next.shift.tally.ever], [0, 0]);
   next.shift.end(false);

@@ -31,16 +31,14 @@ export function share({ share: words }: DetailsWords, { operator, language }: Co
 
   const embed = link(words.embed, `${operator}/add?lang=${language.tag}`);
   const impact = link(words.impact, "");
-  const seen = new Set<string>();
 
   return {
     title: words.title,
     content: [make("p", { part: "note" }, words.text), send, result, address, impact, embed],
-    render: ({ tally, readers }) => {
-      for (const { country } of readers) if (country !== "") seen.add(country);
+    render: ({ tally }) => {
       impact.hidden = tally.ever === 0;
       // The numbers stand behind the #, which browsers send to nobody.
-      impact.href = `${operator}/impact?lang=${language.tag}#${deedsText({ ...tally, people: tally.ever, countries: [...seen] })}`;
+      impact.href = `${operator}/impact?lang=${language.tag}#${deedsText({ ...tally, people: tally.ever })}`;
     },
   };
 }

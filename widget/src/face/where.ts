@@ -1,12 +1,14 @@
 /** Where the people are who are being helped: a map, loaded when it is opened. */
 
 import type { Picture } from "../picture/picture.js";
+import { fill } from "../words/language.js";
 import type { DetailsWords } from "../words/words.js";
 import type { Context, Section } from "./details.js";
 import { make, setText } from "./dom.js";
 
 export function where({ where: words }: DetailsWords, { words: spoken, language, driver, loadPart }: Context): Section {
   const box = make("div", { part: "picture" });
+  const today = make("p", { part: "note" });
   const failed = make("p", { part: "note", role: "status" });
   let known = false;
   let open = false;
@@ -34,10 +36,14 @@ export function where({ where: words }: DetailsWords, { words: spoken, language,
 
   return {
     title: words.title,
-    content: [box, failed, make("p", { part: "note" }, words.note)],
+    content: [box, today, failed, make("p", { part: "note" }, words.note)],
     // An operator that does not know of countries tells none; then there is nothing to see.
-    offered: ({ readers }) => (known ||= readers.some(({ country }) => country !== "")),
-    render: ({ readers }) => picture?.update(readers),
+    offered: ({ readers, tally }) => (known ||= tally.countries.length > 0 || readers.some(({ country }) => country !== "")),
+    render: ({ readers, tally }) => {
+      picture?.update(readers);
+      const names = tally.countries.map((code) => language.country(code));
+      setText(today, names.length === 0 ? "" : fill(words.today, { countries: language.list(names) }));
+    },
     toggled: (isOpen) => {
       open = isOpen;
       if (isOpen) void show();

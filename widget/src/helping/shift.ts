@@ -197,8 +197,8 @@ export class Shift {
     this.#keepNumbers = value;
     if (value) {
       // What this page has counted so far joins what is kept.
-      const { names, nameless, past, bytes, seconds, salt } = together(this.#kept, this.#more);
-      this.#more = { names: [...names], nameless, bytes, seconds };
+      const { names, nameless, countries, past, bytes, seconds, salt } = together(this.#kept, this.#more);
+      this.#more = { names: [...names], nameless, countries: [...countries], bytes, seconds };
       this.#kept = { ...emptyTally(this.#today, salt), past };
       this.#save();
     } else {
@@ -427,7 +427,9 @@ export class Shift {
   #noteGuests(): void {
     const guests: readonly Guest[] = this.#helper?.guests ?? [];
     this.#mark();
-    for (const { key, name } of guests) {
+    for (const { key, name, country } of guests) {
+      // It may become known later than its reader.
+      if (country !== "" && !this.#more.countries.includes(country)) this.#more.countries.push(country);
       if (this.#present.has(key)) continue;
       if (name === undefined) this.#more.nameless += 1;
       else this.#more.names.push(name);

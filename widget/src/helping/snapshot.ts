@@ -45,6 +45,8 @@ export interface Tally {
   readonly today: number;
   /** Since the numbers are kept; since the page was opened where they are not. */
   readonly ever: number;
+  /** Where people of today were, as far as the operator tells. ISO 3166-1 alpha-2, in the order of the alphabet. */
+  readonly countries: readonly string[];
   readonly bytes: number;
   /** Time with at least one person being helped. */
   readonly seconds: number;

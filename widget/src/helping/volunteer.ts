@@ -34,7 +34,7 @@ export interface VolunteerOptions {
 }
 
 const NOTHING: Counts = { readers: 0, lanes: 0, bytesUp: 0, bytesDown: 0 };
-const NOBODY: Tally = { today: 0, ever: 0, bytes: 0, seconds: 0 };
+const NOBODY: Tally = { today: 0, ever: 0, countries: [], bytes: 0, seconds: 0 };
 
 export class Volunteer {
   readonly #options: VolunteerOptions;

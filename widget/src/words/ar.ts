@@ -98,6 +98,7 @@ export const WORDS: Words<"zero" | "one" | "two" | "few" | "many"> = {
       title: "أين هم",
       label: "خريطة للعالم عليها خط إليك من بلد كل شخص تساعده.",
       nobody: "لا أحد يحتاج إلى مساعدتك الآن.",
+      today: "اليوم: {countries}.",
       people: {
         zero: "لا أحد",
         one: "شخص واحد",

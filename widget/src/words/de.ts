@@ -83,6 +83,7 @@ export const WORDS: Words<"one"> = {
       title: "Wo sie sind",
       label: "Weltkarte mit einer Linie vom Land jedes Menschen, dem Sie helfen, zu Ihnen.",
       nobody: "Gerade braucht niemand Ihre Hilfe.",
+      today: "Heute: {countries}.",
       people: { one: "{count} Mensch", other: "{count} Menschen" },
       elsewhere: { one: "{count} Mensch in einem Land, das nicht verraten wird", other: "{count} Menschen in Ländern, die nicht verraten werden" },
       note: "Die Mitte eines Landes, nie ein Ort. Der Server der Redaktion nennt ein Land nur, wenn viele Menschen dort um Hilfe bitten. Die Linien bewegen sich, während Daten fließen.",

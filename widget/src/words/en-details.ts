@@ -49,6 +49,7 @@ export const DETAILS: DetailsWords<"one"> = {
     title: "Where they are",
     label: "Map of the world with a line from the country of each person whom you help to you.",
     nobody: "Nobody needs your help just now.",
+    today: "Today: {countries}.",
     people: { one: "{count} person", other: "{count} people" },
     elsewhere: { one: "{count} person in a country that is not told", other: "{count} people in countries that are not told" },
     note: "The middle of a country, never a place. The newsroom’s server tells a country only when many people there ask for help. The lines move while data flows.",

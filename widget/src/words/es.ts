@@ -88,6 +88,7 @@ export const WORDS: Words<"one" | "many"> = {
       title: "Dónde están",
       label: "Mapa del mundo con una línea hasta ti desde el país de cada persona a la que ayudas.",
       nobody: "Nadie necesita tu ayuda en este momento.",
+      today: "Hoy: {countries}.",
       people: { one: "{count} persona", many: "{count} de personas", other: "{count} personas" },
       elsewhere: { one: "{count} persona en un país que no se indica", many: "{count} de personas en países que no se indican", other: "{count} personas en países que no se indican" },
       note: "El centro de un país, nunca un lugar. El servidor de la redacción solo indica un país cuando allí pide ayuda mucha gente. Las líneas se mueven mientras pasan datos.",

@@ -88,6 +88,7 @@ export const WORDS: Words<"one" | "many"> = {
       title: "Où se trouvent ces personnes",
       label: "Carte du monde avec une ligne vers vous depuis le pays de chaque personne que vous aidez.",
       nobody: "Personne n’a besoin de votre aide en ce moment.",
+      today: "Aujourd’hui : {countries}.",
       people: { one: "{count} personne", many: "{count} de personnes", other: "{count} personnes" },
       elsewhere: { one: "{count} personne dans un pays non précisé", many: "{count} de personnes dans des pays non précisés", other: "{count} personnes dans des pays non précisés" },
       note: "Le milieu d’un pays, jamais un lieu. Le serveur de la rédaction ne nomme un pays que si beaucoup de gens y demandent de l’aide. Les lignes bougent tant que des données passent.",

@@ -48,6 +48,11 @@ export class Language {
     return this.#unit((bytesPerSecond * 8) / 1e6, "megabit-per-second", 1, "short");
   }
 
+  /** Several things in a row, as the language joins them. */
+  list(things: readonly string[]): string {
+    return new Intl.ListFormat(this.tag).format(things);
+  }
+
   /** The name of a country by its ISO 3166-1 code. */
   country(code: string): string {
     return new Intl.DisplayNames(this.tag, { type: "region", fallback: "code" }).of(code) ?? code;

@@ -88,6 +88,7 @@ export const WORDS: Words<"one" | "many"> = {
       title: "Onde elas estão",
       label: "Mapa do mundo com uma linha até você a partir do país de cada pessoa que você ajuda.",
       nobody: "Ninguém precisa da sua ajuda neste momento.",
+      today: "Hoje: {countries}.",
       people: { one: "{count} pessoa", many: "{count} de pessoas", other: "{count} pessoas" },
       elsewhere: { one: "{count} pessoa em um país não informado", many: "{count} de pessoas em países não informados", other: "{count} pessoas em países não informados" },
       note: "O centro de um país, nunca um lugar. O servidor da redação só informa um país quando muita gente pede ajuda lá. As linhas se movem enquanto há dados passando.",

@@ -84,6 +84,7 @@ export const WORDS: Words<"one"> = {
       title: "Neredeler",
       label: "Yardım ettiğiniz her kişinin ülkesinden size bir çizgi uzanan dünya haritası.",
       nobody: "Şu anda yardımınıza ihtiyacı olan kimse yok.",
+      today: "Bugün: {countries}.",
       people: { one: "{count} kişi", other: "{count} kişi" },
       elsewhere: { one: "Adı verilmeyen bir ülkede {count} kişi", other: "Adı verilmeyen ülkelerde {count} kişi" },
       note: "Bir ülkenin ortası; asla belirli bir yer değil. Haber merkezinin sunucusu bir ülkeyi ancak orada çok kişi yardım istediğinde söyler. Veri aktıkça çizgiler hareket eder.",

@@ -84,6 +84,7 @@ export const WORDS: Words = {
       title: "Họ ở đâu",
       label: "Bản đồ thế giới có một đường từ quốc gia của mỗi người bạn giúp đến bạn.",
       nobody: "Hiện không ai cần bạn giúp.",
+      today: "Hôm nay: {countries}.",
       people: { other: "{count} người" },
       elsewhere: { other: "{count} người ở những quốc gia không được nêu tên" },
       note: "Điểm giữa của một quốc gia, không bao giờ là một nơi cụ thể. Máy chủ của tòa soạn chỉ nêu tên quốc gia khi có nhiều người ở đó cần giúp. Các đường chuyển động khi dữ liệu chảy qua.",

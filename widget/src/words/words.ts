@@ -77,6 +77,8 @@ export interface DetailsWords<Category extends Intl.LDMLPluralRule = "other"> {
     readonly label: string;
     /** Instead of the list of countries. */
     readonly nobody: string;
+    /** Countries of people who were helped earlier today, too: `{countries}` is a list of names. */
+    readonly today: string;
     /** Behind the name of a country and a colon. */
     readonly people: Forms<Category>;
     readonly elsewhere: Forms<Category>;

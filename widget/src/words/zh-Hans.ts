@@ -84,6 +84,7 @@ export const WORDS: Words = {
       title: "他们在哪里",
       label: "世界地图，从您帮助的每个人所在的国家到您有一条线。",
       nobody: "此刻没有人需要您的帮助。",
+      today: "今天：{countries}。",
       people: { other: "{count} 人" },
       elsewhere: { other: "{count} 人，所在国家未透露" },
       note: "只标出国家的中心，绝不是具体地点。只有当一个国家有许多人求助时，编辑部的服务器才会说出它。数据流动时线条会移动。",

@@ -84,6 +84,7 @@ export const WORDS: Words = {
       title: "他們在哪裡",
       label: "世界地圖，從您幫助的每個人所在的國家到您有一條線。",
       nobody: "此刻沒有人需要您的幫助。",
+      today: "今天：{countries}。",
       people: { other: "{count} 人" },
       elsewhere: { other: "{count} 人，所在國家未透露" },
       note: "只標出國家的中心，絕不是具體地點。只有當一個國家有許多人求助時，編輯部的伺服器才會說出它。資料流動時線條會移動。",
