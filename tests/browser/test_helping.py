@@ -135,8 +135,9 @@ def test_a_months_data_is_not_passed_even_by_pages_that_are_reloaded(
     assert 2_000_000 < total <= 3_000_000
     until = snapshot(page)["until"]
     assert until > page.evaluate("Date.now()")
-    when = page.evaluate("(at) => new Date(at).toLocaleTimeString('en', { hour: 'numeric', minute: '2-digit' })", until)
-    assert page.get_by_role("status").inner_text() == f"Paused until the hours that you chose. It goes on: {when}."
+    when = page.evaluate("(at) => new Date(at).toLocaleDateString('en', { month: 'long', day: 'numeric' })", until)
+    said = page.get_by_role("status").inner_text()
+    assert said == f"Paused: this month\N{RIGHT SINGLE QUOTATION MARK}s data is used up. Thank you! It goes on: {when}."
     assert page.evaluate(LEFT) == 0
     page.reload()
     do(page, "start()")
