@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from urllib.parse import urljoin
 
 import aiohttp
@@ -36,9 +37,11 @@ class ListFetcher:
     A proxy of its own on a free port of this machine is open while a list is fetched.
     """
 
-    def __init__(self, bridges: Tunnel, limits: RulesLimits = RULES) -> None:
+    def __init__(self, bridges: Tunnel, limits: RulesLimits = RULES, *, trust: ssl.SSLContext | None = None) -> None:
+        """``trust``: instead of the authorities that the system trusts."""
         self._bridges = bridges
         self._limits = limits
+        self._trust = trust
 
     async def __call__(self, url: str, etag: str, /) -> Fetched:
         """See Fetch. Raises ListNotFetched or RuleError."""
@@ -68,7 +71,8 @@ class ListFetcher:
         ) as session:
             for _ in range(self._limits.update_redirects + 1):
                 # Redirects are followed here, so that none leads away from https.
-                async with session.get(check_url(url), proxy=proxy, allow_redirects=False) as response:
+                asking = session.get(check_url(url), proxy=proxy, ssl=self._trust or True, allow_redirects=False)
+                async with asking as response:
                     if response.status in _REDIRECTS:
                         url = urljoin(url, response.headers.get(hdrs.LOCATION, ""))
                         continue

@@ -27,6 +27,7 @@ from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 
 _RECEIVE_AT_ONCE = 32
+_DECIDED_S = 1.0
 
 
 class ChoosingFlow:
@@ -50,6 +51,7 @@ class ChoosingFlow:
         self._sent_to: OrderedDict[IPAddress, None] = OrderedDict()
         self._routes: OrderedDict[str, tuple[float, Decision, Sequence[IPAddress]]] = OrderedDict()
         """Until when they hold, and where each name leads."""
+        self._decided: dict[Target, tuple[float, Decision]] = {}
         self._for_names: dict[str, deque[tuple[Target, bytes]]] = {}
 
     def __repr__(self) -> str:
@@ -68,7 +70,7 @@ class ChoosingFlow:
         """See DatagramFlow."""
         if self._is_closed:
             return
-        decision = self._guide.decide(target)
+        decision = self._decide(target)
         match decision.way:
             case Way.DIRECT:
                 self._send_direct(target, payload, decision)
@@ -76,6 +78,18 @@ class ChoosingFlow:
                 self._send_through(target, payload)
             case Way.REFUSED:
                 pass
+
+    def _decide(self, target: Target) -> Decision:
+        """What the rules say, asked again after a second: datagrams are many, and lists long."""
+        now = self._loop.time()
+        known = self._decided.get(target)
+        if known is not None and now < known[0]:
+            return known[1]
+        if len(self._decided) >= self._limits.direct_datagram_hosts:
+            self._decided.clear()
+        decision = self._guide.decide(target)
+        self._decided[target] = now + _DECIDED_S, decision
+        return decision
 
     def close(self) -> None:
         """See DatagramFlow."""

@@ -75,7 +75,7 @@ function isPrivate(host) {
 }
 function FindProxyForURL(url, host) {
   host = host.toLowerCase().replace(/\\.$/, "");
-  if (/^[\\d.]+$/.test(host)) return isPrivate(host) ? direct : viaProxy;
+  if (/^[\\d.]+$/.test(host)) return %(private)s;
   if (host.indexOf(":") >= 0 || has(through, throughGlobs, host)) return viaProxy;
   if (host.indexOf(".") < 0 || has(straight, straightGlobs, host)) return direct;
   return %(otherwise)s;
@@ -97,9 +97,10 @@ def render_pac(rules: Rules, proxy: str, limits: RulesLimits = RULES) -> str:
     if not has_ranges:
         straight += _of(rules, ListRole.DIRECT)
         through += [one.exceptions for one in rules.lists if one.role is ListRole.DIRECT]
-    text = _render(proxy, through, straight, otherwise)
+    private = "viaProxy" if has_ranges else "isPrivate(host) ? direct : viaProxy"
+    text = _render(proxy, through, straight, otherwise, private)
     if len(text) > limits.pac_bytes:
-        text = _render(proxy, [], [], "viaProxy")
+        text = _render(proxy, [], [], "viaProxy", private)
     return text
 
 
@@ -107,7 +108,7 @@ def _of(rules: Rules, role: ListRole) -> list[PatternSet]:
     return [one.matches for one in rules.lists if one.role is role]
 
 
-def _render(proxy: str, through: list[PatternSet], straight: list[PatternSet], otherwise: str) -> str:
+def _render(proxy: str, through: list[PatternSet], straight: list[PatternSet], otherwise: str, private: str) -> str:
     local = [NamePattern(name, ITSELF | BELOW) for name in sorted(LOCAL_SUFFIXES)]
     hidden = [NamePattern(name, ITSELF | BELOW) for name in sorted(HIDDEN_SUFFIXES)]
     return "".join(
@@ -115,7 +116,7 @@ def _render(proxy: str, through: list[PatternSet], straight: list[PatternSet], o
             _HEAD % {"proxy": proxy},
             *_set("through", [*hidden, *_names(through)], _globs(through)),
             *_set("straight", [*local, *_names(straight)], _globs(straight)),
-            _BODY % {"otherwise": otherwise},
+            _BODY % {"otherwise": otherwise, "private": private},
         )
     )
 
