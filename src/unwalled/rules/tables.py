@@ -179,7 +179,7 @@ class PatternSet:
                     names.append(pattern)
                 case RangePattern():
                     ranges.append(pattern)
-                case WildcardPattern():
+                case _:
                     wildcards.append(pattern)
         self._names = NameTable(names)
         self._wildcards = WildcardTable(wildcards)

@@ -53,6 +53,11 @@ def test_hosts_files() -> None:
     assert found.bad_count == 0
 
 
+def test_a_network_is_no_address_of_a_hosts_file() -> None:
+    found = parse_list(b"192.0.2.1/24 a.example\n192.0.2.0/24 b.example\n")
+    assert (found.entries, found.bad_count) == (0, 2)
+
+
 def test_dnsmasq_lines() -> None:
     found = parse_list(
         b"server=/one.example/114.114.114.114\naddress=/two.example/three.example/\nipset=/four.example/x\n"
