@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.abroad import DOOR_PORT, PROXY, Abroad, abroad, kill
-from tests.support.far_side import STUN_PORT
+from tests.support.far_side import BODY, STUN_PORT
 from tests.support.namespaces import (
     BRIDGE,
     OPERATOR,
@@ -30,6 +31,9 @@ from tests.support.namespaces import (
 from tests.support.near_apps import CUT, NO_PROXY, READ, SILENCE
 from tests.support.programs import Command
 from tests.support.sniffer import Packet, Sniffer
+from unwalled.app.home import VARIABLE, Home
+from unwalled.app.preferences import Preferences, save_preferences
+from unwalled.app.snapshot import RuleMode
 
 APPS_S = 2.5
 
@@ -69,6 +73,10 @@ class Watched:
         now, self._seen = packets[self._seen :], len(packets)
         assert [packet for packet in now if not self.is_allowed(packet)] == [], phase
         return set(now)
+
+    def skip(self) -> None:
+        """What has left so far is of no concern."""
+        self._seen = len(self._sniffer.so_far())
 
     def apps(self) -> dict[str, str]:
         """What the programs get."""
@@ -145,3 +153,42 @@ def test_the_watch_sees_what_leaves_bare(tmp_path: Path, sends: str, kind: str) 
         far.read(sys.executable, "-c", sends.format(site=site, name=SITE_NAME))
         to = {packet.to for packet in sniffer.so_far() if not watched.is_allowed(packet) and packet.kind == kind}
         assert to == {net.address(OPERATOR, RESOLVER) if "getaddrinfo" in sends else site}
+
+
+@needs_namespaces
+def test_a_listed_name_is_neither_looked_up_nor_dialled_where_others_are(tmp_path: Path) -> None:
+    home = Home(tmp_path / "reader")
+    home.write("rules.txt", SITE_NAME.encode())
+    save_preferences(home, Preferences(rules=RuleMode.BLOCKED))
+    with Internet() as net, Sniffer(net, WIRED[READER]) as sniffer, abroad(net, tmp_path, has_stun=False) as far:
+        far.start_bridge()
+        reader = far.undo.enter_context(
+            Command(
+                *("connect", far.invite, "--listen", PROXY, "--no-panel"),
+                module="tests.support.hasty",
+                within=net.command(READER),
+                environment={VARIABLE: str(home.folder)},
+            )
+        )
+        reader.line("connected")
+        resolver = net.address(OPERATOR, RESOLVER)
+
+        def fetch(name: str) -> str:
+            return far.read("curl", "-q", "-s", "--max-time", "30", "--proxy", f"http://{PROXY}", f"http://{name}/")
+
+        def is_tried() -> bool:
+            """The rules begin a little after the reader's start; what is on no list is looked up here from then on."""
+            fetch("new.example")
+            time.sleep(0.3)
+            return any(packet.to == resolver for packet in sniffer.so_far())
+
+        assert any(is_tried() for _ in range(60))
+        watched = Watched(far, sniffer)
+        watched.skip()
+        for _ in range(3):
+            assert fetch(SITE_NAME) == BODY
+        watched.left("a listed name")
+        # Nothing of this network can be reached, whatever a page asks for.
+        for host in ("127.0.0.1", net.address(READER), "localhost", "router"):
+            assert "your own computer or network" in fetch(host)
+        watched.left("names and addresses of this network")

@@ -335,6 +335,7 @@ def test_an_answer_that_breaks_off_is_not_taken_for_whole() -> None:
 FAILURES = {code.name.lower().replace("_", "-") + ".test": code for code in Code}
 SOCKS5_REPLIES = {
     Code.NOT_ALLOWED: 2,
+    Code.OWN_NETWORK: 2,
     Code.NETWORK_UNREACHABLE: 3,
     Code.NO_BRIDGE: 3,
     Code.HOST_UNREACHABLE: 4,
@@ -349,6 +350,7 @@ HTTP_STATUS = {
     Code.NO_BRIDGE: 503,
     Code.LIMIT_REACHED: 503,
     Code.SWITCHED_OFF: 503,
+    Code.OWN_NETWORK: 403,
 }
 
 

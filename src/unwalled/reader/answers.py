@@ -96,6 +96,12 @@ _BY_CODE = {
         "Nothing leaves this computer through it meanwhile. Switch it on in its panel, and try again.",
         0,
     ),
+    Code.OWN_NETWORK: (
+        403,
+        'http_request_denied; details="own network"',
+        "Web pages must not reach it through a proxy. If you want to, add it to your own rules, for the direct way.",
+        0,
+    ),
 }
 _OTHER = (502, "proxy_internal_error", _TRY_AGAIN, 0)
 

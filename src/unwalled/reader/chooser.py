@@ -34,7 +34,7 @@ class ChoosingTunnel:
         self.went_direct = 0
 
     async def open(self, target: Target, *, at_once: bool = False) -> Stream:
-        """See Tunnel. Raises OpenFailed with NOT_ALLOWED for what the rules refuse."""
+        """See Tunnel. Raises OpenFailed with OWN_NETWORK for what the rules refuse."""
         decision = self._guide.decide(target)
         match decision.way:
             case Way.BRIDGES:
@@ -44,7 +44,7 @@ class ChoosingTunnel:
             case Way.DIRECT_FIRST:
                 return await self._try_direct(target, decision, at_once)
             case Way.REFUSED:
-                raise OpenFailed(Code.NOT_ALLOWED)
+                raise OpenFailed(Code.OWN_NETWORK)
 
     def cut_direct(self) -> None:
         """Cuts all connections that went directly and are open still."""
@@ -80,7 +80,7 @@ class ChoosingTunnel:
 
     async def _instead(self, target: Target, decision: Decision, at_once: bool) -> Stream:
         if decision.way is Way.REFUSED:
-            raise OpenFailed(Code.NOT_ALLOWED)
+            raise OpenFailed(Code.OWN_NETWORK)
         stream = await self._bridges.open(target, at_once=at_once)
         if decision.reason is Reason.FORGED:
             return ConfirmedStream(stream, lambda: self._guide.learn(target.host, Sign.FORGED_NAME))

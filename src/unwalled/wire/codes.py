@@ -23,10 +23,11 @@ class Code(IntEnum):
     LIMIT_REACHED = 10
     CANCELLED = 11
     PROTOCOL = 12
-    # The three below are only for use inside one program; they are never sent.
+    # The four below are only for use inside one program; they are never sent.
     NO_BRIDGE = 200
     SESSION_LOST = 201
     SWITCHED_OFF = 202
+    OWN_NETWORK = 203
 
     @property
     def text(self) -> str:
@@ -65,4 +66,5 @@ _TEXTS = {
     Code.NO_BRIDGE: "no bridge is connected yet",
     Code.SESSION_LOST: "the session with the gateway was lost",
     Code.SWITCHED_OFF: "Unwalled is switched off",
+    Code.OWN_NETWORK: "this is an address of your own computer or network",
 }

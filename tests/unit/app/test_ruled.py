@@ -67,7 +67,7 @@ def test_the_mode_of_the_preferences_is_followed(tmp_path: Path) -> None:
                 assert book.decide(ECHO).way is Way.DIRECT
                 with pytest.raises(OpenFailed) as failed:
                     await service.way_out.open(ECHO)
-                assert failed.value.code is Code.NOT_ALLOWED
+                assert failed.value.code is Code.OWN_NETWORK
                 book.add(ECHO.host)
                 await echoes(await service.way_out.open(ECHO))
                 # What went directly does not outlive the wish for everything.

@@ -49,7 +49,7 @@ def test_what_is_refused_goes_nowhere() -> None:
         bridges, direct = MemoryBridges(), MemoryDirect()
         with pytest.raises(OpenFailed) as failed:
             await ChoosingTunnel(bridges, direct, FixedGuide(Way.REFUSED)).open(SITE)
-        assert failed.value.code is Code.NOT_ALLOWED
+        assert failed.value.code is Code.OWN_NETWORK
         assert (bridges.asked, direct.looked_up) == ([], [])
 
     asyncio.run(main())
@@ -116,7 +116,7 @@ def test_a_name_that_leads_into_the_local_network_goes_nowhere(way: Way) -> None
         guide = FixedGuide(way, Decision(Way.REFUSED, Reason.LOCAL))
         with pytest.raises(OpenFailed) as failed:
             await ChoosingTunnel(bridges, direct, guide).open(SITE)
-        assert failed.value.code is Code.NOT_ALLOWED
+        assert failed.value.code is Code.OWN_NETWORK
         assert (bridges.asked, direct.dialled) == ([], [])
 
     asyncio.run(main())

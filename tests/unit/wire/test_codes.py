@@ -10,7 +10,7 @@ from unwalled.wire.codes import Code
 @pytest.mark.parametrize("code", list(Code))
 def test_every_code_has_words_and_comes_back_or_is_hidden(code: Code) -> None:
     assert code.text
-    private = code in {Code.NO_BRIDGE, Code.SESSION_LOST, Code.SWITCHED_OFF}
+    private = code in {Code.NO_BRIDGE, Code.SESSION_LOST, Code.SWITCHED_OFF, Code.OWN_NETWORK}
     assert Code.from_wire(code.on_wire) is (Code.GENERAL if private else code)
 
 
