@@ -114,6 +114,7 @@ class Broker:
             web.post("/v1/match", self._match),
             web.get("/v1/config", self._tell_config),
             web.get("/v1/bridge", self._bridge),
+            web.get("/v1/asker", self._tell_asker),
         ]
 
     async def waiting(self) -> int:
@@ -153,6 +154,10 @@ class Broker:
             content_type="application/json",
             headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"},
         )
+
+    async def _tell_asker(self, request: web.Request) -> web.Response:
+        """Tells the asker, and nobody else, whom the broker takes it for."""
+        return web.json_response({"v": 1, "address": self._address(request)}, headers={"Cache-Control": "no-store"})
 
     async def _bridge(self, request: web.Request) -> web.StreamResponse:
         if self._closing or self._hub.is_full:

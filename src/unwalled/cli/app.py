@@ -223,6 +223,43 @@ def restore(
 
 
 @app.command()
+def doctor(
+    url: Annotated[
+        str | None, typer.Argument(metavar="[URL]", help="The operator, such as https://bridges.example.org.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="On the server itself: its data folder, for URL and invite.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="On the server itself: what `operate --config` reads.")
+    ] = None,
+    invite: Annotated[
+        str | None, typer.Option(metavar="INVITE", help="For the whole chain; - reads it from standard input.")
+    ] = None,
+    fetch: Annotated[str | None, typer.Option(metavar="URL", help="A page to read through the whole chain.")] = None,
+) -> None:
+    """Look at an operator from outside, as a bridge and a reader would, and say what is wrong."""
+    from unwalled.cli.doctor import run_doctor
+    from unwalled.cli.get import check_url
+    from unwalled.cli.invited import need_invite
+    from unwalled.cli.operate import read_options
+    from unwalled.operator.options import PublicUrl
+
+    options = None if config is None else read_options(config, {})
+    if options is not None and data is None:
+        data = options.data
+    _set_code(
+        run_doctor(
+            PublicUrl.parse(url) if url is not None else None if options is None else options.reached_at,
+            data,
+            None if invite is None else need_invite(invite, None),
+            None if fetch is None else check_url(fetch),
+            "" if options is None or options.certificate is not None else f"http://{options.listen}",
+        )
+    )
+
+
+@app.command()
 def bridge(
     url: Annotated[str, typer.Argument(metavar="URL", help="The operator, such as https://bridges.example.org.")],
     max_readers: Annotated[

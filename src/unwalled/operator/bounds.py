@@ -74,5 +74,24 @@ class StunLimits:
     """Address prefixes that are remembered; the longest unused are forgotten first."""
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class DoctorLimits:
+    """How long a look at an operator from outside may take."""
+
+    answer_s: float = 10.0
+    """For each connection and each answer."""
+    body_bytes: int = 256 * KIB
+    """What is read of an answer."""
+    clock_s: float = 60.0
+    """Clocks that differ by more than this are told."""
+    stun_tries: int = 3
+    """Requests to a STUN server before it counts as silent: one may be lost."""
+    stun_wait_s: float = 1.0
+    """For each of them."""
+    chain_s: float = 40.0
+    """For a reader to find a bridge, and for its page."""
+
+
 OPERATOR = OperatorLimits()
+DOCTOR = DoctorLimits()
 STUN = StunLimits()

@@ -103,16 +103,23 @@ def keep_state(folder: Path, url: PublicUrl, stun: tuple[str, ...]) -> None:
     OperatorState(_VERSION, url.text, list(stun), held.default_invite if held else "").save(folder)
 
 
+def held_invite(keys: OperatorKeys, state: OperatorState, book: InviteBook, clock: Clock) -> Invite | None:
+    """The default invite with today's doors, or None when it was withdrawn. Changes nothing."""
+    live = {entry.id for entry in book.entries() if not entry.revoked and not entry.is_over(clock.wall())}
+    if state.default_invite not in live:
+        return None
+    token = mint_token(keys.invite_key, bytes.fromhex(state.default_invite), 0)
+    return Invite.make(keys.identity, keys.broker_key().public, token, [state.public_url], state.stun)
+
+
 def default_invite(folder: Path, keys: OperatorKeys, book: InviteBook, clock: Clock) -> Invite:
     """The invite of the first start, with today's doors; a new one when it was withdrawn or its note is lost.
 
     Call ``keep_state`` before. Raises ConfigurationError.
     """
     state = require_state(folder)[1]
-    live = {entry.id for entry in book.entries() if not entry.revoked and not entry.is_over(clock.wall())}
-    if state.default_invite in live:
-        token = mint_token(keys.invite_key, bytes.fromhex(state.default_invite), 0)
-        return Invite.make(keys.identity, keys.broker_key().public, token, [state.public_url], state.stun)
+    if (held := held_invite(keys, state, book, clock)) is not None:
+        return held
     invite = make_invite(
         keys,
         book,
