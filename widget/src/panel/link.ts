@@ -94,14 +94,16 @@ export class Link {
 
   /** Hears one stream to its end. */
   async #listen(signal: AbortSignal, heard: () => void): Promise<Loss> {
-    const quiet = new AbortController();
-    let silence = setTimeout(() => quiet.abort(), SILENCE_MS);
+    const stop = new AbortController();
+    const end = (): void => stop.abort();
+    signal.addEventListener("abort", end);
+    let silence = setTimeout(end, SILENCE_MS);
     try {
       const response = await fetch("api/events", {
         headers: this.#headers,
         referrerPolicy: "no-referrer",
         cache: "no-store",
-        signal: AbortSignal.any([signal, quiet.signal]),
+        signal: stop.signal,
       });
       if (response.status === 401) return "token";
       if (response.status === 429) return "many";
@@ -115,7 +117,7 @@ export class Link {
         const { done, value } = await reader.read();
         if (done) return "ended";
         clearTimeout(silence);
-        silence = setTimeout(() => quiet.abort(), SILENCE_MS);
+        silence = setTimeout(end, SILENCE_MS);
         for (const line of lines.push(decoder.decode(value, { stream: true }))) this.#take(JSON.parse(line) as Line);
         heard();
       }
@@ -123,6 +125,7 @@ export class Link {
       return "ended";
     } finally {
       clearTimeout(silence);
+      signal.removeEventListener("abort", end);
     }
   }
 

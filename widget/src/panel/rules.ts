@@ -67,8 +67,8 @@ function modes({ words, ask }: Context, note: Note): { readonly element: HTMLEle
   const name = newId();
   let shown: Mode | undefined;
   const boxes = MODES.map((mode) => {
-    const noteId = newId();
-    const input = make("input", { type: "radio", name, value: mode, "aria-describedby": noteId });
+    const [nameId, noteId] = [newId(), newId()];
+    const input = make("input", { type: "radio", name, value: mode, "aria-labelledby": nameId, "aria-describedby": noteId });
     const { name: text, note: more } = words.rules.modes[mode];
     input.addEventListener("change", () => {
       void act(input, note, words, async () => void (await ask("rules/mode", { mode }))).then((done) => {
@@ -76,7 +76,7 @@ function modes({ words, ask }: Context, note: Note): { readonly element: HTMLEle
         if (!done && shown) show(shown);
       });
     });
-    const label = make("label", { class: "choice" }, input, make("span", {}, make("span", { class: "name" }, text), make("small", { id: noteId }, more)));
+    const label = make("label", { class: "choice" }, input, make("span", {}, make("span", { id: nameId, class: "name" }, text), make("small", { id: noteId }, more)));
     return { input, label };
   });
   const show = (mode: Mode): void => {
