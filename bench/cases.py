@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bench import datagrams
+from bench import datagrams, page
 from bench.ceiling.run import LARGE, Ceiling, measure, plain, start, tcp
 from bench.chain import BridgeKind, Chain, flow_of, result_of
 from bench.flow import Flow, expected_hash, percentile
@@ -286,6 +286,13 @@ def with_datagrams(setting: Setting) -> Figures:
     return figures | {f"plain UDP, {name}": value for name, value in bare.items()}
 
 
+def changing_page(setting: Setting) -> Figures:
+    """A page and a film in a real Chromium, first over two bridges that stay, then over two of which one is killed
+    every few seconds, while another comes."""
+    with setting.chain("headless", "headless") as chain:
+        return page.measure(chain, setting.processes, setting.seconds(12.0), 3.0)
+
+
 def outage(setting: Setting) -> Figures:
     """Nothing passes the link for three seconds, as when a laptop changes its network."""
     hole_s = 3.0
@@ -451,6 +458,15 @@ CASES = (
         "The only headless bridge frozen without a word, another waiting",
         replaced("freeze"),
         targets=(("longest gap, s", Target(most=2)),),
+    ),
+    Case(
+        "page",
+        "A page of 200 objects and a film in Chromium, two headless bridges, one killed every 3 s",
+        changing_page,
+        targets=(
+            ("changing, objects of 200 that did not come right, over all loads", Target(most=0)),
+            ("changing, film, stalls", Target(most=0)),
+        ),
     ),
     Case("cold", "A reader's start, one headless bridge, no delay", cold("headless")),
     *(

@@ -164,6 +164,18 @@ class Chain:
         self.bridges.append(bridge)
         return bridge
 
+    @property
+    def reader_namespace(self) -> str | None:
+        """Where programs of the reader run."""
+        return self._network.reader.namespace
+
+    def start_far(self, name: str, module: str, port: int) -> str:
+        """Starts one more site of the bench on the far side; gives HOST:PORT as the gateway reaches it."""
+        namespace = self._network.far.namespace
+        chosen = _free_port(namespace, port)
+        self._processes.python(name, module, "127.0.0.1", str(chosen), namespace=namespace).line()
+        return f"127.0.0.1:{chosen}"
+
     def start_reader(self) -> float:
         """Starts ``unwalled connect``; gives the moment (CLOCK_MONOTONIC). Does not wait for anything."""
         namespace = self._network.reader.namespace

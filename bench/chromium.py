@@ -13,6 +13,7 @@ import select
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from bench.processes import BenchError, Process, Processes
@@ -55,12 +56,18 @@ def find_chromium() -> str:
 class Chromium:
     """One browser. Its process belongs to ``processes``, which ends it; ``close`` does so now."""
 
-    def __init__(self, processes: Processes, namespace: str | None = None, name: str = "chromium") -> None:
+    def __init__(
+        self,
+        processes: Processes,
+        namespace: str | None = None,
+        name: str = "chromium",
+        flags: Sequence[str] = (),
+    ) -> None:
         self._processes = processes
         self._profile = tempfile.TemporaryDirectory(prefix="unwalled-bench-", ignore_cleanup_errors=True)
         child_in, self._out = _pipe()
         self._in, child_out = _pipe()
-        command = [find_chromium(), f"--user-data-dir={self._profile.name}", *_FLAGS]
+        command = [find_chromium(), f"--user-data-dir={self._profile.name}", *flags, *_FLAGS]
         self.process: Process = processes.start(name, command, namespace=namespace, fds=((child_in, 3), (child_out, 4)))
         os.close(child_in)
         os.close(child_out)

@@ -17,6 +17,7 @@ from typing import Any
 
 PATIENCE_S = 30.0
 
+_NO_PROXY = "--no-proxy-server"
 _FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -34,7 +35,7 @@ _FLAGS = (
     "--disable-sync",
     "--metrics-recording-only",
     "--no-pings",
-    "--no-proxy-server",
+    _NO_PROXY,
 )
 _MOST_BYTES = 1 << 26
 
@@ -219,10 +220,14 @@ class Chromium:
 
 @contextlib.asynccontextmanager
 async def chromium(executable: str, profile: Path, *flags: str) -> AsyncIterator[Chromium]:
-    """A Chromium with a profile of its own, which may be one of before; gone, and all its processes, at the end."""
+    """A Chromium with a profile of its own, which may be one of before; gone, and all its processes, at the end.
+
+    It uses no proxy, unless a flag names one.
+    """
+    own = [flag for flag in _FLAGS if flag != _NO_PROXY or not any(given.startswith("--proxy-") for given in flags)]
     to_browser, write_end = os.pipe()
     read_end, from_browser = os.pipe()
-    arguments = (executable, *_FLAGS, f"--user-data-dir={profile}", *flags, "about:blank")
+    arguments = (executable, *own, f"--user-data-dir={profile}", *flags, "about:blank")
     try:
         process = await asyncio.create_subprocess_exec(
             # It reads from descriptor 3 and writes to 4. (Dash would know only descriptors of one digit.)
