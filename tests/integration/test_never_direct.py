@@ -36,6 +36,7 @@ from unwalled.app.preferences import Preferences, save_preferences
 from unwalled.app.snapshot import RuleMode
 
 APPS_S = 2.5
+OTHER_PROXY = "127.0.0.1:1081"
 
 
 class Watched:
@@ -78,9 +79,9 @@ class Watched:
         """What has left so far is of no concern."""
         self._seen = len(self._sniffer.so_far())
 
-    def apps(self) -> dict[str, str]:
+    def apps(self, proxy: str = PROXY) -> dict[str, str]:
         """What the programs get."""
-        return self._far.apps(APPS_S)
+        return self._far.apps(APPS_S, proxy)
 
 
 def start_reader(far: Abroad) -> Command:
@@ -105,8 +106,8 @@ def test_nothing_leaves_but_for_doors_stun_servers_and_bridges(tmp_path: Path) -
         watched = Watched(far, sniffer)
         reader = start_reader(far)
 
-        def all_fail(phase: str, is_right: Callable[[str], bool]) -> None:
-            outcomes = watched.apps()
+        def all_fail(phase: str, is_right: Callable[[str], bool], proxy: str = PROXY) -> None:
+            outcomes = watched.apps(proxy)
             assert len(outcomes) == 8
             assert {way: outcome for way, outcome in outcomes.items() if not is_right(outcome)} == {}, phase
             watched.left(phase)
@@ -119,6 +120,14 @@ def test_nothing_leaves_but_for_doors_stun_servers_and_bridges(tmp_path: Path) -
         kinds = {(packet.kind, packet.to, packet.detail) for packet in watched.left("with a bridge")}
         door, bridge, stun = net.address(OPERATOR), net.address(BRIDGE), net.address(OPERATOR, STUN)
         assert {("tcp", door, ""), ("udp", bridge, "dtls"), ("udp", bridge, "stun"), ("udp", stun, "stun")} <= kinds
+
+        other = far.start(READER, "--listen", OTHER_PROXY, far.invite, module="tests.support.reader_program")
+        other.line("connected")
+        other.process.send_signal(signal.SIGUSR1)
+        other.line("off")
+        all_fail("it was switched off", is_clear, OTHER_PROXY)
+        kill(other)
+        all_fail("it was killed while it was off", lambda outcome: outcome == NO_PROXY, OTHER_PROXY)
 
         kill(far.bridges.pop())
         all_fail("the bridge was killed", is_failure)

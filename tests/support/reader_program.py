@@ -1,14 +1,14 @@
 """A reader's program whose state a test can read: ``python -m tests.support.reader_program [OPTION…] INVITE``.
 
 It prints ``ready``, then a line for each change of its snapshot: state, trouble and the clock's error in whole days,
-as ``connected none 0``. It reads ``on`` and ``off``. ``--listen HOST:PORT``: of its proxy.
+as ``connected none 0``. SIGUSR1 switches it off. ``--listen HOST:PORT``: of its proxy.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
+import signal
 
 from tests.support.hasty import hurry
 
@@ -29,20 +29,15 @@ def line_of(shown: AppSnapshot) -> str:
 async def main(invite: Invite, host: str, port: int) -> None:
     """Runs until it is killed."""
     service = ReaderService(None, invite=invite)
-    loop = asyncio.get_running_loop()
-    orders = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
-    async with service.running(), asyncio.TaskGroup() as group:
+    off = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, off.set)
+    async with service.running():
         await service.listen(host, port)
         print("ready", flush=True)
-
-        async def obey() -> None:
-            while order := await orders.readline():
-                await (service.switch_on() if order == b"on\n" else service.switch_off())
-
-        group.create_task(obey(), name="obey")
         told = ""
         while True:
+            if off.is_set():
+                await service.switch_off()
             # Some of what it shows depends on nothing but time.
             if (line := line_of(service.snapshot())) != told:
                 told = line
