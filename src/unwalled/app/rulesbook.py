@@ -378,16 +378,24 @@ class RulesBook:
                 lists = tuple(stored if one.id == stored.id else one for one in self._book.lists)
             if parsed is not None:
                 self._parsed[stored.id] = parsed
+            self._hold(replace(self._book, lists=lists))
             if content is not None:
                 self._files.save_list(stored, content)
-            self._take_book(replace(self._book, lists=lists))
+            self._save_book()
 
     def _take_book(self, book: StoredBook) -> None:
+        self._hold(book)
+        self._save_book()
+
+    def _hold(self, book: StoredBook) -> None:
+        """For this run, whatever the disk says to it."""
         self._book = book
         if self._rules is not None:
             self._use()
         self._changed()
-        self._files.save_book(book)
+
+    def _save_book(self) -> None:
+        self._files.save_book(self._book)
         self._stamp = self._files.stamp()
 
     @contextmanager

@@ -340,6 +340,9 @@ async def test_a_full_disk_changes_what_holds_now_and_says_that_it_is_not_rememb
     with pytest.raises(NotRemembered):
         made.add("mine.example")
     assert way(made, "mine.example") is Way.BRIDGES
+    with pytest.raises(NotRemembered):
+        await made.import_list("Blocked", "blocked.example")
+    assert way(made, "blocked.example") is Way.BRIDGES
 
 
 def test_without_a_folder_everything_holds_for_this_run() -> None:
