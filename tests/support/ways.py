@@ -151,7 +151,7 @@ class FixedGuide:
     way: Way = Way.DIRECT_FIRST
     judged: Decision | None = None
     learned: list[tuple[str, Sign]] = field(default_factory=list)
-    doubted: list[str] = field(default_factory=list)
+    doubted: list[tuple[str, Sign]] = field(default_factory=list)
 
     def decide(self, target: Target) -> Decision:
         """See Guide."""
@@ -165,6 +165,6 @@ class FixedGuide:
         """See Guide."""
         self.learned.append((host, sign))
 
-    def doubt(self, host: str) -> None:
+    def doubt(self, host: str, sign: Sign) -> None:
         """See Guide."""
-        self.doubted.append(host)
+        self.doubted.append((host, sign))

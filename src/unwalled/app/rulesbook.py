@@ -182,9 +182,9 @@ class RulesBook:
         self._is_memory_saved = False
         self._changed()
 
-    def doubt(self, host: str) -> None:
+    def doubt(self, host: str, sign: Sign) -> None:
         """See Guide."""
-        if self._memory.doubt(host, self._clock.wall()):
+        if self._memory.doubt(host, sign, self._clock.wall()):
             self._is_memory_saved = False
             self._changed()
 

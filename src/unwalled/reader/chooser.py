@@ -106,7 +106,10 @@ class ChoosingTunnel:
         def learn(sign: Sign) -> None:
             self._guide.learn(target.host, sign)
 
-        return TriedStream(stream, reopen, learn, lambda: self._guide.doubt(target.host), self._limits)
+        def doubt(sign: Sign) -> None:
+            self._guide.doubt(target.host, sign)
+
+        return TriedStream(stream, reopen, learn, doubt, self._limits)
 
     async def open_datagrams(self) -> DatagramFlow:
         """See Tunnel."""

@@ -23,5 +23,5 @@ class Guide(Protocol):
     def learn(self, host: str, sign: Sign) -> None:
         """The direct way to this host is blocked, and bridges lead to it."""
 
-    def doubt(self, host: str) -> None:
+    def doubt(self, host: str, sign: Sign) -> None:
         """A direct connection ended as if somebody were in between."""

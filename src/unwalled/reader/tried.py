@@ -62,7 +62,7 @@ class TriedStream:
         direct: Stream,
         reopen: Reopen,
         learn: Callable[[Sign], None],
-        doubt: Callable[[], None],
+        doubt: Callable[[Sign], None],
         limits: RulesLimits = RULES,
     ) -> None:
         self._stream = direct
@@ -124,7 +124,7 @@ class TriedStream:
         self._watch.receive(data)
         if self._watch.is_over:
             if self._watch.is_refused:
-                self._doubt()
+                self._doubt(Sign.CERTIFICATE)
             self._watch = None
 
     async def finish(self) -> None:
@@ -192,7 +192,7 @@ class TriedStream:
             # Cut on this computer, since the rules have changed.
             raise error
         if self._sent is None:
-            self._doubt()
+            self._doubt(Sign.RESET)
             raise error
         return await self._moved(Sign.RESET, None)
 

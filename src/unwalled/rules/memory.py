@@ -83,14 +83,14 @@ class Memory:
         if len(self._learned) > limits.learned_sites:
             del self._learned[next(iter(self._learned))]
 
-    def doubt(self, host: str, now: float) -> bool:
-        """A connection ended as if the site's certificate were wrong; True when that was once too often."""
+    def doubt(self, host: str, sign: Sign, now: float) -> bool:
+        """A connection ended in a way that may mean that the site is blocked; True when that was once too often."""
         name = self._hash(host)
         since, count = self._doubts.pop(name, (now, 0))
         if not since - _CLOCK_SLACK_S <= now < since + self._limits.doubt_s:
             since, count = now, 0
         if count + 1 >= self._limits.doubts:
-            self.add(host, Sign.CERTIFICATE, now)
+            self.add(host, sign, now)
             return True
         self._doubts[name] = since, count + 1
         if len(self._doubts) > self._limits.learned_sites:

@@ -369,8 +369,8 @@ async def test_what_was_learned_is_not_written_down_unless_that_is_wanted(home: 
     made = await loaded(home)
     running = asyncio.create_task(made.run())
     made.learn("secret.example", Sign.RESET)
-    made.doubt("doubted.example")
-    made.doubt("doubted.example")
+    made.doubt("doubted.example", Sign.CERTIFICATE)
+    made.doubt("doubted.example", Sign.CERTIFICATE)
     assert (way(made, "secret.example"), way(made, "doubted.example")) == (Way.BRIDGES, Way.BRIDGES)
     assert made.view().learned == 2
     await asyncio.sleep(0.01)

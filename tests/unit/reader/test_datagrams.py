@@ -45,7 +45,7 @@ class Guide:
     def learn(self, host: str, sign: Sign) -> None:
         """See Guide."""
 
-    def doubt(self, host: str) -> None:
+    def doubt(self, host: str, sign: Sign) -> None:
         """See Guide."""
 
 

@@ -427,9 +427,9 @@ def test_a_certificate_that_the_application_refuses_is_a_doubt() -> None:
         await s.site.far.write(SERVER_HELLO)
         assert await stream.read() == SERVER_HELLO
         await stream.write(b"\x14\x03\x03\x00\x01\x01\x17\x03\x03\x00\x13" + bytes(19))
-        assert s.guide.doubted == [SITE.host]
+        assert s.guide.doubted == [(SITE.host, Sign.CERTIFICATE)]
         await stream.write(b"whatever")
-        assert s.guide.doubted == [SITE.host]
+        assert s.guide.doubted == [(SITE.host, Sign.CERTIFICATE)]
 
     scene(test)
 
@@ -456,6 +456,6 @@ def test_a_reset_of_what_cannot_be_repeated_is_a_doubt() -> None:
         s.site.cut()
         with pytest.raises(StreamReset):
             await reading
-        assert s.guide.doubted == [SITE.host]
+        assert s.guide.doubted == [(SITE.host, Sign.RESET)]
 
     scene(test)

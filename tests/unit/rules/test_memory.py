@@ -61,30 +61,30 @@ def test_what_is_found_again_counts_longer_each_time_within_a_bound() -> None:
 
 def test_one_broken_handshake_is_none_two_are_a_sign() -> None:
     memory = Memory(KEY)
-    assert not memory.doubt("a.example", NOW)
+    assert not memory.doubt("a.example", Sign.CERTIFICATE, NOW)
     assert not memory.has("a.example", NOW)
-    assert memory.doubt("a.example", NOW + 60)
+    assert memory.doubt("a.example", Sign.CERTIFICATE, NOW + 60)
     assert memory.counts(NOW + 60) == {Sign.CERTIFICATE: 1}
 
 
 def test_old_doubts_do_not_count() -> None:
     memory = Memory(KEY)
-    memory.doubt("a.example", NOW)
-    assert not memory.doubt("a.example", NOW + RULES.doubt_s)
+    memory.doubt("a.example", Sign.CERTIFICATE, NOW)
+    assert not memory.doubt("a.example", Sign.CERTIFICATE, NOW + RULES.doubt_s)
     # Nor do those from a future that the clock has come back from.
-    memory.doubt("b.example", NOW + 1_000_000)
-    assert not memory.doubt("b.example", NOW)
+    memory.doubt("b.example", Sign.CERTIFICATE, NOW + 1_000_000)
+    assert not memory.doubt("b.example", Sign.CERTIFICATE, NOW)
 
 
 def test_forgetting() -> None:
     memory = Memory(KEY)
     memory.add("a.example", Sign.RESET, NOW)
-    memory.doubt("b.example", NOW)
+    memory.doubt("b.example", Sign.CERTIFICATE, NOW)
     assert memory.forget("A.example")
     assert not memory.forget("a.example")
     assert not memory.has("a.example", NOW)
     assert memory.forget("b.example")
-    assert not memory.doubt("b.example", NOW)
+    assert not memory.doubt("b.example", Sign.CERTIFICATE, NOW)
     memory.add("a.example", Sign.RESET, NOW)
     memory.forget_all()
     assert memory.counts(NOW) == {}
@@ -94,11 +94,11 @@ def test_bounds() -> None:
     memory = Memory(KEY, RulesLimits(learned_sites=2))
     for number in range(3):
         memory.add(f"{number}.example", Sign.RESET, NOW + number)
-        memory.doubt(f"doubted-{number}.example", NOW)
+        memory.doubt(f"doubted-{number}.example", Sign.CERTIFICATE, NOW)
     assert memory.counts(NOW + 3) == {Sign.RESET: 2}
     assert not memory.has("0.example", NOW + 3)
-    assert not memory.doubt("doubted-0.example", NOW)
-    assert memory.doubt("doubted-2.example", NOW)
+    assert not memory.doubt("doubted-0.example", Sign.CERTIFICATE, NOW)
+    assert memory.doubt("doubted-2.example", Sign.CERTIFICATE, NOW)
 
 
 def test_a_clock_that_was_put_back_makes_nothing_last_for_years() -> None:
@@ -111,7 +111,7 @@ def test_a_clock_that_was_put_back_makes_nothing_last_for_years() -> None:
 def test_no_name_is_kept() -> None:
     memory = Memory(KEY)
     memory.add("secret.example", Sign.RESET, NOW)
-    memory.doubt("secret.example", NOW)
+    memory.doubt("secret.example", Sign.CERTIFICATE, NOW)
     rows = memory.rows(NOW)
     assert b"secret" not in repr((rows, vars(memory), memory)).encode()
     assert len(rows[0][0]) == 16
