@@ -1,4 +1,4 @@
-"""What is around the reader in its program: rules, the system's settings, the panel. They come after its start."""
+"""What is around the reader in its program: rules, the system's settings, panel, tray. They come after its start."""
 
 from __future__ import annotations
 
@@ -47,6 +47,8 @@ async def _keep(service: ReaderService, home: Home | None, has_panel: bool) -> N
             await load("unwalled.desktop.autostart", "unwalled.desktop.keeper", "unwalled.desktop.system_proxy")
             desktop = _desktop(service, home)
             group.create_task(desktop.run(), name="the system's settings")
+            if has_panel and has_session_bus():
+                group.create_task(_show_tray(service, home), name="tray")
         if has_panel:
             await _serve_panel(service, home, rules, desktop)
         await asyncio.Event().wait()
@@ -66,6 +68,35 @@ def _desktop(service: ReaderService, home: Home) -> DesktopKeeper:
         warn(f"{error.cause} {error.remedy}".rstrip())
 
     return DesktopKeeper(service, proxy, autostart.login_start(), command, tell)
+
+
+async def _show_tray(service: ReaderService, home: Home) -> None:
+    """An icon in the tray, where there is one and the extra for it is installed; else nothing."""
+    try:
+        await load("unwalled.desktop.tray", "unwalled.cli.reading", "unwalled.panel.opening")
+    except ModuleNotFoundError:
+        return
+    from unwalled.cli.reading import describe_service
+    from unwalled.desktop.tray import Deeds, NoTray, Shown, Tray
+    from unwalled.panel.opening import open_panel
+
+    def shown() -> Shown:
+        return Shown(describe_service(service.snapshot(), service.reader_status).state, service.is_on)
+
+    async def switch(on: bool) -> None:
+        await (service.switch_on() if on else service.switch_off())
+
+    async def panel() -> None:
+        await asyncio.to_thread(open_panel, home.folder)
+
+    tray = Tray(shown, Deeds(switch, panel))
+    undo = service.subscribe(tray.changed)
+    try:
+        await tray.run()
+    except NoTray:
+        pass
+    finally:
+        undo()
 
 
 async def _serve_panel(
@@ -105,3 +136,8 @@ async def _serve_panel(
 def has_screen(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
     """Whether a browser can be opened for whoever started this program."""
     return platform in ("win32", "darwin") or any(environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+
+
+def has_session_bus(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """Whether there is a desktop that could have a tray."""
+    return platform == "linux" and bool(environment.get("DBUS_SESSION_BUS_ADDRESS"))

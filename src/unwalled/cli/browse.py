@@ -87,10 +87,9 @@ def run_browse(invite: Invite, url: str, wish: str | None, *, home: Home | None,
                 warn(notice)
 
             def now() -> Status:
-                snapshot = service.snapshot()
-                return describe(service.reader_status, snapshot.up_bps, snapshot.down_bps)
+                return describe_service(service.snapshot(), service.reader_status)
 
-            from unwalled.cli.reading import describe
+            from unwalled.cli.reading import describe_service
 
             line = StatusLine(now, SystemClock())
             undo = service.subscribe(line.changed)

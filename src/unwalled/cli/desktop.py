@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 
 from unwalled.app.home import SYSTEM_PROXY, Home
 from unwalled.app.instance import Instance
@@ -20,6 +21,8 @@ def install() -> None:
     program = shutil.which("unwalled")
     entry.install([program] if program else autostart.own_command())
     say(f"Unwalled is in the menu: {entry.entry}")
+    if find_spec("jeepney") is None:
+        say("For an icon in the tray as well: pipx inject unwalled jeepney, or install unwalled[tray].")
 
 
 def remove() -> None:
