@@ -24,7 +24,7 @@ from unwalled.operator.options import ListenAddress, OperatorOptions, PublicUrl,
 from unwalled.operator.server import Operator
 
 HERE = ListenAddress("127.0.0.1", 0)
-QUICK = dataclasses.replace(DOCTOR, answer_s=5.0, stun_wait_s=0.1, stun_tries=2)
+QUICK = dataclasses.replace(DOCTOR, answer_s=5.0)
 HOP_BY_HOP = {"connection", "transfer-encoding", "content-length", "upgrade", "host"}
 
 

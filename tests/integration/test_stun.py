@@ -11,11 +11,14 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import uvloop
 
-from tests.support.chain import became
+from tests.support.chain import RunningBridge, became
 from tests.support.nat import nat
 from unwalled.clock import SystemClock
 from unwalled.errors import ConfigurationError, StunError
+from unwalled.lanes.bounds import NETWORK
+from unwalled.lanes.stun import find_nat
 from unwalled.lanes.webrtc import ReactorStack
 from unwalled.operator.bounds import STUN, StunLimits
 from unwalled.operator.options import ListenAddress, OperatorOptions, PublicUrl
@@ -23,6 +26,7 @@ from unwalled.operator.server import Operator
 from unwalled.operator.state import require_state
 from unwalled.operator.stun import StunServer, bind_stun, close_all, stun_urls
 from unwalled.wire.description import varies_ports
+from unwalled.wire.signalling import Nat
 from unwalled.wire.stun import SeenAddress, decode_answer, encode_request
 
 HERE = ListenAddress("127.0.0.1", 0)
@@ -283,3 +287,55 @@ def test_libwebrtc_finds_its_outer_address(varies: bool) -> None:
                 await stack.aclose()
 
     with_server(use, places=(HERE, HERE))
+
+
+QUICK = dataclasses.replace(NETWORK, tries=2, wait_s=0.2)
+
+
+@pytest.mark.parametrize("runner", [asyncio.Runner, lambda: asyncio.Runner(loop_factory=uvloop.new_event_loop)])
+def test_the_class_of_a_network_is_found(runner: Callable[[], asyncio.Runner]) -> None:
+    async def main() -> None:
+        bound = bind_stun((HERE, HERE))
+        server = StunServer(bound, SystemClock(), os.urandom)
+        places = [("127.0.0.1", port) for port in server.ports]
+
+        async def found(ports: list[int]) -> Nat:
+            return await find_nat([f"stun:127.0.0.1:{port}" for port in ports], QUICK)
+
+        try:
+            # Nothing in between: an answer from the other port comes in.
+            assert await found(server.ports) is Nat.UNRESTRICTED
+            async with nat(places, varies=True) as way:
+                assert await found(way.doors) is Nat.RESTRICTED
+            # One port for all peers, but only those get in to whose port somebody wrote.
+            async with nat(places) as way:
+                assert await found(way.doors) is Nat.UNKNOWN
+            # One port, none, one that is dead, and servers that are not asked over UDP.
+            assert await found(server.ports[:1]) is Nat.UNKNOWN
+            assert await found([]) is Nat.UNKNOWN
+            assert await found([server.ports[0], 9]) is Nat.UNKNOWN
+            assert await find_nat(["stun:nobody.invalid:1", "stun:nobody.invalid:2"], QUICK) is Nat.UNKNOWN
+            urls = [f"stun:127.0.0.1:{port}?transport=tcp" for port in server.ports]
+            assert await find_nat(urls, QUICK) is Nat.UNKNOWN
+        finally:
+            server.close()
+
+    with runner() as one:
+        one.run(main())
+
+
+def test_a_headless_bridge_tells_the_broker_the_class_of_its_network(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            operator, _ = await Operator.start(OperatorOptions(HERE, None, tmp_path, stun_listen=(HERE, HERE)))
+            bridge = RunningBridge(operator.url.text, ReactorStack)
+            try:
+                await bridge.ready()
+                assert bridge.bridge._nat is Nat.UNRESTRICTED
+                assert operator.stun is not None
+                assert operator.stun.counters.requests == {"answered": 3}
+            finally:
+                await bridge.stop()
+                await operator.close()
+
+    asyncio.run(main())

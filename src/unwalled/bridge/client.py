@@ -19,6 +19,8 @@ from unwalled.bridge.helper import BridgeStats, Helper
 from unwalled.bridge.operator import LooseMatch, OperatorUrl, Rules, read_down
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import SignalingFailed, SignallingError
+from unwalled.lanes.bounds import NETWORK
+from unwalled.lanes.stun import find_nat
 from unwalled.lanes.webrtc import ReactorStack, WebRtcStack
 from unwalled.settings import BRIDGE, SIGNALLING
 from unwalled.wire.signalling import Cancel, Capacity, Client, Hello, Nat, Ready, Refused
@@ -77,6 +79,9 @@ class Bridge:
         self._helper: Helper | None = None
         self._stack: WebRtcStack | None = None
         self._stun: tuple[str, ...] = ()
+        self._nat = Nat.UNKNOWN
+        self._asked_stun: tuple[str, ...] = ()
+        self._nat_at = float("-inf")
         self._room_changed = asyncio.Event()
         self._told: Capacity | None = None
         self._ready_at: float | None = None
@@ -126,6 +131,7 @@ class Bridge:
             async with asyncio.timeout(BRIDGE.connect_timeout_s):
                 rules = await self._fetch_rules(session)
                 stack = await self._stack_for(rules, helper)
+                await self._look_at_network(rules)
                 socket = await session.ws_connect(
                     rules.bridge_socket, compress=0, max_msg_size=SIGNALLING.max_bridge_message_bytes + 1
                 )
@@ -165,10 +171,17 @@ class Bridge:
             self._stun = rules.stun
         return self._stack
 
+    async def _look_at_network(self, rules: Rules) -> None:
+        """The broker sends readers whose own network varies its ports only to bridges that let them in."""
+        now = self._clock.monotonic()
+        if self._asked_stun != rules.stun or now - self._nat_at >= NETWORK.kept_s:
+            self._nat = await find_nat(rules.stun)
+            self._asked_stun, self._nat_at = rules.stun, now
+
     async def _serve(
         self, socket: aiohttp.ClientWebSocketResponse, helper: Helper, rules: Rules, stack: WebRtcStack
     ) -> Never:
-        hello = Hello(1, Client.HEADLESS, Nat.UNKNOWN, helper.capacity, self._max_readers)
+        hello = Hello(1, Client.HEADLESS, self._nat, helper.capacity, self._max_readers)
         # Lanes of an earlier connection may live on, so what was said there is corrected as soon as it may be.
         self._told = Capacity(helper.capacity, self._max_readers)
         self._room_changed.set()

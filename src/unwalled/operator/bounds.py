@@ -84,10 +84,6 @@ class DoctorLimits:
     """What is read of an answer."""
     clock_s: float = 60.0
     """Clocks that differ by more than this are told."""
-    stun_tries: int = 3
-    """Requests to a STUN server before it counts as silent: one may be lost."""
-    stun_wait_s: float = 1.0
-    """For each of them."""
     chain_s: float = 40.0
     """For a reader to find a bridge, and for its page."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -23,12 +22,13 @@ import aiohttp
 
 from unwalled.bridge.operator import OperatorUrl, Rules
 from unwalled.clock import Clock
-from unwalled.errors import ConfigurationError, SignallingError, StunError
+from unwalled.errors import ConfigurationError, SignallingError
+from unwalled.lanes.stun import stun_asker, stun_place
 from unwalled.operator.bounds import DOCTOR, OPERATOR, DoctorLimits
 from unwalled.operator.options import PublicUrl
 from unwalled.wire.invite import is_private_url
 from unwalled.wire.signalling import Client, Hello, Nat
-from unwalled.wire.stun import SeenAddress, decode_answer, encode_request
+from unwalled.wire.stun import SeenAddress
 
 FORGED = "192.0.2.44"
 """An address that nobody has (RFC 5737), for a claim that must not be believed."""
@@ -280,11 +280,11 @@ class Doctor:
                 )
             return
         for url in self._rules.stun:
-            _, _, place = url.partition(":")
-            host, _, port = place.partition("?")[0].rpartition(":")
-            if not host or not port.isdecimal():
-                host, port = place.partition("?")[0], "3478"
-            seen = await ask_stun(host.strip("[]"), int(port), self._limits)
+            place = stun_place(url)
+            if place is None:
+                continue
+            host, port = place
+            seen = await ask_stun(host, port)
             if seen is None:
                 yield Finding.bad(
                     "STUN",
@@ -402,27 +402,18 @@ def judge_numbers(metrics: str | None, *, is_public: bool) -> list[Finding]:
     return findings
 
 
-async def ask_stun(host: str, port: int, limits: DoctorLimits = DOCTOR) -> SeenAddress | None:
-    """What a STUN server sees of this machine; None when none answers."""
+async def ask_stun(host: str, port: int) -> SeenAddress | None:
+    """What a STUN server sees of this machine, over one of its addresses; None when none answers."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+        for family, _, _, _, address in found:
+            async with stun_asker(family) as asker:
+                answer = await asker.ask((str(address[0]), port))
+                if answer is not None:
+                    return answer[0]
     except (OSError, UnicodeError):
-        return None
-    for family, kind, protocol, _, address in found:
-        with socket.socket(family, kind, protocol) as sock:
-            sock.setblocking(False)
-            transaction = os.urandom(12)
-            for _ in range(limits.stun_tries):
-                try:
-                    await loop.sock_sendto(sock, encode_request(transaction), address)
-                    async with asyncio.timeout(limits.stun_wait_s):
-                        while True:
-                            data, source = await loop.sock_recvfrom(sock, 2048)
-                            if source[:2] == address[:2]:
-                                return decode_answer(data, transaction)
-                except (OSError, TimeoutError, StunError):
-                    continue
+        pass
     return None
 
 
