@@ -68,6 +68,7 @@ def test_redirects_are_followed_as_long_as_they_are_safe(tmp_path: Path) -> None
     async def main() -> None:
         async def answer(request: web.Request) -> web.Response:
             place = {"/a": "/b", "/b": "/list", "/plain": "http://lists.example/list", "/near": "https://127.0.0.1/x"}
+            place["/broken"] = "https://[::1/"
             if request.path in place:
                 return web.Response(status=302, headers={"Location": place[request.path]})
             if request.path == "/round":
@@ -79,6 +80,8 @@ def test_redirects_are_followed_as_long_as_they_are_safe(tmp_path: Path) -> None
             for path in ("plain", "near"):
                 with pytest.raises(RuleError, match=r"no address of a list|ends in a number"):
                     await fetch(f"{url}/{path}", "")
+            with pytest.raises(ListNotFetched, match="could not be reached"):
+                await fetch(f"{url}/broken", "")
             with pytest.raises(ListNotFetched, match="without end"):
                 await fetch(f"{url}/round", "")
             assert {target.host for target in tunnel.asked} == {"lists.example"}

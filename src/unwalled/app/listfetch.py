@@ -57,7 +57,8 @@ class ListFetcher:
                 "The certificate of the list's site is not right: somebody may be in between.",
                 "The list as it was stays.",
             ) from None
-        except (aiohttp.ClientError, OSError):
+        except (aiohttp.ClientError, OSError, ValueError):
+            # ValueError: a redirect to what is no address at all.
             raise ListNotFetched("The list's site could not be reached.", "It is tried again later.") from None
         finally:
             await proxy.close()
