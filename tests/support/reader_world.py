@@ -120,10 +120,15 @@ class World:
         self.candidates: tuple[str, ...] = ()
         """What the reader's offers have, if not the usual."""
         self.requests: list[Asked] = []
+        self.described: list[list[LaneDescription]] = []
+        """The offers of each request."""
         self.failure: SignalingFailed | None = None
         self.mangle: Callable[[list[MatchedLane]], list[MatchedLane]] = lambda lanes: lanes
         self.offers: list[Offered] = []
         self.offers_before_failure: int | None = None
+        self.offers_asked = 0
+        self.slowest_first = 0
+        """So many offers get ready in the reverse of the order in which they are asked for."""
         self.answers_pass = asyncio.Event()
         """Until then lanes do not open."""
         self.answers_pass.set()
@@ -161,6 +166,7 @@ class World:
         held_bundle: KeyBundle | None,
     ) -> MatchResult:
         self.requests.append(Asked(len(offers), spread, tuple(avoid), tuple(reports), held_bundle is not None, nat))
+        self.described.append(list(offers))
         await asyncio.sleep(0)
         if self.failure is not None:
             raise self.failure
@@ -178,12 +184,17 @@ class World:
     # The WebRTC stack.
 
     async def offer(self) -> OfferedLane:
+        self.offers_asked += 1
+        number = self.offers_asked
+        # Those that were asked for first may be ready last.
+        for _ in range(self.slowest_first - number):
+            await asyncio.sleep(0)
         await asyncio.sleep(0)
         if self.offers_before_failure is not None:
             if not self.offers_before_failure:
                 raise LaneClosed("No more.")
             self.offers_before_failure -= 1
-        made = Offered(self, len(self.offers))
+        made = Offered(self, number - 1)
         self.offers.append(made)
         return made
 

@@ -467,26 +467,30 @@ class ReaderClient:
                     offer.close()
 
     async def _make_offers(self, count: int) -> list[OfferedLane]:
-        """All or none. Raises OffersFailed."""
-        made: list[OfferedLane] = []
+        """All or none, in the order in which the stack gave them: a first request that has begun has the same one.
 
-        async def make() -> None:
-            made.append(await self._stack.offer())
+        Raises OffersFailed.
+        """
+        made: dict[int, OfferedLane] = {}
+
+        async def make(number: int) -> None:
+            made[number] = await self._stack.offer()
 
         try:
             # No TaskGroup: before Python 3.13 one that fails leaves its task half cancelled, and a time-out ends it.
-            outcomes = await asyncio.gather(*(make() for _ in range(count)), return_exceptions=True)
+            outcomes = await asyncio.gather(*(make(number) for number in range(count)), return_exceptions=True)
             failures = [outcome for outcome in outcomes if outcome is not None]
             if failures and all(isinstance(failure, (LaneClosed, DescriptionError)) for failure in failures):
                 raise OffersFailed
             if failures:
                 raise failures[0]
         except BaseException:
-            for offer in made:
+            for offer in made.values():
                 offer.close()
             raise
-        self._stun = _stun_of(made) if self._invite.stun else _Stun.NOT_ASKED
-        return made
+        offers = [made[number] for number in range(count)]
+        self._stun = _stun_of(offers) if self._invite.stun else _Stun.NOT_ASKED
+        return offers
 
     def _failed(self, failed: SignalingFailed, failures: int) -> float:
         if self._is_carried:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.descriptions import offer
 from tests.support.proxy_bench import until
 from tests.support.reader_world import ECHO, QUICK, World, echoes, run, running
 from unwalled.errors import SignalingFailed
@@ -213,5 +214,17 @@ def test_all_lanes_lost_while_the_broker_hears_of_a_bad_bridge_bridges_are_asked
                 lane.close()
             await echoes(client)
             assert world.requests[2].offers == 4
+
+    run(main)
+
+
+def test_offers_keep_the_order_in_which_they_were_asked_for_however_soon_each_is_ready() -> None:
+    async def main() -> None:
+        world = World()
+        world.slowest_first = 8
+        async with running(world) as client:
+            await client.connected()
+            # Else a first request that has begun with them would not be known again, and be made twice.
+            assert world.described[0] == [offer(number) for number in range(8)]
 
     run(main)
