@@ -116,6 +116,21 @@ def test_a_kept_profile_stays(tmp_path: Path, invite: str, double: Path) -> None
     assert '"browser.privatebrowsing.autostart", false' in (tmp_path / "profile" / "user.js").read_text()
 
 
+def test_forget_takes_kept_profiles_too_wherever_they_are(tmp_path: Path, invite: str, double: Path) -> None:
+    given = environment(
+        tmp_path, invite, STAND_IN_CODE="0", HOME=str(tmp_path), PATH=f"{tmp_path}:{os.environ['PATH']}"
+    )
+    # A browser in a snap, as Ubuntu has it in /usr/bin.
+    double.rename(tmp_path / "firefox")
+    (tmp_path / "firefox").write_text(_DOUBLE.replace("#!/bin/sh", "#!/bin/sh\n# /snap/bin/firefox"))
+    assert failed("browse", "--keep-profile", "--browser", "firefox", environment=given) == (0, [])
+    kept = tmp_path / "snap" / "firefox" / "common" / "unwalled"
+    assert sorted(path.name for path in kept.iterdir()) == ["kept-firefox", "lock"]
+    assert failed("forget", environment=given) == (0, [])
+    assert not kept.exists()
+    assert not (tmp_path / "home").exists()
+
+
 def test_an_invite_is_remembered_unless_told_otherwise(tmp_path: Path, invite: str, double: Path) -> None:
     given = environment(tmp_path, "", STAND_IN_CODE="0")
     browse = ["browse", "--browser", str(double)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 
@@ -13,6 +14,8 @@ from unwalled.cli.output import say, warn
 from unwalled.cli.units import show_expiry
 from unwalled.clock import SystemClock
 from unwalled.desktop import autostart
+from unwalled.desktop.browsers import find_browsers
+from unwalled.desktop.machine import Machine
 from unwalled.desktop.system_proxy import SystemProxy
 from unwalled.errors import UsageError
 from unwalled.settings import PROGRAM
@@ -63,6 +66,13 @@ def forget_all(home: Home) -> None:
     finally:
         claim.release()
     home.wipe()
+    # A browser that is kept from other folders has its profiles in one of its own.
+    for folder in {browser.folder for browser in find_browsers(Machine.here()) if browser.folder is not None}:
+        if folder.exists():
+            try:
+                shutil.rmtree(folder)
+            except OSError:
+                raise NotRemembered from None
     say("forgotten")
 
 
