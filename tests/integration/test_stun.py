@@ -251,6 +251,7 @@ def test_an_operator_names_its_own_ports_to_all_who_ask(tmp_path: Path) -> None:
                 async with session.get(operator.url.text + "/metrics") as response:
                     text = await response.text()
                     assert 'unwalled_stun_requests_total{outcome="answered"} 2.0' in text
+                    assert "127.0.0.1" not in text
         finally:
             await operator.close()
         # The ports are free again.
