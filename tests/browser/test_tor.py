@@ -51,6 +51,9 @@ def test_a_tor_reads_through_a_visitors_page(tmp_path: Path, chromium_path: str)
             await page.goto(f"http://127.0.0.1:{listen}/")
             await flip_switch(page)
             await in_state(page, "waiting", "helping")
+            # Who asks a bridge that does not know all relays yet asks again only after a long while.
+            await bridge.says("The current consensus contains exit nodes.")
+            await bridge.says("Bootstrapped 75%")
 
             bridge_line = re.sub("<FINGERPRINT>", bridge.fingerprint(), line.read_text().splitlines()[-1])
             client = await network.add(
