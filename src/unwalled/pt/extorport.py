@@ -92,7 +92,7 @@ class Greeting:
                 return _HEAD_BYTES
             case _State.BODY:
                 return self._skip
-            case _State.DONE:
+            case _:
                 return 0
 
     def data_to_send(self) -> bytes:
