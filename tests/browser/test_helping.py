@@ -217,7 +217,7 @@ def test_a_person_counts_once_over_losses_of_the_broker_and_reloads(
     numbers = kept(page, NUMBERS)
     # Not even the names are kept, only their beginning.
     assert numbers["names"] == ["one-re", "two-re", "six-re"]
-    assert sorted(numbers) == ["bytes", "day", "nameless", "names", "past", "salt", "seconds"]
+    assert sorted(numbers) == ["bytes", "countries", "day", "nameless", "names", "past", "salt", "seconds"]
     page.evaluate("() => { document.querySelector('unwalled-bridge').driver.keepNumbers = false; }")
     assert page.evaluate("localStorage.length") == 0
 
