@@ -101,7 +101,8 @@ def is_answered(asked: Asked, address: Address) -> bool:
             is_own = asked.fetch_site in _OWN_SITES
             is_opened = (asked.method, asked.fetch_mode, asked.fetch_dest) == ("GET", "navigate", "document")
             return is_opened or (is_own and asked.fetch_dest in _DOCUMENT)
-        case Place.INSIDE | Place.PAC:
+        case _:
+            # Inside, and the PAC file.
             return asked.fetch_site in _OWN_SITES
 
 
