@@ -71,7 +71,7 @@ export const WORDS: PanelWords<"one"> = {
     one: "Brücke {number}: {lanes}, {rate}",
     answers: "antwortet in {time}",
     silent: { one: "{count} Spur schweigt", other: "{count} Spuren schweigen" },
-    note: "Eine Brücke ist der Browser eines Freiwilligen. Er sieht nicht, was Sie lesen; er und Ihr Netz sehen, dass Sie ihn nutzen.",
+    note: "Eine Brücke ist der Browser eines Freiwilligen. Er sieht nicht, was Sie lesen; aber er und Ihr Netz können beide sehen, dass Sie Unwalled nutzen.",
   },
   speed: {
     title: "Geschwindigkeit und Menge",

@@ -62,7 +62,7 @@ export const WORDS: PanelWords<"one"> = {
     one: "Bridge {number}: {lanes}, {rate}",
     answers: "answers in {time}",
     silent: { one: "{count} lane is silent", other: "{count} lanes are silent" },
-    note: "A bridge is a volunteer’s browser. It cannot see what you read; it and your network see that you use it.",
+    note: "A bridge is a volunteer’s browser. It cannot see what you read, but both it and your network can see that you use Unwalled.",
   },
   speed: {
     title: "Speed and amount",

@@ -71,7 +71,7 @@ export const WORDS: PanelWords<"one" | "many"> = {
     one: "Puente {number}: {lanes}, {rate}",
     answers: "responde en {time}",
     silent: { one: "{count} vía no responde", many: "{count} de vías no responden", other: "{count} vías no responden" },
-    note: "Un puente es el navegador de un voluntario. No ve lo que lees; él y tu red ven que lo usas.",
+    note: "Un puente es el navegador de un voluntario. No ve lo que lees, pero tanto él como tu red pueden ver que usas Unwalled.",
   },
   speed: {
     title: "Velocidad y cantidad",

@@ -71,7 +71,7 @@ export const WORDS: PanelWords<"one" | "many"> = {
     one: "Pont {number} : {lanes}, {rate}",
     answers: "répond en {time}",
     silent: { one: "{count} voie est muette", many: "{count} de voies sont muettes", other: "{count} voies sont muettes" },
-    note: "Un pont est le navigateur d’un bénévole. Il ne voit pas ce que vous lisez ; lui et votre réseau voient que vous l’utilisez.",
+    note: "Un pont est le navigateur d’un bénévole. Il ne voit pas ce que vous lisez ; mais lui et votre réseau peuvent tous deux voir que vous utilisez Unwalled.",
   },
   speed: {
     title: "Vitesse et quantité",

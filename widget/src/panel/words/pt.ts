@@ -68,7 +68,7 @@ export const WORDS: PanelWords<"one" | "many"> = {
     one: "Ponte {number}: {lanes}, {rate}",
     answers: "responde em {time}",
     silent: { one: "{count} via está muda", many: "{count} de vias estão mudas", other: "{count} vias estão mudas" },
-    note: "Uma ponte é o navegador de um voluntário. Ele não vê o que você lê; ele e a sua rede veem que você o usa.",
+    note: "Uma ponte é o navegador de um voluntário. Ele não vê o que você lê, mas tanto ele como a sua rede podem ver que você usa o Unwalled.",
   },
   speed: {
     title: "Velocidade e quantidade",

@@ -65,7 +65,7 @@ export const WORDS: PanelWords<"one"> = {
     one: "Köprü {number}: {lanes}, {rate}",
     answers: "{time} içinde yanıt veriyor",
     silent: { one: "{count} hat sessiz", other: "{count} hat sessiz" },
-    note: "Köprü, bir gönüllünün tarayıcısıdır. Ne okuduğunuzu göremez; o ve ağınız, onu kullandığınızı görür.",
+    note: "Köprü, bir gönüllünün tarayıcısıdır. Ne okuduğunuzu göremez; ama hem o hem de ağınız Unwalled kullandığınızı görebilir.",
   },
   speed: {
     title: "Hız ve miktar",

@@ -65,7 +65,7 @@ export const WORDS: PanelWords = {
     one: "Cầu nối {number}: {lanes}, {rate}",
     answers: "trả lời trong {time}",
     silent: { other: "{count} làn im lặng" },
-    note: "Cầu nối là trình duyệt của một tình nguyện viên. Nó không thấy bạn đọc gì; nó và mạng của bạn thấy bạn đang dùng nó.",
+    note: "Cầu nối là trình duyệt của một tình nguyện viên. Nó không thấy bạn đọc gì, nhưng cả nó và mạng của bạn đều thấy được rằng bạn đang dùng Unwalled.",
   },
   speed: {
     title: "Tốc độ và dung lượng",

@@ -47,7 +47,7 @@ export const WORDS: PanelWords = {
     one: "网桥 {number}：{lanes}，{rate}",
     answers: "{time} 内回应",
     silent: { other: "{count} 条线路没有回应" },
-    note: "网桥是志愿者的浏览器。它看不到您读什么；它和您的网络能看到您在使用它。",
+    note: "网桥是志愿者的浏览器。它看不到您读什么，但它和您的网络都能看到您在使用 Unwalled。",
   },
   speed: {
     title: "速度与流量",

@@ -47,7 +47,7 @@ export const WORDS: PanelWords = {
     one: "橋接 {number}：{lanes}，{rate}",
     answers: "{time} 內回應",
     silent: { other: "{count} 條線路沒有回應" },
-    note: "橋接是志工的瀏覽器。它看不到您讀什麼；它和您的網路看得到您在使用它。",
+    note: "橋接是志工的瀏覽器。它看不到您讀什麼，但它和您的網路都看得到您在使用 Unwalled。",
   },
   speed: {
     title: "速度與流量",
