@@ -44,6 +44,9 @@ from unwalled.settings import APP, READER, TRACE, AppLimits, ReaderLimits
 from unwalled.tunnel.api import Tunnel
 from unwalled.wire.invite import Invite
 
+_OF_THIS_COMPUTER = frozenset({Trouble.OFFLINE, Trouble.CLOCK_WRONG, Trouble.NO_WEBRTC})
+"""Troubles that say nothing of an invite."""
+
 
 @dataclass(slots=True)
 class _Run:
@@ -569,7 +572,7 @@ class ReaderService:
             return
         status, invite_id = run.client.status, run.stored.id
         found = self._diagnosis()
-        if found.state in (State.WAITING, State.STOPPED) and found.trouble is not Trouble.OFFLINE:
+        if found.state in (State.WAITING, State.STOPPED) and found.trouble not in _OF_THIS_COMPUTER:
             self._troubles[invite_id] = found.trouble
         if status.phase is Phase.REFUSED:
             self._book.refused(invite_id)

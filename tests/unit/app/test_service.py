@@ -23,7 +23,7 @@ from unwalled.app.way import NoWebRtc
 from unwalled.errors import ConfigurationError, OpenFailed, SignalingFailed, StreamReset
 from unwalled.reader.listener import PortTaken
 from unwalled.settings import READER
-from unwalled.signaling.errors import DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
+from unwalled.signaling.errors import DoorNonsense, DoorSign, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
 from unwalled.tunnel.api import DatagramFlow, Stream, Tunnel
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
@@ -293,6 +293,26 @@ def test_a_clock_that_is_wrong_by_years_is_told_and_costs_no_invite(tmp_path: Pa
     run(main)
 
 
+def test_what_is_wrong_with_this_computer_is_not_told_of_an_invite() -> None:
+    async def main() -> None:
+        world = World()
+        world.failure = DoorNonsense("old keys", DoorSign.OUT_OF_DATE)
+        operators = Operators(world)
+        real = operators.make_way
+
+        def make_way(invite: Invite) -> FakeWay:
+            way = real(invite)
+            way.clock_error_s = 3e9
+            return way
+
+        operators.make_way = make_way  # type: ignore[method-assign]
+        async with serving(operators, invite=invite()) as service:
+            await until(lambda: service.snapshot().trouble is Trouble.CLOCK_WRONG)
+            assert [view.trouble for view in service.snapshot().invites] == [Trouble.NONE]
+
+    run(main)
+
+
 def test_the_loss_of_the_network_is_told_and_its_return_begins_anew() -> None:
     async def main() -> None:
         world = World()
@@ -304,6 +324,7 @@ def test_the_loss_of_the_network_is_told_and_its_return_begins_anew() -> None:
         async with serving(operators, invite=invite(), reader_limits=patient, **options) as service:
             await until(lambda: len(world.requests) == 1)
             assert (service.snapshot().state, service.snapshot().trouble) == (State.WAITING, Trouble.OFFLINE)
+            assert [view.trouble for view in service.snapshot().invites] == [Trouble.NONE]
             world.failure = None
             addresses = ("192.0.2.9",)
             await service.connected()
@@ -330,6 +351,7 @@ def test_a_computer_without_webrtc_is_told_so_and_tried_again() -> None:
         async with serving(operators, invite=invite()) as service:
             await until(lambda: service.snapshot().trouble is Trouble.NO_WEBRTC)
             assert service.snapshot().state is State.STOPPED
+            assert [view.trouble for view in service.snapshot().invites] == [Trouble.NONE]
             assert await refusal(service.way_out) is Code.NO_BRIDGE
             can_load = True
             await until(lambda: service.snapshot().state is State.CONNECTED)
