@@ -50,6 +50,7 @@ def environment(tmp_path: Path, invite: str, **more: str) -> dict[str, str]:
         "STAND_IN_CODE": "",
         "STAND_IN_WORDS": "",
         "https_proxy": "http://elsewhere.example:3128",
+        "CHROMIUM_USER_FLAGS": "--proxy-pac-url=http://elsewhere.example/",
         "SSLKEYLOGFILE": str(tmp_path / "keys"),
         **more,
     }

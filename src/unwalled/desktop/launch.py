@@ -22,6 +22,8 @@ from unwalled.tasks import TaskOwner
 _REMOVED_VARIABLES = frozenset(
     # Other proxies, where keys of TLS would be written down, and what could load more into the browser.
     {"all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy", "sslkeylogfile", "moz_log", "moz_log_file"}
+    # Switches that scripts of distributions add: one for no proxy, or for a PAC file, would win over ours.
+    | {"chromium_flags", "chromium_user_flags", "chrome_user_flags"}
 )
 _ADDED_VARIABLES = {
     "MOZ_CRASHREPORTER_DISABLE": "1",
