@@ -1,17 +1,20 @@
 """Settings that whoever manages a computer forces upon its browsers, and that no switch of ours overrules.
 
 A firm or a school, and whoever else could write where only administrators may, can set a browser's proxy, or add
-extensions that see every page. A browser so managed is not started: it would go past the bridges.
+extensions that see every page. A browser so managed is not started: it would go past the bridges. The same holds for
+switches that a script which starts a browser adds from files of the system or of the user.
 
-Sources: https://support.google.com/chrome/a/answer/9027408 and https://mozilla.github.io/policy-templates/.
+Sources: https://support.google.com/chrome/a/answer/9027408 and https://mozilla.github.io/policy-templates/; the order
+of the switches for proxies is that of Chromium's ``chrome_command_line_pref_store.cc``.
 """
 
 from __future__ import annotations
 
 import json
 import plistlib
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -26,6 +29,17 @@ _LINUX_FOLDERS = {
     "edge": ("etc/opt/edge",),
     "brave": ("etc/brave", "etc/opt/brave"),
 }
+# Switches that Debian's and Alpine's scripts add for all users …
+_SYSTEM_FLAGS = ("etc/chromium.d/*", "etc/chromium/*.conf", "etc/chromium/default", "etc/chromium-browser/default")
+# … and those that Arch's and Flatpak's add for one, from the user's folder of settings.
+_OWN_FLAGS = {
+    "chromium": ("chromium-flags.conf",),
+    "chrome": ("chrome-flags.conf",),
+    "edge": ("microsoft-edge-stable-flags.conf", "edge-flags.conf"),
+    "brave": ("brave-flags.conf",),
+}
+# Each wins over a fixed proxy, wherever it stands.
+_WINNING = re.compile(r"^[^#\n]*(--(?:no-proxy-server|proxy-auto-detect|proxy-pac-url))\b", re.MULTILINE)
 _MAC_NAMES = {
     "firefox": "org.mozilla.firefox",
     "chromium": "org.chromium.Chromium",
@@ -57,9 +71,11 @@ class BrowserManaged(ConfigurationError):
 
 def check_unmanaged(browser: Browser, machine: Machine, root: Path = _ROOT) -> None:
     """Raises BrowserManaged when the browser is told by others where to go, or who shall look on."""
-    names = sorted({name for policy in _policies(browser, machine, root) for name in _harmful(policy, browser.engine)})
+    names = {name for policy in _policies(browser, machine, root) for name in _harmful(policy, browser.engine)}
+    if browser.engine is Engine.CHROMIUM and not (machine.is_windows or machine.is_mac):
+        names.update(_winning_switches(browser, machine, root))
     if names:
-        raise BrowserManaged(browser.title, names)
+        raise BrowserManaged(browser.title, sorted(names))
 
 
 def _harmful(policy: Mapping[str, Any], engine: Engine) -> Iterator[str]:
@@ -85,11 +101,29 @@ def _policies(browser: Browser, machine: Machine, root: Path) -> Iterator[Mappin
                 policies = whole.get("policies")
                 yield policies if isinstance(policies, dict) else {}
     else:
-        # A browser at a path of its own may be any of them.
-        everywhere = [folder for folders in _LINUX_FOLDERS.values() for folder in folders]
-        for folder in _LINUX_FOLDERS.get(browser.name, everywhere):
+        for folder in _of(browser, _LINUX_FOLDERS):
             for path in sorted((root / folder / "policies" / "managed").glob("*.json")):
                 yield from _of_json(path)
+
+
+def _winning_switches(browser: Browser, machine: Machine, root: Path) -> Iterator[str]:
+    settings = Path(machine.environment.get("XDG_CONFIG_HOME") or machine.home / ".config")
+    folders = [settings, *machine.home.glob(".var/app/*/config")]
+    files = [folder / name for folder in folders for name in _of(browser, _OWN_FLAGS)]
+    if browser.name == "chromium" or browser.name not in _OWN_FLAGS:
+        files += [file for pattern in _SYSTEM_FLAGS for file in root.glob(pattern)]
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        for switch in _WINNING.findall(text):
+            yield f"{switch} in {file.name}"
+
+
+def _of(browser: Browser, places: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """Its places, or all of them: a browser at a path of its own may be any."""
+    return places.get(browser.name) or [place for some in places.values() for place in some]
 
 
 def _of_json(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -85,3 +85,30 @@ def test_other_policies_and_damaged_ones_do_not_matter(tmp_path: Path) -> None:
     put(tmp_path / "etc/firefox/policies/policies.json", {"policies": 3})
     check_unmanaged(browser("chromium"), LINUX, tmp_path)
     check_unmanaged(browser("firefox"), LINUX, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("chromium", "etc/chromium.d/proxy"),
+        ("chromium", "home/.config/chromium-flags.conf"),
+        ("brave", "home/.var/app/com.brave.Browser/config/brave-flags.conf"),
+        ("vivaldi", "etc/chromium.d/proxy"),
+    ],
+)
+def test_a_switch_of_the_starting_script_that_wins_over_ours_is_refused(tmp_path: Path, name: str, file: str) -> None:
+    machine = Machine("linux", {}, tmp_path / "home")
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    path.write_text('# --proxy-auto-detect\nexport CHROMIUM_FLAGS="$CHROMIUM_FLAGS --no-proxy-server"\n')
+    assert f"--no-proxy-server in {path.name}." in refused(name, machine, tmp_path)
+    check_unmanaged(browser("edge"), machine, tmp_path)
+    path.write_text("# --no-proxy-server\n--proxy-server=http://elsewhere.example:3128\n--disable-gpu\n")
+    # Of two proxies the last one counts, which is ours.
+    check_unmanaged(browser(name), machine, tmp_path)
+
+
+def test_the_folder_of_settings_is_where_the_environment_says(tmp_path: Path) -> None:
+    (tmp_path / "chrome-flags.conf").write_text("--proxy-pac-url=http://elsewhere.example/")
+    machine = Machine("linux", {"XDG_CONFIG_HOME": str(tmp_path)}, tmp_path / "home")
+    assert "--proxy-pac-url" in refused("chrome", machine, tmp_path)
