@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from tests.support.certificate import make_certificate
+from tests.support.nat import nat
 from tests.support.programs import Command, words
 from tests.support.tls_front import tls_front
 from unwalled.clock import SystemClock
@@ -22,6 +24,7 @@ from unwalled.operator.bounds import DOCTOR
 from unwalled.operator.doctor import Doctor, Finding, Outcome
 from unwalled.operator.options import ListenAddress, OperatorOptions, PublicUrl, check_proxies
 from unwalled.operator.server import Operator
+from unwalled.operator.stun import StunServer, bind_stun
 
 HERE = ListenAddress("127.0.0.1", 0)
 QUICK = dataclasses.replace(DOCTOR, answer_s=5.0)
@@ -223,6 +226,30 @@ def test_nobody_there_and_no_such_name(tmp_path: Path) -> None:
         assert only_trouble(await findings("https://nobody.invalid")).cause == "nobody.invalid cannot be looked up."
 
     run(main)
+
+@pytest.mark.parametrize("varies", [False, True])
+def test_a_network_that_gives_another_port_for_each_peer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, varies: bool
+) -> None:
+    # As on the internet, where what a STUN server sees is nobody's own network.
+    monkeypatch.setattr("unwalled.operator.doctor._is_private", lambda _: False)
+
+    async def main() -> None:
+        bound = bind_stun((HERE, HERE))
+        server = StunServer(bound, SystemClock(), os.urandom)
+        places = [("127.0.0.1", port) for port in server.ports]
+        async with nat(places, varies=varies) as way:
+            stun = tuple(f"stun:127.0.0.1:{door}" for door in way.doors)
+            async with behind_front(tmp_path, stun=stun) as (_, url):
+                told = [finding.cause for finding in await findings(url) if finding.subject == "STUN"]
+        server.close()
+        assert told[:2] == [f"UDP port {door} answers." for door in way.doors]
+        assert [cause.partition(":")[0] for cause in told[2:]] == [
+            "This network gives another port for each peer"
+        ] * varies
+
+    run(main)
+
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,11 @@ import aiohttp
 from unwalled.bridge.operator import OperatorUrl, Rules
 from unwalled.clock import Clock
 from unwalled.errors import ConfigurationError, SignallingError
-from unwalled.lanes.stun import stun_asker, stun_place
+from unwalled.lanes.stun import find_nat, stun_asker, stun_place
 from unwalled.operator.bounds import DOCTOR, OPERATOR, DoctorLimits
 from unwalled.operator.options import PublicUrl
 from unwalled.wire.invite import is_private_url
-from unwalled.wire.signalling import Client, Hello, Nat
-from unwalled.wire.stun import SeenAddress
+from unwalled.wire.signalling import Client, Hello, Nat, Ready
 
 FORGED = "192.0.2.44"
 """An address that nobody has (RFC 5737), for a claim that must not be believed."""
@@ -95,7 +94,6 @@ class Doctor:
         self._port = parts.port or (443 if url.is_encrypted else 80)
         self._is_public = not is_private_url(url.text)
         self._rules: Rules | None = None
-        self._seen: dict[str, SeenAddress] = {}
 
     async def examine(self) -> AsyncIterator[Finding]:
         """All looks, one after another. Cancelling is safe."""
@@ -284,8 +282,7 @@ class Doctor:
             if place is None:
                 continue
             host, port = place
-            seen = await ask_stun(host, port)
-            if seen is None:
+            if not await _answers(host, port):
                 yield Finding.bad(
                     "STUN",
                     f"UDP port {port} of {host} does not answer.",
@@ -294,16 +291,11 @@ class Doctor:
                     "the same: try from another one.",
                 )
                 continue
-            self._seen[url] = seen
             yield Finding.good("STUN", f"UDP port {port} answers.")
-        ports = {seen.port for seen in self._seen.values()}
-        if len(ports) > 1 and len({seen.host for seen in self._seen.values()}) == 1 and not self._is_private_view():
+        if await find_nat(self._rules.stun) is Nat.RESTRICTED:
             yield Finding.good(
                 "STUN", "This network gives another port for each peer: from here, bridges are hard to meet."
             )
-
-    def _is_private_view(self) -> bool:
-        return any(_is_private(seen.host) for seen in self._seen.values())
 
     async def _asker(self) -> AsyncIterator[Finding]:
         plain, forged = await self._address_of_asker({}), await self._address_of_asker({"X-Forwarded-For": FORGED})
@@ -402,19 +394,18 @@ def judge_numbers(metrics: str | None, *, is_public: bool) -> list[Finding]:
     return findings
 
 
-async def ask_stun(host: str, port: int) -> SeenAddress | None:
-    """What a STUN server sees of this machine, over one of its addresses; None when none answers."""
+async def _answers(host: str, port: int) -> bool:
+    """Whether a STUN server answers this machine, over one of its addresses."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
         for family, _, _, _, address in found:
             async with stun_asker(family) as asker:
-                answer = await asker.ask((str(address[0]), port))
-                if answer is not None:
-                    return answer[0]
+                if await asker.ask((str(address[0]), port)) is not None:
+                    return True
     except (OSError, UnicodeError):
         pass
-    return None
+    return False
 
 
 def judge_descriptors(metrics: str) -> list[Finding]:
