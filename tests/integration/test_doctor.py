@@ -46,11 +46,15 @@ class Front:
         self.appends = True
         """Writes down who asks, behind what was claimed; False = passes claims on as they are."""
         self.sockets = "pass"
-        """``refuse``, ``cut``, ``swallow``, or ``pass`` them on."""
+        """``refuse``, ``cut``, ``swallow``, ``babble``, or ``pass`` them on."""
+        self.moved = ""
+        """A path from which it sends everybody past itself."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if self.status or self.text:
             return web.Response(status=self.status or 200, text=self.text)
+        if request.path == self.moved:
+            raise web.HTTPFound(self.behind + request.path)
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._socket(request)
         headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_BY_HOP}
@@ -80,6 +84,8 @@ class Front:
                     if answer.type is not WSMsgType.TEXT:
                         break
                     await channel.send_str(answer.data)
+        elif self.sockets == "babble":
+            await channel.send_str("[]")
         elif self.sockets == "swallow":
             async for _ in channel:
                 pass
@@ -153,6 +159,8 @@ def test_an_operator_that_is_well(tmp_path: Path) -> None:
         ({"status": 404}, "operator", Outcome.BAD, "is not an operator"),
         ({"text": "It works!"}, "operator", Outcome.BAD, "is not an operator"),
         ({"text": '{"ok": true}'}, "operator", Outcome.BAD, "is not an operator"),
+        ({"text": '{"roles": 5}'}, "operator", Outcome.BAD, "is not an operator"),
+        ({"text": "[" * 100_000}, "operator", Outcome.BAD, "is not an operator"),
         ({"clock_off": timedelta(hours=1)}, "clock", Outcome.DOUBT, " s apart"),
         (
             {"takes_away": "Access-Control-Allow-Origin"},
@@ -160,8 +168,11 @@ def test_an_operator_that_is_well(tmp_path: Path) -> None:
             Outcome.BAD,
             "takes the header Access-Control-Allow-Origin away",
         ),
+        ({"moved": "/v1/config"}, "addresses", Outcome.BAD, "cannot be used"),
+        ({"moved": "/v1/asker"}, "visitors", Outcome.DOUBT, "does not tell whom it sees"),
         ({"sockets": "refuse"}, "WebSocket", Outcome.BAD, "the server answers 400"),
         ({"sockets": "cut"}, "WebSocket", Outcome.BAD, "cut again"),
+        ({"sockets": "babble"}, "WebSocket", Outcome.BAD, "cut again"),
     ],
 )
 def test_a_web_server_that_does_something_wrong(
@@ -216,17 +227,6 @@ def test_stun_that_does_not_answer_and_an_address_that_is_another(tmp_path: Path
     run(main)
 
 
-def test_nobody_there_and_no_such_name(tmp_path: Path) -> None:
-    async def main() -> None:
-        found = await findings("http://127.0.0.1:9")
-        assert [finding.cause for finding in found if finding.outcome is Outcome.BAD] == [
-            "TCP port 9 cannot be reached over IPv4: it is closed.",
-            "The server cannot be reached at all.",
-        ]
-        assert only_trouble(await findings("https://nobody.invalid")).cause == "nobody.invalid cannot be looked up."
-
-    run(main)
-
 @pytest.mark.parametrize("varies", [False, True])
 def test_a_network_that_gives_another_port_for_each_peer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, varies: bool
@@ -250,6 +250,17 @@ def test_a_network_that_gives_another_port_for_each_peer(
 
     run(main)
 
+
+def test_nobody_there_and_no_such_name(tmp_path: Path) -> None:
+    async def main() -> None:
+        found = await findings("http://127.0.0.1:9")
+        assert [finding.cause for finding in found if finding.outcome is Outcome.BAD] == [
+            "TCP port 9 cannot be reached over IPv4: it is closed.",
+            "The server cannot be reached at all.",
+        ]
+        assert only_trouble(await findings("https://nobody.invalid")).cause == "nobody.invalid cannot be looked up."
+
+    run(main)
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import json
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from urllib.parse import urlsplit
 
 import aiohttp
+import msgspec
 
-from unwalled.bridge.operator import OperatorUrl, Rules
+from unwalled.bridge.operator import OperatorUrl, Rules, read_down
 from unwalled.clock import Clock
 from unwalled.errors import ConfigurationError, SignallingError
 from unwalled.lanes.stun import find_nat, stun_asker, stun_place
@@ -45,6 +46,14 @@ _CERTIFICATE_TROUBLE = {
     64: ("The certificate is for another address.", "Get one for the address in the URL."),
 }
 _CERTIFICATE_TROUBLE[21] = _CERTIFICATE_TROUBLE[20]
+
+
+class _Health(msgspec.Struct):
+    roles: list[str]
+
+
+class _Asker(msgspec.Struct):
+    address: str
 
 
 class Outcome(Enum):
@@ -205,7 +214,7 @@ class Doctor:
             "Look where the web server passes requests on to (127.0.0.1:8080?), and that `unwalled operate` runs.",
         )
         try:
-            async with self._session.get(f"{self._url.text}/healthz", allow_redirects=False) as response:
+            async with self._get(f"{self._url.text}/healthz") as response:
                 date, body = response.headers.get("Date", ""), await _body(response)
                 status = response.status
         except (aiohttp.ClientError, OSError, TimeoutError):
@@ -219,8 +228,8 @@ class Doctor:
             )
             return
         try:
-            roles = json.loads(body)["roles"] if status == 200 else []
-        except (ValueError, KeyError, TypeError):
+            roles = msgspec.json.decode(body, type=_Health).roles if status == 200 else []
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
             roles = []
         if "broker" not in roles:
             yield nonsense
@@ -241,7 +250,7 @@ class Doctor:
 
     async def _config(self) -> AsyncIterator[Finding]:
         try:
-            async with self._session.get(f"{self._url.text}/v1/config") as response:
+            async with self._get(f"{self._url.text}/v1/config") as response:
                 body = await _body(response)
                 is_open = response.headers.get("Access-Control-Allow-Origin") == "*"
             self._rules = Rules.read(body, OperatorUrl.parse(self._url.text))
@@ -306,11 +315,16 @@ class Doctor:
 
     async def _address_of_asker(self, headers: dict[str, str]) -> str | None:
         try:
-            async with self._session.get(f"{self._url.text}/v1/asker", headers=headers) as response:
-                answer = json.loads(await _body(response))
-            return str(answer["address"])
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError):
+            async with self._get(f"{self._url.text}/v1/asker", headers) as response:
+                return msgspec.json.decode(await _body(response), type=_Asker).address
+        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
+
+    def _get(
+        self, url: str, headers: Mapping[str, str] | None = None
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Like a bridge it goes nowhere else when it is sent there."""
+        return self._session.get(url, headers=headers, allow_redirects=False)
 
     async def _numbers(self) -> AsyncIterator[Finding]:
         """The counts, which are for the own network only; and what they tell to whoever is in it."""
@@ -323,7 +337,7 @@ class Doctor:
     async def _metrics_at(self, base: str) -> str | None:
         """The text, or None when it is not shown."""
         try:
-            async with self._session.get(f"{base}/metrics") as response:
+            async with self._get(f"{base}/metrics") as response:
                 body = (await _body(response)).decode(errors="replace")
         except (aiohttp.ClientError, OSError, TimeoutError):
             return None
@@ -339,17 +353,17 @@ class Doctor:
             ):
                 # A bridge without room, so that no reader is sent to it.
                 await channel.send_str(Hello(1, Client.HEADLESS, Nat.UNKNOWN, 0, 0).encode())
-                answer = json.loads(await channel.receive_str())
+                answer = read_down(await channel.receive_str())
         except aiohttp.WSServerHandshakeError as error:
             yield Finding.bad("WebSocket", f"It is not opened: the server answers {error.status}.", remedy)
             return
         except TimeoutError:
             yield Finding.bad("WebSocket", "It is opened, but messages do not come through.", remedy)
             return
-        except (aiohttp.ClientError, OSError, TypeError, ValueError):
+        except (aiohttp.ClientError, OSError, TypeError, SignallingError):
             yield Finding.bad("WebSocket", "It is opened and cut again.", remedy)
             return
-        if answer.get("type") == "ready":
+        if isinstance(answer, Ready):
             yield Finding.good("WebSocket", "A bridge can wait there: messages pass both ways.")
         else:
             yield Finding.doubt("WebSocket", "The broker takes no bridge just now.", "It may be full; look at its log.")
