@@ -87,7 +87,7 @@ class PublicUrl:
         if not is_door(bare):
             raise ConfigurationError(
                 "The public URL is not one under which a server can answer.",
-                "Write it as https://HOST, without user, query or fragment: --public-url https://bridge.example.org.",
+                "Write it as https://HOST, without user, query or fragment, such as https://bridges.example.org.",
             )
         return cls(bare)
 
