@@ -153,9 +153,11 @@ def _what_is_wrong(key: str, value: object, places: Mapping[TomlPath, int]) -> t
         return (key,), f"{key} is unknown.", remedy
     match kind, value:
         case (Kind.TEXT | Kind.PATH, str()) | (Kind.FLAG, bool()):
-            if value != "":
-                return None
-            return (key,), f"{key} is empty.", "Leave the line out if there is nothing to say."
+            if value == "":
+                return (key,), f"{key} is empty.", "Leave the line out if there is nothing to say."
+            if kind is Kind.PATH and "\0" in str(value):
+                return (key,), f"{key} holds a zero character, which no path has.", "Write the path anew."
+            return None
         case Kind.TEXTS, list():
             for number, item in enumerate(value):
                 if not isinstance(item, str):
@@ -202,7 +204,8 @@ class _Builder:
             trace=self._take("trace", Path, None),
         )
         if url is None and not self._errors:
-            self._take("listen", lambda _: options.reached_at, None)
+            # On all addresses it listens where that was said, or by itself with a certificate.
+            self._take("listen" if "listen" in self._given else "cert", lambda _: options.reached_at, None)
         if self._errors:
             raise ConfigurationErrors(self._errors)
         return options

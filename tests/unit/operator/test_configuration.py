@@ -114,6 +114,8 @@ def test_stun_can_be_off(text: str, ports: list[int]) -> None:
         ),
         ('key = "k.pem"', ["line 1: key: There is a key without a certificate."]),
         ('listen = "0.0.0.0:80"', ["line 1: listen: With --listen on all addresses"]),
+        ('nothing = 1\ncert = "c"', ["line 1: nothing is unknown.", "line 2: cert: With --listen on all addresses"]),
+        ('data = "a\\u0000b"', ["line 1: data holds a zero character, which no path has."]),
         (
             'egress-bind = ["x"]\nlisten = "y"\nstun = ["z"]\ntrusted-proxy = ["w"]\nnothing = 1\nstun-listen = ["v"]',
             [
