@@ -72,7 +72,8 @@ def test_the_example_of_a_configuration_is_good_and_fits_what_stands_before_it()
 
 def test_the_container_holds_what_the_lock_file_says_and_runs_as_nobody() -> None:
     container = (DEPLOY / "Containerfile").read_text()
-    assert "--require-hashes" in container
+    # Of the build, too: its backend is in the same lock file.
+    assert len(re.findall(r"pip install .*--requirement", container)) == container.count("--require-hashes") == 1
     user = re.search(r"^USER (\d+):(\d+)$", container, re.MULTILINE)
     assert user is not None
     assert "0" not in user.groups()
