@@ -370,7 +370,11 @@ class ReaderService:
         self._wanted = invite_id
 
     def _turned(self) -> None:
+        """Something has changed: the keeper, whoever waits at the gate, and subscribers look at it."""
         self._stir.set()
+        self._show()
+
+    def _show(self) -> None:
         self._gate.look()
         self.announce()
 
@@ -527,7 +531,8 @@ class ReaderService:
             if way is not None:
                 await way.aclose()
             self._is_idle.set()
-            self._turned()
+            # The keeper has done this itself: it must not be woken by it from a wait.
+            self._show()
 
     def _new_run(self, entry: StoredInvite, client: ReaderClient, way: WayOut) -> _Run:
         now = self._clock.monotonic()

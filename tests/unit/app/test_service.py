@@ -359,6 +359,30 @@ def test_a_computer_without_webrtc_is_told_so_and_tried_again() -> None:
     run(main)
 
 
+def test_a_computer_without_webrtc_does_not_knock_at_doors_again_and_again() -> None:
+    async def main() -> None:
+        operators = Operators(World())
+        real = operators.make_way
+
+        def make_way(invite: Invite) -> FakeWay:
+            way = real(invite)
+            way.failure = NoWebRtc()
+            return way
+
+        operators.make_way = make_way  # type: ignore[method-assign]
+        limits = replace(SWIFT, save_again_s=1000.0)
+        async with serving(operators, invite=invite(), limits=limits) as service:
+            await until(lambda: service.snapshot().trouble is Trouble.NO_WEBRTC)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert operators.tried == [1]
+            await service.switch_off()
+            await service.switch_on()
+            await until(lambda: operators.tried == [1, 1])
+
+    run(main)
+
+
 def test_another_invite_is_used_when_somebody_wants_it_and_left_when_it_is_forgotten() -> None:
     async def main() -> None:
         operators = Operators(World(), World())
