@@ -621,7 +621,7 @@ class ReaderClient:
             self._say(phase)
 
     def _say(self, phase: Phase, detail: str = "", cause: Cause = Cause.NONE) -> None:
-        if (phase, detail) != (self._phase, self._detail):
+        if (phase, detail, cause) != (self._phase, self._detail, self._cause):
             self._phase, self._detail, self._cause = phase, detail, cause
             self._news.tell()
             self._status_changed()

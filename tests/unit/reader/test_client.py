@@ -18,12 +18,12 @@ from unwalled.gateway import sessions
 from unwalled.gateway.sessions import TokenVerdict
 from unwalled.lanes.webrtc import OfferedLane
 from unwalled.reader.client import ReaderClient
-from unwalled.reader.status import Phase
+from unwalled.reader.status import Cause, Phase
 from unwalled.session.events import LeaveReason
 from unwalled.session.notes import Decision, LaneThrough, SessionEnded
 from unwalled.settings import GATEWAY, READER, SESSION
 from unwalled.signaling.client import MatchedLane
-from unwalled.signaling.errors import DoorNonsense, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
+from unwalled.signaling.errors import DoorNonsense, DoorSign, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
 from unwalled.wire.codes import Code
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import Nat, Report, Verdict
@@ -103,6 +103,18 @@ def test_a_broker_that_cannot_be_reached_is_tried_again(failure: SignalingFailed
             assert client.status.phase is Phase.NO_BROKER
             world.failure = None
             await echoes(client)
+
+    run(main)
+
+
+def test_another_sign_at_the_doors_is_told_though_its_words_are_those_of_before() -> None:
+    async def main() -> None:
+        world = World()
+        world.failure = DoorsUnreachable("its certificate is not right")
+        async with running(world) as client:
+            await until(lambda: client.status.cause is Cause.UNREACHABLE)
+            world.failure = DoorsUnreachable("its certificate is not right", DoorSign.STRANGER)
+            await until(lambda: client.status.cause is Cause.STRANGER)
 
     run(main)
 
