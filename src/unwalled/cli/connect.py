@@ -93,6 +93,7 @@ async def _listen(service: ReaderService, options: ConnectOptions) -> ProxyAddre
 
 def _second_start(options: ConnectOptions) -> int:
     """Another program has the folder: says so, shows its panel, and remembers for it what was given."""
+    from unwalled.app.home import NotRemembered
     from unwalled.app.invites import InviteBook
     from unwalled.panel.opening import open_panel, read_opener
 
@@ -101,6 +102,8 @@ def _second_start(options: ConnectOptions) -> int:
         book = InviteBook(options.home)
         book.add(options.invite, options.label, os.urandom)
         book.save()
+        if not book.could_save:
+            raise NotRemembered
         note("The invite is remembered. Unwalled runs already, and uses it when it needs it.")
     else:
         note("Unwalled runs already.")

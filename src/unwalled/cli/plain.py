@@ -27,7 +27,7 @@ _VALUED = frozenset({"--listen", "--trace", "--label"})
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
-    """What ``unwalled connect`` is told."""
+    """What ``unwalled connect`` is told. Raises UsageError for a label that cannot be shown."""
 
     invite: Invite | None
     """None = there is none; the panel may be given one."""
@@ -43,6 +43,12 @@ class ConnectOptions:
     trace: Path | None = None
     has_panel: bool = True
     is_debug: bool = False
+
+    def __post_init__(self) -> None:
+        if self.label:
+            from unwalled.app.invites import check_label
+
+            check_label(self.label)
 
 
 def read_plain(arguments: Sequence[str]) -> ConnectOptions | None:
@@ -66,23 +72,23 @@ def read_plain(arguments: Sequence[str]) -> ConnectOptions | None:
     try:
         listen = ListenAddress.parse(given["--listen"]) if "--listen" in given else None
         invite = Invite.parse(text, SystemClock().wall()) if is_given else _remembered(home)
+        options = ConnectOptions(
+            invite=invite,
+            is_given=is_given,
+            home=home,
+            listen=listen,
+            label=given.get("--label", ""),
+            allow_remote="--allow-remote" in given,
+            is_exact="--exact" in given,
+            trace=Path(given["--trace"]) if "--trace" in given else None,
+            has_panel="--no-panel" not in given,
+            is_debug=is_debug,
+        )
     except UsageError:
         return None
-    allow_remote = "--allow-remote" in given
-    if invite is None or (listen is not None and not listen.is_loopback and not allow_remote):
+    if invite is None or (listen is not None and not listen.is_loopback and not options.allow_remote):
         return None
-    return ConnectOptions(
-        invite=invite,
-        is_given=is_given,
-        home=home,
-        listen=listen,
-        label=given.get("--label", ""),
-        allow_remote=allow_remote,
-        is_exact="--exact" in given,
-        trace=Path(given["--trace"]) if "--trace" in given else None,
-        has_panel="--no-panel" not in given,
-        is_debug=is_debug,
-    )
+    return options
 
 
 def _remembered(home: Home | None) -> Invite | None:

@@ -14,7 +14,7 @@ import pytest
 
 import unwalled.cli.connect
 from unwalled import cli
-from unwalled.app.home import Home
+from unwalled.app.home import Home, NotRemembered
 from unwalled.app.instance import Instance
 from unwalled.app.invites import InviteBook
 from unwalled.cli import app, plain
@@ -146,6 +146,35 @@ def test_without_an_invite_the_best_one_that_is_remembered_is_taken(home: Home, 
     assert app.run_command(["connect"]) == 0
     assert ran == [ConnectOptions(GOOD, False, home)]
     assert read_plain(["connect", "--no-remember"]) is None
+
+
+def test_a_second_start_does_not_say_that_it_remembers_what_it_cannot_write(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write(home: Home, name: str, content: bytes) -> None:
+        raise NotRemembered
+
+    claim = Instance.take(home)
+    assert claim is not None
+    try:
+        monkeypatch.setattr(Home, "write", write)
+        assert app.run_command(["connect", "--no-panel", GOOD.text]) == 1
+    finally:
+        claim.release()
+    said = capsys.readouterr().err
+    assert "cannot write to its folder" in said
+    assert "The invite is remembered" not in said
+
+
+@pytest.mark.parametrize("label", ["x" * 101, "a\nb"])
+def test_a_label_that_cannot_be_shown_is_refused_before_any_packet(
+    label: str, ran: list[ConnectOptions], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["connect", "--label", label, GOOD.text]
+    assert read_plain(arguments) is None
+    assert app.run_command(arguments) == 2
+    assert ran == []
+    assert "The label is too long" in capsys.readouterr().err
 
 
 def test_a_damaged_book_is_left_for_who_can_speak_of_it(home: Home) -> None:
