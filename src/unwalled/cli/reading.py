@@ -17,6 +17,7 @@ _WORDS = {
 }
 _INSTEAD = {
     Trouble.NO_INVITE: "there is no invite: paste one into the panel, or give it to `unwalled connect`",
+    Trouble.NO_WEBRTC: "this computer cannot make WebRTC connections: start Unwalled anew, or install it anew",
     Trouble.OFFLINE: "this computer has no network: connect it, and Unwalled goes on by itself",
     Trouble.CAPTIVE_PORTAL: "this network wants a log-in first: open any page in your usual browser, and do as it says",
     Trouble.UDP_BLOCKED: "this network lets no connection to a bridge through: try another one, such as a phone's",

@@ -46,6 +46,7 @@ NUMBERS = "2 bridges, 8 lanes · down 2.0 Mbit/s, up 1.0 kbit/s"
         (State.CONNECTED, Trouble.CLOCK_WRONG, 7200.0, "connected; this computer's clock is 2 hours ahead: set it"),
         (State.OFF, Trouble.NONE, 0.0, "switched off"),
         (State.STOPPED, Trouble.NO_INVITE, 0.0, "there is no invite: paste one into the panel"),
+        (State.STOPPED, Trouble.NO_WEBRTC, 0.0, "this computer cannot make WebRTC connections"),
         (State.WAITING, Trouble.OFFLINE, 0.0, "this computer has no network"),
         (State.WAITING, Trouble.CAPTIVE_PORTAL, 0.0, "this network wants a log-in first"),
         (State.WAITING, Trouble.UDP_BLOCKED, 0.0, "this network lets no connection to a bridge through"),
