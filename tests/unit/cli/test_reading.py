@@ -4,30 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from unwalled.app.snapshot import AppSnapshot, RuleMode, State, Trouble
+from tests.support.panel_double import OFF
+from unwalled.app.snapshot import State, Trouble
 from unwalled.cli.reading import describe_service
 from unwalled.cli.units import show_span
 from unwalled.reader.status import Phase, ReaderStatus
 
-SHOWN = AppSnapshot(
-    state=State.CONNECTED,
-    trouble=Trouble.NONE,
-    clock_error_s=0.0,
-    bridges=(),
-    up_bps=1e3,
-    down_bps=2e6,
-    bytes_up=0,
-    bytes_down=0,
-    seconds_connected=0.0,
-    connections=0,
-    through_bridges=0,
-    went_direct=0,
-    rules=RuleMode.EVERYTHING,
-    proxy="",
-    is_system_proxy=False,
-    starts_at_login=False,
-    invites=(),
-)
+SHOWN = replace(OFF, state=State.CONNECTED, up_bps=1e3, down_bps=2e6)
 CONNECTED = ReaderStatus(Phase.CONNECTED, "", 2, 8, 0, 0)
 NUMBERS = "2 bridges, 8 lanes · down 2.0 Mbit/s, up 1.0 kbit/s"
 
