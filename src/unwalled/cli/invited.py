@@ -37,7 +37,12 @@ def find_invite(argument: str | None, home: Home | None, *, may_lack: bool = Fal
     else:
         text = os.environ.get(VARIABLE, "")
         if not text:
-            return _remembered(home, may_lack), False
+            remembered = best_remembered(home)
+            if remembered is not None:
+                warn_of_open_doors(remembered)
+            elif not may_lack:
+                raise NoInvite
+            return remembered, False
     invite = Invite.parse(text, SystemClock().wall())
     warn_of_open_doors(invite)
     return invite, True
@@ -50,16 +55,12 @@ def need_invite(argument: str | None, home: Home | None) -> Invite:
     return invite
 
 
-def _remembered(home: Home | None, may_lack: bool) -> Invite | None:
+def best_remembered(home: Home | None) -> Invite | None:
+    """The one that a reader would begin with; None without any. The folder is only looked at."""
     from unwalled.app.invites import InviteBook
 
     best = None if home is None else InviteBook(home.untouched()).best(SystemClock().wall())
-    if best is not None:
-        warn_of_open_doors(best.invite)
-        return best.invite
-    if not may_lack:
-        raise NoInvite
-    return None
+    return None if best is None else best.invite
 
 
 def warn_of_open_doors(invite: Invite) -> None:

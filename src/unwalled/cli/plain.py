@@ -14,7 +14,7 @@ from pathlib import Path
 
 from unwalled.app.home import Home
 from unwalled.app.instance import Instance
-from unwalled.cli.invited import VARIABLE
+from unwalled.cli.invited import VARIABLE, best_remembered
 from unwalled.clock import SystemClock
 from unwalled.errors import UsageError
 from unwalled.operator.options import ListenAddress
@@ -71,7 +71,7 @@ def read_plain(arguments: Sequence[str]) -> ConnectOptions | None:
     is_given = "invite" in given or bool(text)
     try:
         listen = ListenAddress.parse(given["--listen"]) if "--listen" in given else None
-        invite = Invite.parse(text, SystemClock().wall()) if is_given else _remembered(home)
+        invite = Invite.parse(text, SystemClock().wall()) if is_given else best_remembered(home)
         options = ConnectOptions(
             invite=invite,
             is_given=is_given,
@@ -89,13 +89,6 @@ def read_plain(arguments: Sequence[str]) -> ConnectOptions | None:
     if invite is None or (listen is not None and not listen.is_loopback and not options.allow_remote):
         return None
     return options
-
-
-def _remembered(home: Home | None) -> Invite | None:
-    from unwalled.app.invites import InviteBook
-
-    best = None if home is None else InviteBook(home.untouched()).best(SystemClock().wall())
-    return None if best is None else best.invite
 
 
 def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
