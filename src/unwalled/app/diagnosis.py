@@ -22,14 +22,12 @@ class Facts:
     is_on: bool
     reader: ReaderStatus | None
     """None = there is no invite to read with."""
-    now_wall_s: float
-    """This computer's clock, seconds since 1970."""
-    expires_s: float = 0
-    """When the invite says that it ends, seconds since 1970; 0 = never, or there is none."""
+    is_over: bool = False
+    """Whether the invite's date has passed, by the operator's clock if that was ever heard."""
     clock_error_s: float | None = None
     """How far this computer's clock was ahead of the operator's sealed word; None = nothing was heard yet."""
     has_network: bool = True
-    """Whether this computer knows a way to some other one (`unwalled.app.probes.has_network`)."""
+    """Whether this computer knows a way to some other one (`unwalled.app.probes`)."""
     can_webrtc: bool = True
     """False = the WebRTC library cannot be loaded here."""
     is_disk_full: bool = False
@@ -59,11 +57,6 @@ def diagnose(facts: Facts) -> Diagnosis:
 def told_clock_error_s(error_s: float | None) -> float:
     """The error when it matters, else 0."""
     return error_s if error_s is not None and abs(error_s) >= APP.clock_forgiven_s else 0.0
-
-
-def is_expired(expires_s: float, now_wall_s: float, clock_error_s: float | None) -> bool:
-    """Whether an invite is over, by the operator's clock if that was ever heard."""
-    return 0 < expires_s <= now_wall_s - (clock_error_s or 0.0)
 
 
 def _judge(facts: Facts, error_s: float) -> tuple[State, Trouble]:
@@ -100,7 +93,7 @@ def _judge(facts: Facts, error_s: float) -> tuple[State, Trouble]:
 def _at_the_doors(facts: Facts, cause: Cause, error_s: float) -> tuple[State, Trouble]:
     if cause is Cause.OUT_OF_DATE and error_s:
         return State.WAITING, Trouble.CLOCK_WRONG
-    if is_expired(facts.expires_s, facts.now_wall_s, facts.clock_error_s):
+    if facts.is_over:
         # Its operator may have moved since; at any rate it would not be taken.
         return State.STOPPED, Trouble.INVITE_EXPIRED
     return State.WAITING, Trouble.OPERATOR_UNREACHABLE

@@ -241,13 +241,11 @@ class ReaderService:
 
     def _diagnosis(self) -> Diagnosis:
         run = self._run
-        status = ReaderStatus(Phase.SEARCHING, "", 0, 0, 0, 0) if self._book.entries else None
         return diagnose(
             Facts(
                 is_on=self._is_on,
-                reader=status if run is None else run.client.status,
-                now_wall_s=self._clock.wall(),
-                expires_s=0 if run is None else run.stored.invite.expires_s,
+                reader=self.reader_status if run is not None or self._book.entries else None,
+                is_over=run is not None and run.stored.is_over(self._now_wall_s()),
                 clock_error_s=self._clock_error_s,
                 has_network=self._watch.has_network,
                 can_webrtc=self._can_webrtc,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from unwalled.app.diagnosis import Diagnosis, Facts, diagnose, is_expired, told_clock_error_s
+from unwalled.app.diagnosis import Diagnosis, Facts, diagnose, told_clock_error_s
 from unwalled.app.snapshot import State, Trouble
 from unwalled.errors import SignalingFailed
 from unwalled.reader.status import Cause, OffersFailed, Phase, ReaderStatus, cause_of, phase_of
@@ -21,7 +21,6 @@ from unwalled.signaling.errors import (
     TooManyRequests,
 )
 
-NOW_S = 1_800_000_000.0
 DAY_S = 86_400.0
 
 
@@ -40,7 +39,7 @@ DEAF = reader(Phase.CONNECTING, is_deaf=True)
 
 
 def told(status: ReaderStatus | None, **more: float | bool | None) -> tuple[State, Trouble]:
-    facts = replace(Facts(True, status, NOW_S), **more)  # type: ignore[arg-type]
+    facts = replace(Facts(True, status), **more)  # type: ignore[arg-type]
     diagnosis = diagnose(facts)
     return diagnosis.state, diagnosis.trouble
 
@@ -91,7 +90,7 @@ def test_what_a_failed_match_means(failed: SignalingFailed, trouble: Trouble) ->
 
 @pytest.mark.parametrize("status", [None, CONNECTED, SILENT_DOORS])
 def test_who_switched_it_off_hears_of_no_trouble(status: ReaderStatus | None) -> None:
-    assert diagnose(Facts(False, status, NOW_S, has_network=False, is_disk_full=True)) == Diagnosis(
+    assert diagnose(Facts(False, status, has_network=False, is_disk_full=True)) == Diagnosis(
         State.OFF, Trouble.NONE, 0.0
     )
 
@@ -121,14 +120,14 @@ def test_doors_that_fall_silent_are_named_before_bridges_that_were_not_reached()
 
 @pytest.mark.parametrize("error_s", [DAY_S, -300 * DAY_S])
 def test_a_wrong_clock_is_told_with_its_error(error_s: float) -> None:
-    assert diagnose(Facts(True, OLD_KEYS, NOW_S, clock_error_s=error_s)) == Diagnosis(
+    assert diagnose(Facts(True, OLD_KEYS, clock_error_s=error_s)) == Diagnosis(
         State.WAITING, Trouble.CLOCK_WRONG, error_s
     )
-    assert diagnose(Facts(True, CONNECTED, NOW_S, clock_error_s=error_s)) == Diagnosis(
+    assert diagnose(Facts(True, CONNECTED, clock_error_s=error_s)) == Diagnosis(
         State.CONNECTED, Trouble.CLOCK_WRONG, error_s
     )
     # It is not why there is no bridge.
-    assert diagnose(Facts(True, NO_BRIDGE, NOW_S, clock_error_s=error_s)) == Diagnosis(
+    assert diagnose(Facts(True, NO_BRIDGE, clock_error_s=error_s)) == Diagnosis(
         State.WAITING, Trouble.NO_BRIDGE, error_s
     )
 
@@ -139,21 +138,13 @@ def test_a_clock_that_is_off_by_minutes_is_right() -> None:
     assert told(OLD_KEYS, clock_error_s=600.0) == (State.WAITING, Trouble.OPERATOR_UNREACHABLE)
 
 
-def test_an_invite_is_over_by_the_operators_clock() -> None:
-    ended_s = NOW_S - DAY_S
-    assert told(SILENT_DOORS, expires_s=ended_s) == (State.STOPPED, Trouble.INVITE_EXPIRED)
-    assert told(SILENT_DOORS, expires_s=ended_s, clock_error_s=2 * DAY_S) == (
-        State.WAITING,
-        Trouble.OPERATOR_UNREACHABLE,
-    )
-    assert is_expired(NOW_S + DAY_S, NOW_S, -2 * DAY_S)
-    assert not is_expired(NOW_S + DAY_S, NOW_S, None)
-    assert not is_expired(0, NOW_S, None)
+def test_an_invite_that_ended_is_named_when_no_door_answers() -> None:
+    assert told(SILENT_DOORS, is_over=True) == (State.STOPPED, Trouble.INVITE_EXPIRED)
 
 
 def test_an_invite_that_ended_is_still_tried_and_a_log_in_page_named_before_it() -> None:
-    assert told(SEARCHING, expires_s=1.0) == (State.SEARCHING, Trouble.NONE)
-    assert told(LOG_IN_PAGE, expires_s=1.0) == (State.WAITING, Trouble.CAPTIVE_PORTAL)
+    assert told(SEARCHING, is_over=True) == (State.SEARCHING, Trouble.NONE)
+    assert told(LOG_IN_PAGE, is_over=True) == (State.WAITING, Trouble.CAPTIVE_PORTAL)
 
 
 def test_a_full_disk_is_told_when_nothing_else_is_wrong() -> None:

@@ -275,6 +275,22 @@ def test_an_invite_that_expired_is_kept_and_its_operator_asked_since_the_clock_m
     run(main)
 
 
+def test_where_no_door_answers_an_invite_is_over_by_the_operators_clock(tmp_path: Path) -> None:
+    async def main() -> None:
+        home, operators = old_invite(tmp_path)
+        (world,) = operators.worlds.values()
+        world.failure = DoorsUnreachable("no answer")
+        async with serving(operators, home) as service:
+            await until(lambda: service.snapshot().trouble is Trouble.INVITE_EXPIRED)
+            assert service.snapshot().state is State.STOPPED
+            (way,) = operators.ways
+            way.clock_error_s = 3e9
+            shown = service.snapshot()
+            assert (shown.state, shown.trouble) == (State.WAITING, Trouble.OPERATOR_UNREACHABLE)
+
+    run(main)
+
+
 def test_a_clock_that_is_wrong_by_years_is_told_and_costs_no_invite(tmp_path: Path) -> None:
     async def main() -> None:
         home, operators = old_invite(tmp_path)
