@@ -35,7 +35,7 @@ def own_address(to: str) -> str | None:
 def own_addresses(doors: Iterable[str]) -> tuple[str, ...]:
     """The addresses from which this computer would talk to doors and to anywhere. They are never shown nor logged.
 
-    They change when it joins another network; () = there is no way to anywhere, nor to a door that is a literal address.
+    They change when it joins another network; () = there is no way to anywhere, nor to a door that is an address.
     """
     hosts = [urlsplit(door).hostname or "" for door in doors]
     return tuple(sorted({own for to in (*_SOMEWHERE, *hosts) if (own := own_address(to)) is not None}))
