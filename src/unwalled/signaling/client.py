@@ -196,7 +196,11 @@ class SignalingClient:
     async def _try(
         self, door: Door, wish: _Wish, plaintext: bytes, reply_key: ClassicalPrivateKey
     ) -> MatchResult | SignalingFailed:
-        body = seal_request(plaintext, self._invite.broker_key)
+        try:
+            body = seal_request(plaintext, self._invite.broker_key)
+        except CryptoError:
+            # No operator can have such a key (RFC 7748, section 6.1): the invite was made up.
+            return InviteNotTaken()
         try:
             sealed = await door.post(body)
             reply = MatchReply.decode(open_reply(sealed, reply_key, body))

@@ -26,6 +26,7 @@ from unwalled.signaling.errors import (
     DoorSign,
     DoorsUnreachable,
     DoorTrouble,
+    InviteNotTaken,
     InviteOver,
     NoBridge,
     TooManyRequests,
@@ -352,6 +353,19 @@ def test_offers_that_are_too_large_are_not_sent() -> None:
         names = [f"{number:064d}" for number in range(64)]
         with pytest.raises(SignallingError, match="too large"):
             await asking.match([large] * 16, avoid=names, reports=[Report(name, Verdict.GOOD) for name in names])
+        assert door.requests == []
+
+    run(main)
+
+
+def test_an_invite_whose_key_nobody_can_have_is_not_taken() -> None:
+    async def main() -> None:
+        door = FakeDoor(GOOD)
+        invite = Invite(KEYS.identity, bytes(32), bytes(28), ("https://door.example",), ())
+        asking = SignalingClient(invite, FixedClock(), os.urandom, make_door=lambda url, limits: door)
+        made.append(asking)
+        with pytest.raises(InviteNotTaken):
+            await asking.match([offer()])
         assert door.requests == []
 
     run(main)
