@@ -18,10 +18,12 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from unwalled.datafolder import locked, make_private_folder
+from unwalled.datafolder import locked
 from unwalled.errors import ConfigurationError
 from unwalled.settings import DESKTOP
 
@@ -51,14 +53,9 @@ class Profile:
     def write(self, name: str, content: bytes) -> None:
         """Puts a file into the profile. Raises ConfigurationError."""
         path = self.folder / name
-        try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _explained():
+            _make(path.parent)
             path.write_bytes(content)
-        except OSError as error:
-            raise ConfigurationError(
-                f"The browser's profile cannot be written ({error.strerror}).",
-                "Check that the disk is not full and that you may write there.",
-            ) from None
 
     def read(self, name: str) -> bytes | None:
         """A file of the profile, or None when it is not there."""
@@ -84,25 +81,23 @@ class Profiles:
 
     def temporary(self) -> Profile:
         """A fresh one that is removed at its end. Raises ConfigurationError."""
-        make_private_folder(self._folder)
-        with locked(self._folder / "lock"):
+        with self._alone():
             holder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=self._folder))
             return self._take(holder, is_kept=False)
 
     def kept(self, name: str) -> Profile:
         """The one that stays, of the browser called ``name``. Raises ProfileInUse or ConfigurationError."""
-        make_private_folder(self._folder)
-        with locked(self._folder / "lock"):
+        with self._alone():
             holder = self._folder / f"kept-{name}"
-            make_private_folder(holder)
+            _make(holder)
             return self._take(holder, is_kept=True)
 
     def sweep(self) -> int:
-        """Removes what runs that were killed have left; how many that were."""
+        """Removes what runs that were killed have left; how many that were. Raises ConfigurationError."""
         if not self._folder.is_dir():
             return 0
         removed = 0
-        with locked(self._folder / "lock"):
+        with self._alone():
             for holder in sorted(self._folder.glob(f"{_TEMPORARY}*")):
                 lock = _locked_at_once(holder / "lock")
                 if lock is None:
@@ -124,13 +119,36 @@ class Profiles:
             # What else is remembered is around it.
             pass
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Makes the folder, and keeps other programs from changing it meanwhile. Raises ConfigurationError."""
+        with _explained():
+            _make(self._folder)
+            with locked(self._folder / "lock"):
+                yield
+
     def _take(self, holder: Path, *, is_kept: bool) -> Profile:
         lock = _locked_at_once(holder / "lock")
         if lock is None:
             raise ProfileInUse
         profile = holder / "profile"
-        make_private_folder(profile)
+        _make(profile)
         return Profile(profile, lock, is_kept)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            f"The browser's profile cannot be written ({error.strerror}).",
+            "Check that the disk is not full and that you may write there.",
+        ) from None
+
+
+def _make(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _locked_at_once(path: Path) -> int | None:

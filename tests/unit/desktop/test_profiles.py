@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -130,6 +131,31 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         with pytest.raises(ConfigurationError, match="No space left"):
             profile.write("user.js", b"x")
     profile.release()
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_words_that_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    for folder in (tmp_path / "file", tmp_path / "file" / "browsers"):
+        for make in (Profiles(folder).temporary, lambda folder=folder: Profiles(folder).kept("firefox")):
+            with pytest.raises(ConfigurationError, match=r"The browser's profile cannot be written \(.+\)") as caught:
+                make()
+            assert "--data" not in caught.value.remedy
+
+    def full(**_: object) -> str:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "mkdtemp", full)
+    with pytest.raises(ConfigurationError, match="No space left"):
+        Profiles(tmp_path / "b").temporary()
+
+    def refused(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(ConfigurationError, match="Permission denied"):
+        Profiles(tmp_path / "b").sweep()
 
 
 def test_a_folder_with_nothing_in_it_goes_and_one_with_something_stays(tmp_path: Path) -> None:
