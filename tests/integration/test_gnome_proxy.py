@@ -101,7 +101,7 @@ def test_the_next_start_mends_what_a_killed_run_has_left(tmp_path: Path, after: 
     before = stored(tmp_path)
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path / "journal"), str(after)], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert system_proxy(tmp_path).restore_after_crash() is Restored.AS_BEFORE
+    assert system_proxy(tmp_path).restore() is Restored.AS_BEFORE
     assert stored(tmp_path) == before
 
 

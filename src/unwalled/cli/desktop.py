@@ -35,14 +35,14 @@ def remove() -> None:
 def restore() -> None:
     """Puts the system's proxy back as it was before a run that was killed. Raises UsageError or ConfigurationError."""
     home = Home.usual()
-    journal = home.path(SYSTEM_PROXY)
-    claim = Instance.take(home) if journal.exists() else None
-    if claim is None and journal.exists():
+    proxy = SystemProxy(home.path(SYSTEM_PROXY))
+    claim = Instance.take(home) if proxy.is_set else None
+    if claim is None and proxy.is_set:
         raise UsageError(
             "Unwalled runs, and would set the system's proxy again.", "Switch that off in its panel, or end Unwalled."
         )
     try:
-        restored = SystemProxy(journal).restore()
+        restored = proxy.restore()
     finally:
         if claim is not None:
             claim.release()

@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 
 from unwalled.desktop.entry import RUN_KEY, LoginStart
 from unwalled.desktop.machine import Machine
 
 
-def enable(argv: Sequence[str]) -> None:
-    """From now on ``argv`` is started when this user logs in. Blocking. Raises ConfigurationError."""
-    login_start().enable(argv)
-
-
 def disable() -> None:
     """From now on nothing of ours is. Blocking. Raises ConfigurationError."""
     login_start().disable()
-
-
-def is_enabled() -> bool:
-    """Whether something is. Blocking."""
-    return login_start().is_enabled
 
 
 def own_command(*arguments: str) -> list[str]:

@@ -119,7 +119,7 @@ class DesktopKeeper:
 
     async def _begin(self) -> None:
         try:
-            await self._call(self._proxy.restore_after_crash)
+            await self._call(self._proxy.restore)
         except UnwalledError as error:
             self._tell(error)
         self._reader.starts_at_login = await self._call(lambda: self._login.is_enabled)

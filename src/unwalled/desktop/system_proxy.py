@@ -119,7 +119,10 @@ class SystemProxy:
             raise
 
     def restore(self) -> Restored:
-        """Puts everything back. Raises ProxySettingFailed (the journal stays, for another try) or JournalDamaged."""
+        """Puts everything back; at a start, too, should a run before have left it changed.
+
+        Raises ProxySettingFailed (the journal stays, for another try) or JournalDamaged.
+        """
         places = self._read()
         if not places:
             return Restored.NOTHING
@@ -143,10 +146,6 @@ class SystemProxy:
         else:
             self._journal.unlink(missing_ok=True)
         return Restored.PARTLY_THEIRS if is_theirs else Restored.AS_BEFORE
-
-    def restore_after_crash(self) -> Restored:
-        """The same, at a start: does nothing unless a run before has left the setting changed."""
-        return self.restore()
 
     def _places(self) -> Sequence[ProxySettings]:
         return self._given if self._given is not None else places_of(Machine.here(), call)

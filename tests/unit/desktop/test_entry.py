@@ -113,12 +113,12 @@ def test_words_of_a_command_come_through(word: str) -> None:
 
 def test_the_module_is_about_this_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert not autostart.is_enabled()
-    autostart.enable(autostart.own_command("connect"))
-    assert autostart.is_enabled()
+    start = autostart.login_start()
+    start.enable(autostart.own_command("connect"))
+    assert start.is_enabled
     assert (tmp_path / "autostart").exists()
     autostart.disable()
-    assert not autostart.is_enabled()
+    assert not start.is_enabled
     monkeypatch.setattr("sys.frozen", True, raising=False)
     monkeypatch.setattr("sys.executable", "/opt/unwalled")
     assert autostart.own_command("connect") == ["/opt/unwalled", "connect"]

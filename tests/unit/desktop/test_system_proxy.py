@@ -62,12 +62,12 @@ def test_a_power_cut_at_any_step_is_mended_at_the_next_start(
     for place in places:
         place.steps_left = second_cut
     try:
-        SystemProxy(journal(tmp_path), places).restore_after_crash()
+        SystemProxy(journal(tmp_path), places).restore()
     except PowerCut:
         pass
     for place in places:
         place.steps_left = None
-    SystemProxy(journal(tmp_path), places).restore_after_crash()
+    SystemProxy(journal(tmp_path), places).restore()
     assert [place.read() for place in places] == before
     assert not journal(tmp_path).exists()
 
@@ -140,12 +140,12 @@ def test_a_damaged_journal_is_told_and_put_aside(tmp_path: Path, content: bytes)
     settings = FakeSettings(mode="manual", host="127.0.0.1")
     before = settings.read()
     with pytest.raises(JournalDamaged) as told:
-        SystemProxy(path, [settings]).restore_after_crash()
+        SystemProxy(path, [settings]).restore()
     assert "127.0.0.1" in told.value.remedy
     assert settings.read() == before
     assert path.with_name("system-proxy.json.damaged").read_bytes() == content
     # The next start is an ordinary one.
-    assert SystemProxy(path, [settings]).restore_after_crash() is Restored.NOTHING
+    assert SystemProxy(path, [settings]).restore() is Restored.NOTHING
 
 
 def test_a_desktop_without_such_a_setting_is_told(tmp_path: Path) -> None:
