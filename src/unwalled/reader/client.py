@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import logging
 import random
 from collections.abc import Callable, Sequence
-from enum import Enum, auto
 from typing import Protocol
 
 from unwalled.clock import Clock
@@ -22,13 +20,13 @@ from unwalled.lanes.webrtc import OfferedLane, WebRtcStack
 from unwalled.reader.bridges import BridgeBook
 from unwalled.reader.growth import LaneGrowth
 from unwalled.reader.live import LiveSession
+from unwalled.reader.offers import Stun, make_offers, nat_of, stun_of
 from unwalled.reader.reached import ReachedTargets
 from unwalled.reader.status import (
     REFUSED_CAUSES,
     REFUSED_WORDS,
     Cause,
     LaneFacts,
-    OffersFailed,
     Phase,
     ReaderStatus,
     cause_of,
@@ -43,7 +41,7 @@ from unwalled.tasks import TaskOwner
 from unwalled.tunnel.streams import TunnelFlow, TunnelStream
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
-from unwalled.wire.description import LaneDescription, varies_ports
+from unwalled.wire.description import LaneDescription
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import Nat, Report, Verdict
 
@@ -128,7 +126,7 @@ class ReaderClient:
         self._rounds = 0
         self._unreached: set[tuple[int, str]] = set()
         """By the round in which they were found, and their names."""
-        self._stun = _Stun.NOT_ASKED
+        self._stun = Stun.NOT_ASKED
         self._past_up = 0
         self._past_down = 0
 
@@ -242,8 +240,8 @@ class ReaderClient:
     @property
     def _is_deaf(self) -> bool:
         """Whether it is this network that lets no packet of UDP through, as far as can be told."""
-        few = 1 if self._stun is _Stun.SILENT else self._limits.unreached_bridges
-        return self._stun is not _Stun.ANSWERED and len(self._unreached) >= few
+        few = 1 if self._stun is Stun.SILENT else self._limits.unreached_bridges
+        return self._stun is not Stun.ANSWERED and len(self._unreached) >= few
 
     @property
     def _is_refused(self) -> bool:
@@ -424,7 +422,8 @@ class ReaderClient:
 
     async def _ask(self, lanes: int, spread: int, avoid: list[str]) -> None:
         """Asks for lanes over at most ``spread`` bridges; they open by themselves. Raises SignalingFailed."""
-        offers = await self._make_offers(min(lanes, SIGNALLING.max_offers))
+        offers = await make_offers(self._stack, min(lanes, SIGNALLING.max_offers))
+        self._stun = stun_of(offers) if self._invite.stun else Stun.NOT_ASKED
         _log.debug("Offers are made: %d.", len(offers))
         used: set[int] = set()
         self._decided("asked", len(offers), spread)
@@ -432,7 +431,7 @@ class ReaderClient:
         try:
             result = await self._matchmaker.match(
                 [offer.description for offer in offers],
-                nat=_nat_of(offers),
+                nat=nat_of(offers),
                 spread=spread,
                 avoid=avoid,
                 reports=reports,
@@ -465,32 +464,6 @@ class ReaderClient:
             for index, offer in enumerate(offers):
                 if index not in used:
                     offer.close()
-
-    async def _make_offers(self, count: int) -> list[OfferedLane]:
-        """All or none, in the order in which the stack gave them: a first request that has begun has the same one.
-
-        Raises OffersFailed.
-        """
-        made: dict[int, OfferedLane] = {}
-
-        async def make(number: int) -> None:
-            made[number] = await self._stack.offer()
-
-        try:
-            # No TaskGroup: before Python 3.13 one that fails leaves its task half cancelled, and a time-out ends it.
-            outcomes = await asyncio.gather(*(make(number) for number in range(count)), return_exceptions=True)
-            failures = [outcome for outcome in outcomes if outcome is not None]
-            if failures and all(isinstance(failure, (LaneClosed, DescriptionError)) for failure in failures):
-                raise OffersFailed
-            if failures:
-                raise failures[0]
-        except BaseException:
-            for offer in made.values():
-                offer.close()
-            raise
-        offers = [made[number] for number in range(count)]
-        self._stun = _stun_of(offers) if self._invite.stun else _Stun.NOT_ASKED
-        return offers
 
     def _failed(self, failed: SignalingFailed, failures: int) -> float:
         if self._is_carried:
@@ -643,28 +616,3 @@ class _News:
 
 def _is_session_lost(failed: BaseException) -> bool:
     return isinstance(failed, OpenFailed) and failed.code is Code.SESSION_LOST
-
-
-class _Stun(Enum):
-    """What the last offers show of STUN servers."""
-
-    NOT_ASKED = auto()
-    SILENT = auto()
-    ANSWERED = auto()
-    UNKNOWN = auto()
-    """None need answer: this computer has a public address of its own, which they would only repeat."""
-
-
-def _stun_of(offers: Sequence[OfferedLane]) -> _Stun:
-    candidates = [candidate.split() for offer in offers for candidate in offer.description.candidates]
-    if any(words[-1] == "srflx" for words in candidates):
-        return _Stun.ANSWERED
-    if any(ipaddress.ip_address(words[4]).is_global for words in candidates):
-        return _Stun.UNKNOWN
-    return _Stun.SILENT
-
-
-def _nat_of(offers: Sequence[OfferedLane]) -> Nat:
-    """What the offers show of the own network, for a reader who asked two STUN ports. Only the bad news can be told."""
-    is_varying = any(varies_ports(offer.description.candidates) for offer in offers)
-    return Nat.RESTRICTED if is_varying else Nat.UNKNOWN
