@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.browsers import Installed
+from tests.support.missing import go_without
 
 TESTS = Path(__file__).parent
 
@@ -63,9 +64,7 @@ def no_home_of_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _find(variable: str, names: tuple[str, ...], missing: str) -> str:
     found = os.environ.get(variable) or next((path for name in names if (path := shutil.which(name))), None)
     if found is None:
-        if os.environ.get("UNWALLED_REQUIRE_BROWSER") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        go_without("BROWSER", missing)
     return found
 
 

@@ -23,6 +23,7 @@ from tests.support.chromium import chromium
 from tests.support.curl import curl, needs_curl, ways
 from tests.support.firefox import firefox
 from tests.support.gateway_sites import run
+from tests.support.missing import go_without
 from tests.support.newsroom import newsroom
 from tests.support.proxy_bench import MIB
 
@@ -39,10 +40,9 @@ SIGN = """(async () => [await chrome.action.getBadgeText({}), await chrome.actio
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both packages, made as they are made for volunteers."""
     if shutil.which("node") is None or not (WIDGET / "node_modules").is_dir():
-        message = "The extension cannot be packed: Node.js or widget/node_modules is missing (make widget)."
-        if os.environ.get("UNWALLED_REQUIRE_BROWSER") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+        go_without(
+            "BROWSER", "The extension cannot be packed: Node.js or widget/node_modules is missing (make widget)."
+        )
     folder = tmp_path_factory.mktemp("packages")
     pack(folder)
     return folder

@@ -12,15 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.structure.source import ROOT
+from tests.support.missing import go_without
 from tests.support.programs import PATIENCE_S, Command
 
 
 def test_the_doctor_finds_all_well_behind_the_shipped_caddyfile(tmp_path: Path) -> None:
     caddy = shutil.which("caddy")
     if caddy is None:
-        if os.environ.get("UNWALLED_REQUIRE_CADDY") == "1":
-            pytest.fail("There is no Caddy on this machine. Install it (Debian: apt install caddy).")
-        pytest.skip("Caddy is not installed.")
+        go_without("CADDY", "There is no Caddy on this machine. Install it (Debian: apt install caddy).")
     with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
         port, behind = free.getsockname()[1], other.getsockname()[1]
     url, data = f"https://localhost:{port}", str(tmp_path / "data")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.missing import go_without
 from unwalled.desktop.calls import call
 from unwalled.desktop.gnome import GnomeProxy
 from unwalled.desktop.proxy_settings import ProxySettingFailed
@@ -38,11 +38,8 @@ SystemProxy(Path(sys.argv[1]), [GnomeProxy(dying)]).set("127.0.0.1", 1080)
 
 def need_gsettings() -> None:
     """Skips the test where there is no such setting; with UNWALLED_REQUIRE_DESKTOP=1 that is a failure."""
-    if shutil.which("gsettings") is not None and GnomeProxy(call).is_here():
-        return
-    if os.environ.get("UNWALLED_REQUIRE_DESKTOP") == "1":
-        pytest.fail("gsettings or its schemas are missing (Debian: libglib2.0-bin, gsettings-desktop-schemas)")
-    pytest.skip("gsettings or its schemas are not installed")
+    if shutil.which("gsettings") is None or not GnomeProxy(call).is_here():
+        go_without("DESKTOP", "gsettings or its schemas are missing: libglib2.0-bin, gsettings-desktop-schemas.")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,6 +14,7 @@ import jeepney
 import pytest
 from jeepney.io.asyncio import DBusConnection, open_dbus_connection
 
+from tests.support.missing import go_without
 from unwalled.desktop.tray import Deeds, NoTray, Shown, Tray, picture
 
 PATIENCE_S = 20.0
@@ -26,9 +26,7 @@ _BUS = jeepney.DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org
 def bus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     program = shutil.which("dbus-daemon")
     if program is None:
-        if os.environ.get("UNWALLED_REQUIRE_DESKTOP") == "1":
-            pytest.fail("dbus-daemon is missing (Debian: apt install dbus-daemon)")
-        pytest.skip("dbus-daemon is not installed")
+        go_without("DESKTOP", "dbus-daemon is missing (Debian: apt install dbus-daemon)")
     command = [program, "--session", "--nofork", "--nopidfile", "--print-address=1"]
     with subprocess.Popen(
         [*command, f"--address=unix:path={tmp_path}/bus"], stdout=subprocess.PIPE, text=True

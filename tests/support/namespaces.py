@@ -25,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-import pytest
+from tests.support.missing import go_without
 
 _F = TypeVar("_F", bound=Callable[..., object])
 _PATIENCE_S = 20
@@ -70,9 +70,7 @@ def needs_namespaces(test: _F) -> _F:
     @functools.wraps(test)
     def guarded(*arguments: object, **named: object) -> object:
         if why := _why_not():
-            if os.environ.get("UNWALLED_REQUIRE_NAMESPACES") == "1":
-                pytest.fail(why)
-            pytest.skip(why)
+            go_without("NAMESPACES", why)
         return test(*arguments, **named)
 
     return guarded  # type: ignore[return-value]

@@ -26,7 +26,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.support.missing import go_without
+from tests.support.namespaces import run
 
 OWN = "10.9.0.1"
 """The room's own address at its way out."""
@@ -54,9 +55,7 @@ def _obstacle() -> str:
 def need_room() -> None:
     """Skips the test where there can be no such room; with UNWALLED_REQUIRE_NAMESPACES=1 that is a failure."""
     if obstacle := _obstacle():
-        if os.environ.get("UNWALLED_REQUIRE_NAMESPACES") == "1":
-            pytest.fail(obstacle)
-        pytest.skip(obstacle)
+        go_without("NAMESPACES", obstacle)
 
 
 def in_room(module: str, *arguments: str, timeout_s: float = 100) -> Any:
@@ -111,17 +110,17 @@ def _furnished(folder: Path) -> int:
     """Sets the devices up; gives the descriptor at which packets leave."""
     resolver = folder / "resolv.conf"
     resolver.write_text(f"nameserver {NAMESERVER}\noptions timeout:1 attempts:1\n")
-    _run("mount", "--bind", str(resolver), "/etc/resolv.conf")
-    _run("ip", "link", "set", "lo", "up")
+    run("mount", "--bind", str(resolver), "/etc/resolv.conf")
+    run("ip", "link", "set", "lo", "up")
     way_out = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
     fcntl.ioctl(way_out, _TUNSETIFF, struct.pack("16sH22x", b"out0", _IFF_TUN | _IFF_NO_PI))
     for setting, value in (("addr_gen_mode", "1"), ("router_solicitations", "0"), ("accept_ra", "0")):
         Path(f"/proc/sys/net/ipv6/conf/out0/{setting}").write_text(value)
-    _run("ip", "addr", "add", f"{OWN}/24", "dev", "out0")
-    _run("ip", "-6", "addr", "add", f"{OWN6}/64", "dev", "out0", "nodad")
-    _run("ip", "link", "set", "out0", "up")
-    _run("ip", "route", "add", "default", "via", "10.9.0.2")
-    _run("ip", "-6", "route", "add", "default", "via", "fd09::2", "dev", "out0")
+    run("ip", "addr", "add", f"{OWN}/24", "dev", "out0")
+    run("ip", "-6", "addr", "add", f"{OWN6}/64", "dev", "out0", "nodad")
+    run("ip", "link", "set", "out0", "up")
+    run("ip", "route", "add", "default", "via", "10.9.0.2")
+    run("ip", "-6", "route", "add", "default", "via", "fd09::2", "dev", "out0")
     return way_out
 
 
@@ -144,9 +143,3 @@ def note(notes: list[str], packet: bytes, *, beginnings: bool = False) -> None:
         return
     port = f":{struct.unpack('!H', rest[2:4])[0]}" if kind in (6, 17) else ""
     notes.append(f"{_NAMES.get(kind, kind)} {far}{port}")
-
-
-def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")

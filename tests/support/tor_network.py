@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.support.missing import go_without
 
 PATIENCE_S = 120.0
 """A first list of relays takes some seconds, and a client some more to learn of it."""
@@ -63,12 +63,8 @@ ExitPolicy accept *:*
 
 def needs_tor() -> None:
     """Skips a test where tor is not installed, or lets it fail where it must be."""
-    if shutil.which("tor") and shutil.which("tor-gencert"):
-        return
-    missing = "There is no tor on this machine. Install it (Debian: apt install tor)."
-    if os.environ.get("UNWALLED_REQUIRE_TOR") == "1":
-        pytest.fail(missing)
-    pytest.skip(missing)
+    if not (shutil.which("tor") and shutil.which("tor-gencert")):
+        go_without("TOR", "There is no tor on this machine. Install it (Debian: apt install tor).")
 
 
 def free_port() -> int:

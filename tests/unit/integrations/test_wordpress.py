@@ -6,7 +6,6 @@ What it writes is read by an HTML parser, so that a value that breaks out of its
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 from scripts.wordpress import PLUGIN, pack
+from tests.support.missing import go_without
 from unwalled.web.pages import widget_integrity, widget_version
 
 ROOT = Path(__file__).parents[3]
@@ -44,10 +44,7 @@ HOSTILE = [
 def php() -> str:
     found = shutil.which("php")
     if found is None:
-        message = "There is no PHP on this machine. Install it (Debian: apt install php-cli)."
-        if os.environ.get("UNWALLED_REQUIRE_PHP") == "1":
-            pytest.fail(message)
-        pytest.skip(message)
+        go_without("PHP", "There is no PHP on this machine. Install it (Debian: apt install php-cli).")
     return found
 
 
