@@ -15,6 +15,7 @@ from tests.structure.source import ROOT
 
 RUNTIME = ROOT / "requirements" / "runtime.txt"
 DEV = ROOT / "requirements" / "dev.txt"
+PROGRAM = ROOT / "requirements" / "program.txt"
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +76,15 @@ def test_the_locks_hold_every_declared_dependency() -> None:
     assert declared(None) | declared("dev") <= set(pinned(DEV)), "run: make lock"
 
 
-def test_both_locks_agree() -> None:
-    runtime, dev = pinned(RUNTIME), pinned(DEV)
+def test_the_locks_agree() -> None:
+    runtime, dev, program = pinned(RUNTIME), pinned(DEV), pinned(PROGRAM)
     assert {name: dev.get(name) for name in runtime} == runtime
+    both = {**runtime, **dev}
+    assert {name: both.get(name, version) for name, version in program.items()} == program
+    assert declared("tray") <= set(program), "run: make lock"
 
 
-@pytest.mark.parametrize("file", [RUNTIME, DEV])
+@pytest.mark.parametrize("file", [RUNTIME, DEV, PROGRAM])
 def test_every_pin_has_hashes_and_no_server_is_named(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
     assert "://" not in text
