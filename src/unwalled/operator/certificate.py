@@ -34,8 +34,6 @@ class Certificate:
     """A certificate that can be used now."""
 
     context: ssl.SSLContext
-    ends_at_s: float
-    """Seconds since 1970."""
     warnings: list[str]
     """What the operator should be told, each a whole sentence."""
 
@@ -58,7 +56,7 @@ def load_certificate(files: CertificateFiles, url: PublicUrl, now_wall_s: float)
         raise ConfigurationError(
             f"The certificate begins to hold on {_day(begins)} only.", "Check this machine's clock."
         )
-    return Certificate(_context(files), ends, _warnings(files, leaf, url, ends, now_wall_s))
+    return Certificate(_context(files), _warnings(files, leaf, url, ends, now_wall_s))
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -140,7 +138,7 @@ class LiveCertificate:
         self._stamps = self._look()
         self.now = load_certificate(files, url, clock.wall())
         # OpenSSL asks at each handshake, whether the client names a host or not (RFC 6066 section 3).
-        self.context = _context(files)
+        self.context = self.now.context
         self.context.sni_callback = self._choose
 
     def _choose(self, connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, _: ssl.SSLContext) -> None:
