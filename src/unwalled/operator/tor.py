@@ -60,6 +60,12 @@ def operator_options(side: ServerSide) -> OperatorOptions:
     for key in _ONCE:
         if len(given.get(key, ())) > 1:
             raise ConfigurationError(f"ServerTransportOptions {TRANSPORT} has {key} twice.", "Leave one of them.")
+    private = given.get("allow-private", ["0"])[0]
+    if private not in ("0", "1"):
+        raise ConfigurationError(
+            f"ServerTransportOptions {TRANSPORT} has allow-private={private}, which says nothing.",
+            "Write allow-private=1, or leave it out.",
+        )
     listen = ListenAddress.parse(DEFAULT_LISTEN)
     if side.listen is not None:
         listen = ListenAddress(side.listen.host, side.listen.port)
@@ -74,7 +80,7 @@ def operator_options(side: ServerSide) -> OperatorOptions:
         public_url=None if urls is None else PublicUrl.parse(urls[0]),
         data=side.state / FOLDER,
         stun=check_stun(given.get("stun", ())),
-        allow_private=given.get("allow-private") == ["1"],
+        allow_private=private == "1",
         trusted_proxies=check_proxies(given.get("trusted-proxy", ())),
     )
 

@@ -58,6 +58,7 @@ def test_without_options_it_listens_where_every_operator_does_and_lets_nobody_in
         (side(("publicurl", "https://bridge.example")), "There are public-url, allow-private, stun, trusted-proxy."),
         (side(("public-url", "https://a.example"), ("public-url", "https://b.example")), "has public-url twice"),
         (side(("public-url", "bridge.example")), "Write it as https://HOST, without user, query or fragment, such as"),
+        (side(("allow-private", "yes")), "allow-private=yes, which says nothing. Write allow-private=1"),
         (side(("stun", "stun.example")), "is not a STUN URL"),
         (side(("trusted-proxy", "here")), "is neither an address nor a network"),
         (side(listen=Endpoint("0.0.0.0", 8443)), "ServerTransportOptions unwalled public-url=https://HOST"),
