@@ -23,7 +23,9 @@ from unwalled.rules.names import is_local
 from unwalled.rules.patterns import NamePattern, Pattern, RangePattern, WildcardPattern, parse_pattern, parse_range
 from unwalled.rules.tables import PatternSet
 
-_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\s*\Z")
+# No two repeats side by side that fit the same: a list of spaces would be tried for days.
+_BASE64 = re.compile(rb"[A-Za-z0-9+/\s]+={0,2}\Z")
+_COMMENT = re.compile(r"\s[#;]")
 _LEAST_BASE64_BYTES = 16
 _DNSMASQ = re.compile(r"(?:server|address|local|ipset|nftset)=/([^\s]*)/[^/\s]*\Z")
 _COMMENTS = ("#", ";", "//")
@@ -125,7 +127,7 @@ def _opened(content: bytes, limits: RulesLimits) -> tuple[bytes, bool]:
         raise RuleError(
             "This is a web page, not a list.", "Look for the address of the raw file, or log in to the network first."
         )
-    if len(content) >= _LEAST_BASE64_BYTES and _BASE64.match(content):
+    if len(content) >= _LEAST_BASE64_BYTES and _BASE64.match(content.rstrip()):
         return _decoded(content), True
     return content, False
 
@@ -178,7 +180,7 @@ def _parse_line(line: str) -> list[Pattern]:
         return []
     if (dnsmasq := _DNSMASQ.match(line)) is not None:
         return [parse_pattern(name) for name in dnsmasq.group(1).split("/")]
-    words = re.split(r"\s+[#;]|\t#", line, maxsplit=1)[0].split()
+    words = _COMMENT.split(line, maxsplit=1)[0].split()
     if len(words) > 1 and words[1] != "-" and _is_address(words[0]):
         return [parse_pattern("=" + name) for name in words[1:] if not _is_of_this_computer(name)]
     return [parse_pattern(" ".join(words))]

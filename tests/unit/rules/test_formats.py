@@ -100,6 +100,12 @@ def test_base64_that_is_cut_short() -> None:
         parse_list(base64.encodebytes(_ADBLOCK)[:33])
 
 
+def test_no_list_takes_for_ever_to_be_told_from_base64() -> None:
+    """With time that grows as the square of it, this would be read for an hour, and nothing else run meanwhile."""
+    found = parse_list(b"site" + b" " * (1 << 20) + b"!")
+    assert (found.entries, found.bad_count) == (0, 1)
+
+
 def test_base64_is_not_unwrapped_twice() -> None:
     twice = base64.encodebytes(base64.encodebytes(b"||blocked.example^\n" * 4))
     found = parse_list(twice)
