@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from unwalled.app.home import Home, NotRemembered
-from unwalled.app.rulesfiles import RulesFiles, StoredBook, StoredList
+from unwalled.app.rulesfiles import RulesFiles, Stamp, StoredBook, StoredList
 from unwalled.app.rulesview import Imported, ListView, Problem, RulesView
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import FrameError, RuleError, UnwalledError
@@ -86,12 +86,14 @@ class RulesBook:
         self._limits = limits
         self._own = OwnPatterns()
         self._book = StoredBook()
-        self._parsed: dict[str, ParsedList] = {}
+        self._parsed: dict[str, tuple[float, ParsedList]] = {}
+        """Of each list that was read the version, as its ``updated_at``, and what it says."""
         self._rules: Rules | None = None
         """None while files are read: nothing goes directly then."""
         self._memory = Memory(random_bytes(KEY_BYTES), limits)
         self._is_memory_saved = True
-        self._stamp = self._files.stamp()
+        self._stamp: Stamp | None = None
+        """Of the files as they are known here; None before they were read."""
         self._updating = asyncio.Lock()
 
     # What a person sees.
@@ -140,8 +142,8 @@ class RulesBook:
 
     def problems(self, list_id: str) -> tuple[Problem, ...]:
         """The first lines of a list that could not be understood; none before the list was read."""
-        parsed = self._parsed.get(list_id)
-        return () if parsed is None else _problems(parsed.bad)
+        found = self._parsed.get(list_id)
+        return () if found is None else _problems(found[1].bad)
 
     def explain(self, text: str) -> Answer:
         """Which way a name or an address goes, as things are. Nothing is looked up. Raises RuleError."""
@@ -233,7 +235,6 @@ class RulesBook:
             self._rules = replace(self._rules, own=own)
         self._changed()
         self._files.save_own(own)
-        self._stamp = self._files.stamp()
 
     async def import_list(self, title: str, text: str, is_direct: bool = False) -> Imported:
         """Adds a list, or puts it in the place of the one with this title. An address alone is one to get it from.
@@ -322,15 +323,17 @@ class RulesBook:
 
     async def _read_again(self, *, is_first: bool = False) -> None:
         for _ in range(self._limits.read_again):
-            self._stamp = self._files.stamp()
+            stamp = self._files.stamp()
             own, book = self._own, self._book
             if self._files.has_folder:
                 own, book = self._files.load_own(), self._files.load_book()
-            known = {one.id: one.updated_at for one in self._book.lists}
-            missing = [one for one in book.lists if one.id not in self._parsed or known.get(one.id) != one.updated_at]
+            read = {name: version for name, (version, _) in self._parsed.items()}
+            missing = [one for one in book.lists if read.get(one.id) != one.updated_at]
             parsed = await asyncio.to_thread(self._parse_all, missing)
-            if self._files.stamp() == self._stamp:
+            # This program may have changed them meanwhile as well as another one.
+            if self._files.stamp() == stamp:
                 break
+        self._stamp = stamp
         if is_first and book.keeps_learned and (memory := self._files.load_memory(self._clock.wall())) is not None:
             self._memory = memory
         self._own, self._book = own, book
@@ -339,7 +342,7 @@ class RulesBook:
         self._use()
         self._changed()
 
-    def _parse_all(self, lists: Sequence[StoredList]) -> dict[str, ParsedList]:
+    def _parse_all(self, lists: Sequence[StoredList]) -> dict[str, tuple[float, ParsedList]]:
         """In a thread of its own."""
         found = {}
         for one in lists:
@@ -347,7 +350,7 @@ class RulesBook:
             if content is None:
                 continue
             try:
-                found[one.id] = parse_list(content, one.role, self._limits)
+                found[one.id] = one.updated_at, parse_list(content, one.role, self._limits)
             except RuleError:
                 continue
         return found
@@ -355,8 +358,8 @@ class RulesBook:
     def _use(self) -> None:
         lists = []
         for one in self._book.lists:
-            if (parsed := self._parsed.get(one.id)) is not None:
-                lists.append(ListRules(one.id, one.role, parsed.matches, parsed.exceptions))
+            if (found := self._parsed.get(one.id)) is not None:
+                lists.append(ListRules(one.id, one.role, found[1].matches, found[1].exceptions))
         self._rules = Rules(self._mode, self._own, tuple(lists))
 
     def _place_for(self, title: str, role: ListRole) -> StoredList:
@@ -369,23 +372,28 @@ class RulesBook:
             raise RuleError(f"There are {self._limits.max_lists} lists already.", "Remove one first.")
         return StoredList(self._random_bytes(6).hex(), title, role)
 
-    def _put(self, stored: StoredList, parsed: ParsedList | None, content: bytes | None) -> None:
+    def _put(
+        self, stored: StoredList, parsed: ParsedList | None, content: bytes | None, before: StoredList | None = None
+    ) -> None:
+        """``before``: what it renews. Nothing happens when that was removed or replaced meanwhile."""
         with self._changing():
+            if before is not None and before not in self._book.lists:
+                return
             others = tuple(one for one in self._book.lists if one.id != stored.id)
             if len(others) == len(self._book.lists):
                 lists = (*others, stored)
             else:
                 lists = tuple(stored if one.id == stored.id else one for one in self._book.lists)
             if parsed is not None:
-                self._parsed[stored.id] = parsed
+                self._parsed[stored.id] = stored.updated_at, parsed
             self._hold(replace(self._book, lists=lists))
             if content is not None:
                 self._files.save_list(stored, content)
-            self._save_book()
+            self._files.save_book(self._book)
 
     def _take_book(self, book: StoredBook) -> None:
         self._hold(book)
-        self._save_book()
+        self._files.save_book(self._book)
 
     def _hold(self, book: StoredBook) -> None:
         """For this run, whatever the disk says to it."""
@@ -394,17 +402,16 @@ class RulesBook:
             self._use()
         self._changed()
 
-    def _save_book(self) -> None:
-        self._files.save_book(self._book)
-        self._stamp = self._files.stamp()
-
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Keeps other programs away, and takes what they have written before."""
+        """Keeps other programs away, and takes what they have written before; their lists are read by ``run``."""
         with self._files.changing():
-            if self._files.has_folder and self._files.stamp() != self._stamp:
+            is_known = not self._files.has_folder or self._files.stamp() == self._stamp
+            if not is_known:
                 self._own, self._book = self._files.load_own(), self._files.load_book()
             yield
+            if is_known:
+                self._stamp = self._files.stamp()
 
     def _save_memory(self) -> None:
         if self._book.keeps_learned:
@@ -461,14 +468,15 @@ class RulesBook:
             try:
                 fetched = await self._fetch(stored.url, stored.etag if stored.id in self._parsed else "")
                 if fetched.content is None:
-                    self._put(replace(stored, checked_at=now, trouble=""), None, None)
+                    self._put(replace(stored, checked_at=now, trouble=""), None, None, stored)
                     return
                 parsed = await asyncio.to_thread(parse_list, fetched.content, stored.role, self._limits)
                 check_new(stored.names, parsed, self._limits)
             except UnwalledError as error:
-                self._put(replace(stored, checked_at=now, trouble=f"{error.cause} {error.remedy}".strip()), None, None)
+                trouble = f"{error.cause} {error.remedy}".strip()
+                self._put(replace(stored, checked_at=now, trouble=trouble), None, None, stored)
                 raise
-            self._put(_with(replace(stored, etag=fetched.etag), parsed, now), parsed, fetched.content)
+            self._put(_with(replace(stored, etag=fetched.etag), parsed, now), parsed, fetched.content, stored)
 
 
 def _with(stored: StoredList, parsed: ParsedList, now: float) -> StoredList:

@@ -289,6 +289,53 @@ async def test_what_another_program_changes_is_taken(home: Home) -> None:
 
 
 @with_home
+async def test_what_another_program_changes_is_taken_also_when_this_one_writes_first(home: Home) -> None:
+    made = await loaded(home)
+    await made.import_list("Blocked", "old.example")
+    other = await loaded(home, clock=(clock := FixedClock()))
+    clock.now += 1
+    await other.import_list("Blocked", "new.example")
+    await other.import_list("Another", "another.example")
+    made.add("mine.example")
+    running = asyncio.create_task(made.run())
+    await until(lambda: way(made, "another.example") is Way.BRIDGES)
+    assert (way(made, "new.example"), way(made, "mine.example")) == (Way.BRIDGES, Way.BRIDGES)
+    assert way(made, "old.example") is Way.DIRECT_FIRST
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@with_home
+async def test_what_is_changed_while_files_are_read_holds(home: Home) -> None:
+    earlier = await loaded(home)
+    await earlier.import_list("Blocked", "blocked.example")
+    earlier.add("first.example")
+    made = book(home)
+    reading = asyncio.create_task(made.load())
+    # It has begun, and waits for the thread that reads the list.
+    await asyncio.sleep(0)
+    made.add("mine.example")
+    await reading
+    assert made.view().own == ("first.example", "mine.example")
+    assert (way(made, "mine.example"), way(made, "blocked.example")) == (Way.BRIDGES, Way.BRIDGES)
+
+
+@with_home
+async def test_a_list_that_is_removed_while_it_is_renewed_stays_away(home: Home) -> None:
+    made = await loaded(home, fetch=(lists := Lists()))
+    contents: tuple[bytes | UnwalledError, ...] = (b"new.example\n", RuleError("The certificate is wrong.", "Wait."))
+    for content in contents:
+        lists.content = b"blocked.example\n"
+        await made.add_url(URL, "Blocked")
+        lists.content, lists.etag = content, '"2"'
+        renewing = asyncio.create_task(made.update_lists())
+        await asyncio.sleep(0)
+        made.remove_list(made.view().lists[0].id)
+        await asyncio.gather(renewing, return_exceptions=True)
+        assert made.view().lists == ()
+
+
+@with_home
 async def test_damaged_files_are_put_aside_and_the_rest_holds(home: Home) -> None:
     made = await loaded(home)
     made.add("mine.example")
