@@ -21,6 +21,8 @@ from unwalled.tunnel.api import DatagramFlow, Stream, Tunnel
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 
+_DIRECT_WAYS = (Way.DIRECT, Way.DIRECT_FIRST)
+
 
 class ChoosingTunnel:
     """A Tunnel over two ways. ``went_direct`` counts connections that were opened directly."""
@@ -31,45 +33,49 @@ class ChoosingTunnel:
         self._guide = guide
         self._limits = limits
         self._streams: WeakSet[Stream] = WeakSet()
+        self._flows: WeakSet[ChoosingFlow] = WeakSet()
         self.went_direct = 0
 
     async def open(self, target: Target, *, at_once: bool = False) -> Stream:
         """See Tunnel. Raises OpenFailed with OWN_NETWORK for what the rules refuse."""
-        decision = self._guide.decide(target)
-        match decision.way:
+        match self._guide.decide(target).way:
             case Way.BRIDGES:
                 return await self._bridges.open(target, at_once=at_once)
             case Way.DIRECT:
-                return await self._open_direct(target, decision, at_once)
+                return await self._open_direct(target, at_once)
             case Way.DIRECT_FIRST:
-                return await self._try_direct(target, decision, at_once)
+                return await self._try_direct(target, at_once)
             case Way.REFUSED:
                 raise OpenFailed(Code.OWN_NETWORK)
 
     def cut_direct(self) -> None:
-        """Cuts all connections that went directly and are open still."""
+        """Cuts all connections that went directly and are open still, and has the rules asked anew for datagrams."""
         for stream in list(self._streams):
             stream.reset(Code.CANCELLED)
+        for flow in list(self._flows):
+            flow.cut_direct()
 
-    async def _open_direct(self, target: Target, decision: Decision, at_once: bool) -> Stream:
+    async def _open_direct(self, target: Target, at_once: bool) -> Stream:
         try:
             async with asyncio.timeout(self._limits.direct_patience_s):
-                found = await self._dialled(target, decision)
+                found = await self._dialled(target)
         except TimeoutError:
             raise OpenFailed(Code.TIMED_OUT) from None
         if isinstance(found, Decision):
             return await self._instead(target, found, at_once)
         return found
 
-    async def _dialled(self, target: Target, decision: Decision) -> Stream | Decision:
+    async def _dialled(self, target: Target) -> Stream | Decision:
         """A direct stream, or the way that the addresses lead to instead. Raises OpenFailed."""
         addresses = await self._direct.look_up(target)
-        judged = self._guide.judge(decision, addresses)
-        if judged.way not in (Way.DIRECT, Way.DIRECT_FIRST):
+        # The rules may have changed during each step.
+        if (now := self._guide.decide(target)).way not in _DIRECT_WAYS:
+            return now
+        judged = self._guide.judge(now, addresses)
+        if judged.way not in _DIRECT_WAYS:
             return judged
         stream = await self._direct.dial(addresses, target.port)
-        if (now := self._guide.decide(target)).way not in (Way.DIRECT, Way.DIRECT_FIRST):
-            # The rules have changed meanwhile.
+        if (now := self._guide.decide(target)).way not in _DIRECT_WAYS:
             stream.reset(Code.CANCELLED)
             return now
         self._streams.add(stream)
@@ -86,10 +92,10 @@ class ChoosingTunnel:
             return ConfirmedStream(stream, lambda: self._guide.learn(target.host, Sign.FORGED_NAME))
         return stream
 
-    async def _try_direct(self, target: Target, decision: Decision, at_once: bool) -> Stream:
+    async def _try_direct(self, target: Target, at_once: bool) -> Stream:
         try:
             async with asyncio.timeout(self._limits.direct_connect_s):
-                found = await self._dialled(target, decision)
+                found = await self._dialled(target)
         except TimeoutError:
             sign = Sign.NO_CONNECTION
         except OpenFailed as failed:
@@ -113,7 +119,9 @@ class ChoosingTunnel:
 
     async def open_datagrams(self) -> DatagramFlow:
         """See Tunnel."""
-        return ChoosingFlow(self._bridges, self._direct, self._guide, self._limits)
+        flow = ChoosingFlow(self._bridges, self._direct, self._guide, self._limits)
+        self._flows.add(flow)
+        return flow
 
 
 def _sign_of(code: Code) -> Sign:

@@ -70,10 +70,9 @@ class ChoosingFlow:
         """See DatagramFlow."""
         if self._is_closed:
             return
-        decision = self._decide(target)
-        match decision.way:
+        match self._decide(target).way:
             case Way.DIRECT:
-                self._send_direct(target, payload, decision)
+                self._send_direct(target, payload)
             case Way.BRIDGES | Way.DIRECT_FIRST:
                 self._send_through(target, payload)
             case Way.REFUSED:
@@ -99,6 +98,11 @@ class ChoosingFlow:
             task.cancel()
         if self._through is not None:
             self._through.close()
+        self.cut_direct()
+
+    def cut_direct(self) -> None:
+        """Takes no more answers to what went directly, and asks the rules anew for what is sent from now on."""
+        self._decided.clear()
         for sock in self._sockets.values():
             self._loop.remove_reader(sock)
             sock.close()
@@ -147,7 +151,7 @@ class ChoosingFlow:
 
     # Directly.
 
-    def _send_direct(self, target: Target, payload: bytes, decision: Decision) -> None:
+    def _send_direct(self, target: Target, payload: bytes) -> None:
         literal = target.literal
         if literal is not None:
             self._send_to([literal], target.port, payload)
@@ -159,15 +163,19 @@ class ChoosingFlow:
             waiting.append((target, payload))
         elif len(self._for_names) < GATEWAY.flow_waiting_names:
             self._for_names[target.host] = deque(((target, payload),), GATEWAY.flow_waiting_datagrams)
-            self._start(self._look_up(target, decision), "datagram name")
+            self._start(self._look_up(target), "datagram name")
 
-    async def _look_up(self, target: Target, decision: Decision) -> None:
+    async def _look_up(self, target: Target) -> None:
+        addresses: Sequence[IPAddress] = ()
         try:
             async with asyncio.timeout(self._limits.direct_patience_s):
                 addresses = await self._direct.look_up(target)
-            judged = self._guide.judge(decision, addresses)
         except (OpenFailed, TimeoutError):
-            addresses, judged = [], decision
+            pass
+        # The rules may have changed meanwhile.
+        judged = self._guide.decide(target)
+        if addresses and judged.way is Way.DIRECT:
+            judged = self._guide.judge(judged, addresses)
         self._routes[target.host] = self._loop.time() + GATEWAY.resolver_cache_s, judged, addresses
         self._routes.move_to_end(target.host)
         if len(self._routes) > self._limits.direct_datagram_hosts:

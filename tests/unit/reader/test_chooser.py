@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from collections.abc import Sequence
 
 import pytest
 
 from tests.support.proxy_bench import until
 from tests.support.ways import PUBLIC, SITE, FixedGuide, MemoryBridges, MemoryDirect
 from unwalled.errors import OpenFailed, StreamReset
+from unwalled.network.addresses import IPAddress
 from unwalled.reader.chooser import ChoosingTunnel
 from unwalled.rules.bounds import RulesLimits
 from unwalled.rules.decisions import Decision
 from unwalled.rules.memory import Sign
 from unwalled.rules.modes import Reason, Way
+from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
 
 SOON = RulesLimits(direct_connect_s=0.01, direct_patience_s=0.01)
@@ -194,6 +197,21 @@ def test_rules_that_change_while_a_connection_is_made_hold_for_it() -> None:
         await opening
         assert direct.streams[0].reset_code is Code.CANCELLED
         assert (bridges.asked, tunnel.went_direct) == ([SITE], 0)
+
+    asyncio.run(main())
+
+
+def test_rules_that_change_while_a_name_is_looked_up_hold_before_anything_is_dialled() -> None:
+    async def main() -> None:
+        class Slow(MemoryDirect):
+            async def look_up(self, target: Target) -> Sequence[IPAddress]:
+                found = await super().look_up(target)
+                guide.way = Way.BRIDGES
+                return found
+
+        bridges, direct, guide = MemoryBridges(), Slow(), FixedGuide(Way.DIRECT)
+        await ChoosingTunnel(bridges, direct, guide).open(SITE)
+        assert (bridges.asked, direct.dialled) == ([SITE], [])
 
     asyncio.run(main())
 

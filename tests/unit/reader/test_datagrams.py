@@ -219,6 +219,39 @@ def test_a_name_with_listed_addresses_goes_through_bridges(site: socket.socket) 
     scene(site, test)
 
 
+def test_rules_that_change_while_a_name_is_looked_up_hold_for_what_waits(site: socket.socket) -> None:
+    async def test(s: Scene) -> None:
+        s.guide.ways["site.test"] = Way.DIRECT
+        s.names.hold.clear()
+        flow = await s.open()
+        flow.send(Target("site.test", s.port), b"one")
+        await until(lambda: bool(s.names.asked))
+        s.guide.ways.clear()
+        s.names.hold.set()
+        await until(lambda: bool(s.bridges.flows) and bool(s.bridges.flows[0].sent))
+        assert s.bridges.flows[0].sent == [(Target("site.test", s.port), b"one")]
+        flow.close()
+
+    scene(site, test)
+
+
+def test_what_went_directly_goes_through_bridges_once_it_is_cut(site: socket.socket) -> None:
+    async def test(s: Scene) -> None:
+        s.guide.ways["127.0.0.1"] = Way.DIRECT
+        flow = await s.open()
+        here = Target("127.0.0.1", s.port)
+        flow.send(here, b"one")
+        assert (await s.received())[0] == b"one"
+        s.guide.ways.clear()
+        s.tunnel.cut_direct()
+        flow.send(here, b"two")
+        await until(lambda: bool(s.bridges.flows) and bool(s.bridges.flows[0].sent))
+        assert s.bridges.flows[0].sent == [(here, b"two")]
+        flow.close()
+
+    scene(site, test)
+
+
 def test_names_that_lead_nowhere_are_dropped_and_addresses_without_a_way_skipped(site: socket.socket) -> None:
     async def test(s: Scene) -> None:
         s.guide.ways = {"site.test": Way.DIRECT, "other.test": Way.DIRECT}
