@@ -64,6 +64,10 @@ def usual_folder(environment: Mapping[str, str], platform: str, user_home: Path)
     return (Path(state) if os.path.isabs(state) else user_home / ".local" / "state") / "unwalled"
 
 
+Stamp = tuple[tuple[int, int], ...]
+"""Tells whether files have changed."""
+
+
 class Home:
     """The folder, which is made when something is to be remembered. ``notices``: what a person should hear, once."""
 
@@ -94,6 +98,18 @@ class Home:
     def path(self, name: str) -> Path:
         """Where a file of the folder is, or would be."""
         return self.folder / name
+
+    def stamp(self, *names: str) -> Stamp:
+        """Differs once a program has changed one of these files."""
+        found = []
+        for name in names:
+            try:
+                known = self.path(name).stat()
+            except OSError:
+                found.append((0, 0))
+            else:
+                found.append((known.st_mtime_ns, known.st_size))
+        return tuple(found)
 
     def read(self, name: str) -> bytes | None:
         """A file's content; None when there is none, or none that can be read, of which ``notices`` tells then."""

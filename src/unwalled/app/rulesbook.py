@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from unwalled.app.home import Home, NotRemembered
-from unwalled.app.rulesfiles import RulesFiles, Stamp, StoredBook, StoredList
+from unwalled.app.home import Home, NotRemembered, Stamp
+from unwalled.app.rulesfiles import RulesFiles, StoredBook, StoredList
 from unwalled.app.rulesview import Imported, ListView, Problem, RulesView
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import FrameError, RuleError, UnwalledError

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import msgspec
 
-from unwalled.app.home import Home
+from unwalled.app.home import Home, Stamp
 from unwalled.rules.bounds import RULES, RulesLimits
 from unwalled.rules.memory import KEY_BYTES, Learned, Memory, Sign
 from unwalled.rules.modes import ListRole
@@ -72,10 +72,6 @@ class _StoredMemory:
     sites: tuple[_StoredSite, ...]
 
 
-Stamp = tuple[tuple[int, int], ...]
-"""Tells whether files have changed."""
-
-
 class RulesFiles:
     """Reads and writes them. ``home`` None = nothing is read or written. Writing raises NotRemembered."""
 
@@ -90,17 +86,7 @@ class RulesFiles:
 
     def stamp(self) -> Stamp:
         """Differs once another program has changed the rules."""
-        if self._home is None:
-            return ()
-        found = []
-        for name in (OWN_FILE, BOOK_FILE):
-            try:
-                stat = self._home.path(name).stat()
-            except OSError:
-                found.append((0, 0))
-            else:
-                found.append((stat.st_mtime_ns, stat.st_size))
-        return tuple(found)
+        return () if self._home is None else self._home.stamp(OWN_FILE, BOOK_FILE)
 
     def load_own(self) -> OwnPatterns:
         """The person's own patterns; none when there is no file, or no text in it."""

@@ -88,7 +88,7 @@ def set_mode(home: Home, text: str) -> None:
     say(f"mode {mode}: {_MODES[mode]}")
     if mode is not RuleMode.EVERYTHING:
         warn("What goes directly can be seen on your network: the site's name, and that you ask for it.")
-    note("An Unwalled that runs takes this at its next start; its panel changes it at once.")
+    note("An Unwalled that runs takes this within seconds; its panel changes it at once.")
 
 
 def add(home: Home, patterns: Iterable[str], *, is_direct: bool) -> int:

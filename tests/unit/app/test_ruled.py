@@ -14,10 +14,12 @@ from tests.support.app_world import Operators, invite, serving
 from tests.support.proxy_bench import until
 from tests.support.reader_world import ECHO, World
 from unwalled.app.home import Home
+from unwalled.app.preferences import load_preferences, save_preferences
 from unwalled.app.ruled import with_rules
 from unwalled.app.snapshot import RuleMode
 from unwalled.errors import OpenFailed, StreamReset
 from unwalled.network.addresses import IPAddress
+from unwalled.rules.bounds import RULES
 from unwalled.rules.modes import Way
 from unwalled.tunnel.api import Stream
 from unwalled.wire.address import Target
@@ -81,6 +83,26 @@ def test_the_mode_of_the_preferences_is_followed(tmp_path: Path) -> None:
             await echoes(await service.way_out.open(ECHO))
             assert len(names.asked) == 2
             assert service.snapshot().went_direct == 1
+
+    asyncio.run(main())
+
+
+def test_a_mode_that_another_program_sets_is_taken(tmp_path: Path) -> None:
+    async def main() -> None:
+        home = Home(tmp_path)
+        limits = replace(RULES, rules_look_s=0.001)
+        async with (
+            serving(Operators(World()), home, invite=invite()) as service,
+            with_rules(service, home, limits=limits) as book,
+        ):
+            await service.set_preferences(replace(service.preferences, rules=RuleMode.BLOCKED, language="fa"))
+            # What this program has written is no news.
+            await asyncio.sleep(0.01)
+            assert book.mode is RuleMode.BLOCKED
+            other = Home(tmp_path)
+            save_preferences(other, replace(load_preferences(other), rules=RuleMode.EVERYTHING))
+            await until(lambda: book.mode is RuleMode.EVERYTHING)
+            assert service.preferences.language == "fa"
 
     asyncio.run(main())
 
