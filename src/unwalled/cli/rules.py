@@ -185,6 +185,8 @@ def learned(home: Home, *, forget: str | None, keep: bool | None) -> None:
     elif forget is not None:
         say("forgotten" if book.forget_site(forget) else "nothing was learned of it")
         book.keep_memory()
+    if forget is not None:
+        note("An Unwalled that runs still knows what it has learned; its panel makes it forget, as its end does.")
 
 
 def pac(home: Home, proxy: str) -> None:
