@@ -165,7 +165,7 @@ def _read_line(raw: bytes, is_adblock: bool, role: ListRole, found: _Found, limi
     else:
         is_exception, patterns = False, _parse_line(line)
     for pattern in patterns:
-        _check(pattern, role)
+        _check(pattern, role, is_exception)
         if isinstance(pattern, WildcardPattern):
             found.wildcards += 1
             if found.wildcards > limits.wildcards:
@@ -199,7 +199,7 @@ def _is_of_this_computer(name: str) -> bool:
     return name.lower() in _LOCAL_IN_HOSTS or is_local(name.lower())
 
 
-def _check(pattern: Pattern, role: ListRole) -> None:
+def _check(pattern: Pattern, role: ListRole, is_exception: bool) -> None:
     """What no list may say, whoever made it. Raises RuleError."""
     match pattern:
         case NamePattern(name=name) if "." not in name:
@@ -213,6 +213,9 @@ def _check(pattern: Pattern, role: ListRole) -> None:
             raise RuleError(
                 "A list of sites that go directly cannot hold a * within a name.", "Write the names in full."
             )
+        case WildcardPattern() if is_exception:
+            # One such line in an update could uncover all that the list hides.
+            raise RuleError("An exception cannot hold a * within a name.", "Write the names in full.")
         case RangePattern(first=first) if pattern.count > _WIDEST[len(first)]:
             raise RuleError(
                 "A list cannot mean so large a part of the Internet.",

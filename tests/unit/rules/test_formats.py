@@ -180,6 +180,9 @@ def test_wildcards_do_not_uncover_sites() -> None:
     assert found.entries == 0
     assert "directly" in found.bad[0].cause
     assert parse_list(b"bank*.example\n").entries == 1
+    found = parse_list(b"[Adblock Plus]\n||blocked.com^\n@@||*e*.com^\n@@||*.good.example^\n")
+    assert (found.entries, len(found.exceptions), found.bad_count) == (1, 1, 1)
+    assert "exception" in found.bad[0].cause
 
 
 def test_a_fetched_list_cannot_say_what_only_the_person_may() -> None:
