@@ -86,6 +86,9 @@ class _Reader:
     def established(self) -> None:
         """See PumpUser."""
 
+    def resumed(self) -> None:
+        """See PumpUser."""
+
     def stream_opened(self, stream: TunnelStream) -> None:
         """See PumpUser."""
 

@@ -17,7 +17,7 @@ from unwalled.crypto.handshake import Status, Terms, open_hello, refuse_hello, w
 from unwalled.crypto.hpke import PostQuantumPrivateKey
 from unwalled.errors import CryptoError, FrameError, MessageError
 from unwalled.session.core import Session
-from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionClosed
+from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionClosed, SessionResumed
 from unwalled.session.items import Item
 from unwalled.session.notes import TraceSink
 from unwalled.session.reader import ReaderSession
@@ -107,6 +107,7 @@ class World:
         self.reader_left: dict[int, LeaveReason] = {}
         self.gateway_left: dict[int, LeaveReason] = {}
         self.reader_closed: list[SessionClosed] = []
+        self.reader_resumed = 0
         self.bytes_on_lanes = 0
         self.checks_every = 16
         self.on_reader: Callable[[Event], None] = lambda event: None
@@ -352,6 +353,8 @@ class World:
                 if lane is not None:
                     self._judge(lane, event.reason)
                     self.at(self.now, lambda lane=lane: self.kill(lane))  # type: ignore[misc]
+            elif isinstance(event, SessionResumed):
+                self.reader_resumed += 1
             elif isinstance(event, SessionClosed):
                 self.reader_closed.append(event)
             self.on_reader(event)

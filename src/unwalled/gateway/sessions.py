@@ -338,6 +338,9 @@ class _GatewaySession:
     def established(self) -> None:
         """See PumpUser; a gateway's session is established from its start."""
 
+    def resumed(self) -> None:
+        """See PumpUser; a reader that has gone comes back with a join, or not at all."""
+
     def stream_opened(self, stream: TunnelStream) -> None:
         """See PumpUser."""
         self._hub.start(self, stream, None)

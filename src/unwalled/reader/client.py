@@ -139,7 +139,7 @@ class ReaderClient:
         while True:
             live = await self._session_before(deadline)
             stream = live.pump.open_stream(target)
-            if at_once or (not self._is_exact and self._need_not_wait(live, target, began)):
+            if self._need_not_wait(live, target, began, at_once):
                 self._tasks.start(self._hear(stream, live, deadline), "answer to an open")
                 return stream
             try:
@@ -153,13 +153,15 @@ class ReaderClient:
                 self._reached.add(target, self._clock.monotonic())
                 return stream
 
-    def _need_not_wait(self, live: LiveSession, target: Target, now: float) -> bool:
+    def _need_not_wait(self, live: LiveSession, target: Target, now: float, at_once: bool) -> bool:
         """Whether an application may send before the gateway has answered."""
-        if self._is_starting:
-            # What it sends can still travel with the hello, which saves a round trip when a person waits most.
-            return True
-        # Without lanes the session itself may be lost, and only an open that waits is made again in the next one.
-        return live.is_connected and self._reached.has(target, now)
+        if live.is_established and not live.is_connected:
+            # The gateway may have forgotten the session, and only an open that waits is made again in the next one.
+            return False
+        if at_once or self._is_exact:
+            return at_once
+        # Until a session stands, what it sends can travel with the hello: a round trip less when a person waits most.
+        return self._is_starting or (live.is_connected and self._reached.has(target, now))
 
     async def _hear(self, stream: TunnelStream, live: LiveSession, deadline: float) -> None:
         """Takes the gateway's answer to an open that nobody waits for; a failure cuts the stream."""
@@ -494,11 +496,7 @@ class ReaderClient:
         _log.debug("A lane is open.")
         self._unreached.clear()
         self._book.lane_opened(matched.bridge)
-        live = self._session()
-        live.add(lane, matched.bridge)
-        if live.is_connected:
-            # The session is the one of before, and goes on.
-            self._say(Phase.CONNECTED)
+        self._session().add(lane, matched.bridge)
 
     def _session(self) -> LiveSession:
         """The session, a new one if need be: what is opened before its first lane travels with the hello."""
@@ -532,6 +530,10 @@ class ReaderClient:
         """The handshake is done."""
         _log.debug("The session stands.")
         self._is_starting = False
+        self._say(Phase.CONNECTED)
+
+    def resumed(self) -> None:
+        """The gateway has spoken again after all lanes had gone: the session is the one of before, and goes on."""
         self._say(Phase.CONNECTED)
 
     def lane_fell_silent(self) -> None:

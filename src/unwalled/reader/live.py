@@ -26,6 +26,9 @@ class LiveUser(Protocol):
     def established(self) -> None:
         """The handshake is done."""
 
+    def resumed(self) -> None:
+        """The gateway has spoken again after all lanes had gone."""
+
     def lane_fell_silent(self) -> None:
         """A bridge may have gone without a word."""
 
@@ -65,8 +68,8 @@ class LiveSession:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the handshake is done and a lane is there."""
-        return self.is_established and self.pump.lane_count > 0
+        """Whether the gateway is known to be at the other end of a lane."""
+        return self._session.is_carried
 
     def add(self, lane: Lane, bridge: str) -> None:
         """A lane has opened."""
@@ -152,6 +155,10 @@ class LiveSession:
     def established(self) -> None:
         """See PumpUser."""
         self._user.established()
+
+    def resumed(self) -> None:
+        """See PumpUser."""
+        self._user.resumed()
 
     def stream_opened(self, stream: TunnelStream) -> None:
         """See PumpUser; a gateway opens none."""

@@ -15,7 +15,7 @@ from unwalled.errors import CryptoError, FrameError, MessageError, OpenFailed
 from unwalled.session.events import Event, LaneFellSilent, LaneLeft, LanesLimited, LeaveReason, SessionClosed
 from unwalled.session.flows import FlowTable
 from unwalled.session.items import Item
-from unwalled.session.lane import NEVER, LaneState
+from unwalled.session.lane import FIRST_LANE, NEVER, LaneState
 from unwalled.session.queues import IdRanges
 from unwalled.session.reasons import BLAMES, CLOSE_REASONS
 from unwalled.session.sender import Messages, Sender
@@ -232,7 +232,7 @@ class Session:
 
     def add_first_lane(self, now: float) -> int:
         """Lane 0, on which hello and welcome went."""
-        return self._add_lane(0, b"", now)
+        return self._add_lane(FIRST_LANE, b"", now)
 
     def add_lane(self, now: float) -> int:
         """A further lane (reader's end); its first message will be a join."""

@@ -28,6 +28,11 @@ class SessionEstablished:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionResumed:
+    """The gateway has spoken again after all lanes had gone, so it still knows the session (reader's end only)."""
+
+
+@dataclass(frozen=True, slots=True)
 class SessionClosed:
     """The session is over; every stream and flow has ended with it."""
 
@@ -122,6 +127,7 @@ class LanesLimited:
 
 Event = (
     SessionEstablished
+    | SessionResumed
     | SessionClosed
     | StreamOpened
     | StreamAccepted

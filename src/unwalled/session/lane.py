@@ -13,6 +13,8 @@ from unwalled.wire.frames import Ack, Ping, Pong
 from unwalled.wire.messages import record_header
 
 NEVER = float("inf")
+FIRST_LANE = 0
+"""On which hello and welcome went."""
 
 
 @dataclass(slots=True)

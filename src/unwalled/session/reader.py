@@ -12,8 +12,8 @@ from collections import deque
 from unwalled.crypto.handshake import Random, ReaderHandshake, Status
 from unwalled.errors import CryptoError, MessageError
 from unwalled.session.core import Session
-from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionEstablished
-from unwalled.session.lane import NEVER
+from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionEstablished, SessionResumed
+from unwalled.session.lane import FIRST_LANE, NEVER
 from unwalled.session.trace import SessionTrace
 from unwalled.settings import SESSION
 from unwalled.wire.codes import Code
@@ -46,6 +46,7 @@ class ReaderSession:
         self._key_of: dict[int, int] = {}
         self._refusals = 0
         """Since a lane brought something authentic last."""
+        self._is_carried = False
         self._with_data = True
         """Whether a hello may bring data: a gateway of before that was known refuses one that does."""
 
@@ -115,7 +116,7 @@ class ReaderSession:
             self._waiting.remove(key)
         elif (wire := self._unbind(key)) is not None:
             self.core.lane_lost(wire, now)
-            self._weigh_refusals()
+            self._weigh_loss()
 
     def drop_lane(self, key: int, now: float) -> None:
         """Gives a lane up; LaneLeft follows."""
@@ -125,6 +126,11 @@ class ReaderSession:
         else:
             self.lane_lost(key, now)
             self._events.append(LaneLeft(key, LeaveReason.UNNEEDED))
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether the gateway is known to be at the other end of a lane; else it may have forgotten the session."""
+        return self._is_carried
 
     def heard_of(self, key: int) -> tuple[float, float | None] | None:
         """When a lane last brought something, and since when it owes an ack for too long; None before it has joined."""
@@ -136,6 +142,9 @@ class ReaderSession:
         wire = self._wire_of.get(key)
         if wire is not None:
             self.core.receive(wire, message, now)
+            if not self._is_carried and self._has_spoken:
+                self._is_carried = True
+                self._events.append(SessionResumed())
             if self._refusals and (lane := self.core.lanes.get(wire)) is not None and lane.last_received_at == now:
                 self._refusals = 0
         elif self._greeting is not None and self._greeting[0] == key:
@@ -160,7 +169,7 @@ class ReaderSession:
             self.refused = status
             self.core.close(Code.NOT_ALLOWED)
             return
-        self._established = True
+        self._established = self._is_carried = True
         self.core.establish(secrets, now)
         self._bind(key, self.core.add_first_lane(now), now)
         self._events.append(SessionEstablished())
@@ -212,13 +221,18 @@ class ReaderSession:
             self._refusals += 1
             # Those of before may all be gone without a word, as after a sleep: an answer would show that it is a lie.
             self.core.ask_lanes()
-        self._weigh_refusals()
+        self._weigh_loss()
 
-    def _weigh_refusals(self) -> None:
-        if self._refusals >= SESSION.refusals_before_restart and not any(
-            lane.confirmed for lane in self.core.lanes.values()
-        ):
+    def _weigh_loss(self) -> None:
+        """A lane has gone: what is left of the session's way to the gateway?"""
+        self._is_carried = self._is_carried and self._has_spoken
+        if self._refusals >= SESSION.refusals_before_restart and not self._is_carried:
             self.core.close(Code.SESSION_LOST)
+
+    @property
+    def _has_spoken(self) -> bool:
+        """Whether the gateway has said something authentic on a lane that is there: on the first one, its welcome."""
+        return any(lane.confirmed or lane.id == FIRST_LANE for lane in self.core.lanes.values())
 
     def close(self, code: Code) -> None:
         """Ends the session; the gateway hears of it if a lane is up."""

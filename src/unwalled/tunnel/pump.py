@@ -24,6 +24,7 @@ from unwalled.session.events import (
     LeaveReason,
     SessionClosed,
     SessionEstablished,
+    SessionResumed,
     StreamAccepted,
     StreamCut,
     StreamOpened,
@@ -65,6 +66,9 @@ class PumpUser(Protocol):
 
     def established(self) -> None:
         """The handshake is done (reader's end)."""
+
+    def resumed(self) -> None:
+        """The other end has spoken again after all lanes had gone (reader's end)."""
 
     def stream_opened(self, stream: TunnelStream) -> None:
         """The reader asks for a stream (gateway's end)."""
@@ -252,6 +256,8 @@ class Pump:
                 self._user.lanes_limited()
             case SessionEstablished():
                 self._user.established()
+            case SessionResumed():
+                self._user.resumed()
             case SessionClosed(code):
                 self._end_session(code)
             case _:

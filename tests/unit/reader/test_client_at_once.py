@@ -124,6 +124,48 @@ def test_a_stream_that_is_opened_at_once_carries_data_before_the_answer_and_befo
     run(main)
 
 
+def test_a_stream_that_is_opened_at_once_waits_while_the_gateway_may_have_forgotten_the_session() -> None:
+    async def main() -> None:
+        world = World()
+        async with running(world) as client:
+            await echoes(client)
+            world.new_gateway()
+            world.answers_pass.clear()
+            for bridge in world.bridges:
+                for lane in bridge.lanes:
+                    lane.close()
+            await until(lambda: client.status.phase is Phase.CONNECTING)
+            opening = asyncio.create_task(client.open(ECHO, at_once=True))
+            await asyncio.sleep(0)
+            world.answers_pass.set()
+            stream = await opening
+            await stream.write(b"to the new session")
+            assert await stream.read() == b"to the new session"
+            stream.reset(Code.CANCELLED)
+
+    run(main)
+
+
+def test_a_reader_is_connected_again_once_the_gateway_has_spoken_and_not_before() -> None:
+    async def main() -> None:
+        world = World(bridges=1)
+        async with running(world) as client:
+            await echoes(client)
+            (bridge,) = world.bridges
+            bridge.swallows = True
+            for lane in bridge.lanes:
+                lane.close()
+            await until(lambda: bridge.open_lanes > 0)
+            assert client.status.phase is Phase.CONNECTING
+            bridge.swallows = False
+            for lane in bridge.lanes:
+                lane.close()
+            await until(lambda: client.status.phase is Phase.CONNECTED)
+            await echoes(client)
+
+    run(main)
+
+
 def test_a_stream_that_is_opened_at_once_ends_when_no_answer_comes() -> None:
     async def main() -> None:
         world = World()

@@ -64,6 +64,25 @@ def test_one_hello_is_on_its_way_at_a_time() -> None:
     assert events(session) == []
 
 
+def test_a_session_is_carried_again_once_the_gateway_speaks_on_a_new_lane() -> None:
+    world = established()
+    assert world.reader.is_carried
+    (only,) = world.lanes.values()
+    world.kill(only)
+    assert not world.reader.is_carried
+    world.open_lane(LaneShape())
+    assert not world.reader.is_carried
+    world.run(world.now + 1.0)
+    assert world.reader.is_carried
+    assert world.reader_resumed == 1
+    second = world.open_lane(LaneShape())
+    world.run(world.now + 1.0)
+    world.kill(second)
+    world.run(world.now + 1.0)
+    assert world.reader.is_carried
+    assert world.reader_resumed == 1
+
+
 def test_lanes_that_wait_are_bounded() -> None:
     session = new()
     keys = [session.lane_opened(0.0) for _ in range(SESSION.waiting_lanes + 2)]
