@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test check lint format types docs-check docs-limits man program test-unit test-integration test-browser \
+.PHONY: help demo test check lint format types docs-limits man program test-unit test-integration test-browser \
 	test-long widget widget-check gallery extension bench bench-net netem fuzz lock wheel wordpress clean env env-dev
 
 help:
