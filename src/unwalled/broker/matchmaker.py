@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from unwalled.broker.bridges import BridgeGone, BridgeHub, BridgeLink
+from unwalled.broker.bridges import BridgeGone
 from unwalled.broker.matching import Outcome, Reservation, Wanted
 from unwalled.broker.metrics import BrokerMetrics
-from unwalled.broker.naming import reader_name
+from unwalled.broker.peers import Peers
 from unwalled.broker.store import Store
 from unwalled.clock import Clock
 from unwalled.crypto.identity import RandomBytes
@@ -36,19 +36,19 @@ class _Course:
     reader: bytes
     country: str
     lanes: list[ReplyLane] = field(default_factory=list)
-    answered: list[tuple[BridgeLink, str]] = field(default_factory=list)
+    answered: list[Reservation] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
     retried: set[int] = field(default_factory=set)
     grace_ends: float | None = None
 
 
 class Matchmaker:
-    """Runs matches over the store and the connected bridges."""
+    """Runs matches over the store and the bridges that can be asked."""
 
     def __init__(
         self,
         store: Store,
-        hub: BridgeHub,
+        peers: Peers,
         clock: Clock,
         random_bytes: RandomBytes,
         gateway_url: GatewayUrl,
@@ -58,7 +58,7 @@ class Matchmaker:
         limits: BrokerLimits,
     ) -> None:
         self._store = store
-        self._hub = hub
+        self._peers = peers
         self._clock = clock
         self._random_bytes = random_bytes
         self._gateway_url = gateway_url
@@ -82,10 +82,10 @@ class Matchmaker:
             if reservations:
                 await self._ask_all(reservations, wanted, course)
         except BaseException:
-            _undo(course)
+            self._undo(course)
             raise
         if is_gone():
-            _undo(course)
+            self._undo(course)
             self._metrics.matches["gone"] += 1
             return []
         self._metrics.matches["ok" if course.lanes else "failed" if reservations else "none"] += 1
@@ -94,10 +94,14 @@ class Matchmaker:
             self._metrics.match_seconds.observe(self._clock.monotonic() - began)
         return sorted(course.lanes, key=lambda lane: lane.offer)
 
+    def _undo(self, course: _Course) -> None:
+        for reservation in course.answered:
+            self._peers.cancel(reservation)
+
     async def _wait_for_bridges(self, wanted: Wanted, is_gone: Callable[[], bool]) -> list[Reservation]:
         deadline = self._clock.monotonic() + self._limits.match_wait_s
         while True:
-            supply = self._hub.next_supply()
+            supply = self._peers.next_supply()
             now = self._clock.monotonic()
             if is_gone():
                 return []
@@ -141,14 +145,11 @@ class Matchmaker:
     async def _ask(self, reservation: Reservation, course: _Course) -> tuple[int, ...]:
         """Asks one bridge, and settles. Gives the offers that it did not answer."""
         outcome = Outcome()
-        link = self._hub.link(reservation.bridge)
         try:
-            if link is None:
-                return reservation.offers
-            answers = await self._answers(link, reservation, course)
+            answers = await self._answers(reservation, course)
             outcome, lanes = self._judge(answers, reservation)
             if lanes:
-                course.answered.append((link, reservation.match))
+                course.answered.append(reservation)
                 course.lanes += lanes
             missing = tuple(set(reservation.offers) - {lane.offer for lane in lanes})
             if missing:
@@ -166,20 +167,18 @@ class Matchmaker:
             try:
                 await self._store.settle(reservation.match, outcome, self._clock.monotonic())
             finally:
-                if link is not None:
-                    link.settled(reservation.match)
+                self._peers.settled(reservation)
 
-    async def _answers(self, link: BridgeLink, reservation: Reservation, course: _Course) -> Answers:
+    async def _answers(self, reservation: Reservation, course: _Course) -> Answers:
         ticket = b64.encode(self._random_bytes(_TICKET_BYTES))
         await self._store.keep_ticket(ticket, reservation.bridge, self._clock.monotonic())
         asked = tuple(Offer(index, course.offers[index]) for index in reservation.offers)
-        reader = reader_name(link.naming_secret, course.reader)
-        match = Match(reservation.match, self._gateway_url(ticket), asked, reader, course.country)
+        match = Match(reservation.match, self._gateway_url(ticket), asked, country=course.country)
         try:
             async with asyncio.timeout(self._limits.answer_timeout_s):
-                return await link.ask(match)
+                return await self._peers.ask(reservation, match, course.reader)
         except (TimeoutError, asyncio.CancelledError):
-            link.cancel(reservation.match)
+            self._peers.cancel(reservation)
             raise
 
     def _judge(self, answers: Answers, reservation: Reservation) -> tuple[Outcome, list[ReplyLane]]:
@@ -198,8 +197,3 @@ class Matchmaker:
         if not lanes and not refusals:
             refusals.add(Refusal.FAILED)
         return Outcome(len(lanes), frozenset(refusals)), lanes
-
-
-def _undo(course: _Course) -> None:
-    for link, match in course.answered:
-        link.cancel(match)

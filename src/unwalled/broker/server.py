@@ -21,6 +21,7 @@ from unwalled.broker.matching import Wanted
 from unwalled.broker.matchmaker import GatewayUrl, Matchmaker
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.broker.naming import naming_secret
+from unwalled.broker.peers import LocalPeers, Peers
 from unwalled.broker.store import Action, Store, StoreFull
 from unwalled.clock import Clock
 from unwalled.crypto.envelope import open_request, request_enc, seal_reply
@@ -72,13 +73,15 @@ class Broker:
         naming_key: bytes,
         trusted_proxies: Sequence[Network] = (),
         find_country: FindCountry = lambda address: "",
+        make_peers: Callable[[BridgeHub], Peers] = LocalPeers,
         limits: BrokerLimits = BROKER,
     ) -> None:
         """``check_token`` gives an invite's id or raises TokenError. ``bundle`` is the encoded KeyBundle.
 
         ``config`` is what bridges are told; its ``allow_private`` holds for this broker, too. ``X-Forwarded-For`` is
         believed only from ``trusted_proxies``. ``naming_key`` (32 bytes) outlives restarts, so that readers' names do.
-        ``find_country`` tells where a reader asks from, for bridges to show.
+        ``find_country`` tells where a reader asks from, for bridges to show. ``make_peers``: the way to other brokers'
+        bridges beside this one's.
         """
         self.metrics = BrokerMetrics()
         self._key = key
@@ -99,7 +102,7 @@ class Broker:
         self._hub = BridgeHub(store, clock, random_bytes, self.metrics, limits)
         self._matchmaker = Matchmaker(
             store,
-            self._hub,
+            make_peers(self._hub),
             clock,
             random_bytes,
             gateway_url,
