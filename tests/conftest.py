@@ -34,13 +34,14 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         folder = item.path.relative_to(TESTS).parts[0]
     except ValueError:
         return
-    if folder in {"integration", "browser"}:
+    is_real = folder in {"integration", "browser"}
+    if is_real:
         item.add_marker(folder)
         item.add_marker(pytest.mark.xdist_group("real"))
-        if os.environ.get("CI"):
-            # Real browsers and programs on a machine that others use, too: one of hundreds may stumble. What is broken
-            # fails three times, and pytest counts and names what it ran again.
-            item.add_marker(pytest.mark.flaky(reruns=2))
+    if os.environ.get("CI") and (is_real or folder == "unit"):
+        # On a machine that others use, too, one of thousands may stumble: a browser, or an event loop that had no turn
+        # for long. What is broken fails again, and pytest counts and names (-rR) what it ran again.
+        item.add_marker(pytest.mark.flaky(reruns=2 if is_real else 1))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -123,6 +123,8 @@ class World:
         self.described: list[list[LaneDescription]] = []
         """The offers of each request."""
         self.failure: SignalingFailed | None = None
+        self.failed = 0
+        """How many requests have got ``failure``."""
         self.mangle: Callable[[list[MatchedLane]], list[MatchedLane]] = lambda lanes: lanes
         self.offers: list[Offered] = []
         self.offers_before_failure: int | None = None
@@ -169,6 +171,7 @@ class World:
         self.described.append(list(offers))
         await asyncio.sleep(0)
         if self.failure is not None:
+            self.failed += 1
             raise self.failure
         there = [bridge for bridge in self.bridges if bridge.name not in avoid][:spread]
         if not there:

@@ -338,7 +338,7 @@ def test_the_loss_of_the_network_is_told_and_its_return_begins_anew() -> None:
         world.failure = DoorsUnreachable("no connection")
         patient = replace(QUICK, retry_min_s=1000.0, retry_max_s=1000.0)
         async with serving(operators, invite=invite(), reader_limits=patient, **options) as service:
-            await until(lambda: len(world.requests) == 1)
+            await until(lambda: world.failed == 1)
             assert (service.snapshot().state, service.snapshot().trouble) == (State.WAITING, Trouble.OFFLINE)
             assert [view.trouble for view in service.snapshot().invites] == [Trouble.NONE]
             world.failure = None

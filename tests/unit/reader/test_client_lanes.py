@@ -49,6 +49,9 @@ def test_bridges_that_fall_silent_are_replaced_though_nothing_closes() -> None:
         async with running(world, replace(QUICK, spread_retry_s=60.0, bridge_silence_s=0.01)) as client:
             stream = await client.open(ECHO)
             await until(lambda: client.status.lanes == READER.bridges * READER.lanes_per_bridge)
+            # Before the gateway's answer an open may still fail; this is about a session that stands.
+            await stream.write(b"here")
+            assert await stream.read() == b"here"
             for lane in world.bridges[0].lanes + world.bridges[1].lanes:
                 assert lane.other is not None
                 lane.black_hole = lane.other.black_hole = True
