@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unwalled import settings
+from unwalled.broker import bounds as broker_bounds
 from unwalled.lanes import bounds as lanes_bounds
 from unwalled.operator import bounds as operator_bounds
 from unwalled.pt import bounds as pt_bounds
@@ -17,6 +18,7 @@ from unwalled.rules import bounds as rules_bounds
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {
     ROOT / "src" / "unwalled" / "settings.py": settings,
+    ROOT / "src" / "unwalled" / "broker" / "bounds.py": broker_bounds,
     ROOT / "src" / "unwalled" / "lanes" / "bounds.py": lanes_bounds,
     ROOT / "src" / "unwalled" / "operator" / "bounds.py": operator_bounds,
     ROOT / "src" / "unwalled" / "pt" / "bounds.py": pt_bounds,
@@ -28,7 +30,8 @@ HEAD = """\
 # Limits
 
 Every bound of the program. This page is written by `make docs-limits` from
-[settings.py](../../src/unwalled/settings.py), [lanes/bounds.py](../../src/unwalled/lanes/bounds.py),
+[settings.py](../../src/unwalled/settings.py), [broker/bounds.py](../../src/unwalled/broker/bounds.py),
+[lanes/bounds.py](../../src/unwalled/lanes/bounds.py),
 [operator/bounds.py](../../src/unwalled/operator/bounds.py),
 [pt/bounds.py](../../src/unwalled/pt/bounds.py) and
 [rules/bounds.py](../../src/unwalled/rules/bounds.py); a test fails when it is not fresh.

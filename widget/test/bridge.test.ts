@@ -4,7 +4,7 @@ import { Bridge } from "../src/bridge/bridge.js";
 import type { Answer, OperatorConfig } from "../src/wire/messages.js";
 import { FakeChannel, FakeTransports, OFFER } from "./fakes.js";
 
-const CONFIG: OperatorConfig = { bridgeSocket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: ["stun:x:1"], allowPrivate: false };
+const CONFIG: OperatorConfig = { bridgeSocket: "wss://x/v1/bridge", gateways: ["wss://x/v1/lane"], stun: ["stun:x:1"], allowPrivate: false, swarms: false };
 
 function start(maxReaders = 2, config = CONFIG): { bridge: Bridge; transports: FakeTransports; take: (match: string, lanes: number, reader?: string) => Promise<Answer[]> } {
   const transports = new FakeTransports();

@@ -12,7 +12,7 @@ test("a whole invite is told from a damaged one and from none", async () => {
   assert.equal(await judge(`#${invite}`, undefined), "whole");
   assert.equal(await judge("", subtle), "none");
   assert.equal(await judge("#", subtle), "none");
-  for (const bad of [invite.slice(0, -2), invite.replace("BwcH", "BwcI"), `${invite}A`, "#uw1.", "#hello", `${invite};x`, `uw2${invite.slice(3)}`]) {
+  for (const bad of [invite.slice(0, -2), invite.replace("BwcH", "BwcI"), `${invite}A`, "#uw1.", "#hello", `${invite};x`, `uw3${invite.slice(3)}`]) {
     assert.equal(await judge(`#${bad}`, subtle), "damaged", bad);
   }
 });

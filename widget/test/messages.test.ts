@@ -19,6 +19,7 @@ test("a config is read", () => {
     gateways: CONFIG.gateways,
     stun: CONFIG.stun,
     allowPrivate: false,
+    swarms: false,
   });
   assert.equal(parseConfig(JSON.stringify(CONFIG), "http://127.0.0.1:80").allowPrivate, true);
   assert.equal(parseConfig(JSON.stringify({ ...CONFIG, allow_private: true }), "https://news.example").allowPrivate, true);

@@ -38,7 +38,7 @@ for (const [kind, check] of [
   }
 }
 
-for (const { name, text } of vectors<Examples>("invites").valid.filter((example) => /^uw1\.[\w-]+$/.test(example.text))) {
+for (const { name, text } of vectors<Examples>("invites").valid.filter((example) => /^uw[12]\.[\w-]+$/.test(example.text))) {
   test(`invite: ${name}`, async () => {
     assert.equal(await judge(`#${text}`, webcrypto.subtle as unknown as SubtleCrypto), "whole");
   });

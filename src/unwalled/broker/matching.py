@@ -18,6 +18,9 @@ who was matched with that bridge, and each invite can spend only so many.
 
 Room is counted in lanes and in readers: what the bridge said last, less what was answered since, less what is
 reserved. A reservation holds room from the offer to its ``settle``.
+
+A private bridge has the tag of its swarm. It is in the pools of that swarm alone, so that nobody else ever gets it, and
+who wants that swarm gets nothing else.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
+from unwalled.broker.bounds import SWARM, SwarmLimits
 from unwalled.settings import BROKER, BrokerLimits
 from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
 
@@ -50,6 +54,8 @@ class WaitingBridge:
     nat: Nat
     capacity: int
     readers: int
+    swarm: str = ""
+    """The tag of the only swarm that it helps; "" = everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,8 @@ class Wanted:
     invite: bytes = field(default=b"", repr=False)
     reader: bytes = field(default=b"", repr=False)
     """Tells readers apart; b"" = counts as another each time."""
+    swarm: str = ""
+    """The tag of the only swarm that will do; "" = bridges for everybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +147,28 @@ class _Pool:
         return self._bridges
 
 
-class Matching:
-    """The table of waiting bridges and open reservations. Every table is bounded by ``limits``."""
+class _Pools:
+    """The bridges of one swarm, or all that are for everybody, by NAT class."""
 
-    def __init__(self, rng: Random, limits: BrokerLimits = BROKER) -> None:
+    def __init__(self) -> None:
+        self.of_nat = {nat: _Pool() for nat in Nat}
+        self.joined = 0
+        """With and without room."""
+
+
+_NOBODY = _Pools()
+
+
+class Matching:
+    """The table of waiting bridges and open reservations. Every table is bounded by ``limits`` and ``swarm_limits``."""
+
+    def __init__(self, rng: Random, limits: BrokerLimits = BROKER, swarm_limits: SwarmLimits = SWARM) -> None:
+        self._swarm_limits = swarm_limits
         self._rng = rng
         self._limits = limits
         self._bridges: dict[str, _Bridge] = {}
-        self._pools = {nat: _Pool() for nat in Nat}
+        self._public = _Pools()
+        self._swarms: dict[str, _Pools] = {}
         self._reservations: dict[str, tuple[Reservation, Wanted]] = {}
         self._networks: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._budgets: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
@@ -155,12 +177,19 @@ class Matching:
         return len(self._bridges)
 
     def waiting(self) -> int:
-        """Bridges that have room; some of them may be put aside for now."""
-        return sum(len(pool.all()) for pool in self._pools.values())
+        """Bridges for everybody that have room; some of them may be put aside for now."""
+        return sum(len(pool.all()) for pool in self._public.of_nat.values())
+
+    @property
+    def swarms(self) -> int:
+        """Private swarms with a bridge that is here."""
+        return len(self._swarms)
 
     def join(self, about: WaitingBridge, now: float) -> bool:
-        """Takes a bridge in; False when the table is full. A name must not be there twice."""
+        """Takes a bridge in; False when the table, or its swarm, is full. A name must not be there twice."""
         if len(self._bridges) >= self._limits.max_bridges or about.name in self._bridges:
+            return False
+        if about.swarm and not self._has_place_in_swarm(about.swarm):
             return False
         most = self._limits.served_invites
         served: deque[bytes] = deque(maxlen=most)
@@ -169,15 +198,30 @@ class Matching:
         if now < until + self._limits.aside_max_s:
             bridge.failures, bridge.aside_until = failures, until
         self._bridges[about.name] = bridge
+        pools = self._swarms.setdefault(about.swarm, _Pools()) if about.swarm else self._public
+        pools.joined += 1
         self._file(bridge)
         return True
+
+    def _has_place_in_swarm(self, swarm: str) -> bool:
+        held = self._swarms.get(swarm)
+        if held is None:
+            return len(self._swarms) < self._swarm_limits.max_swarms
+        return held.joined < self._swarm_limits.bridges_per_swarm
+
+    def _pools_of(self, swarm: str) -> _Pools:
+        return self._swarms.get(swarm, _NOBODY) if swarm else self._public
 
     def leave(self, name: str) -> None:
         """Forgets a bridge and its reservations; remembers its network when it had failed."""
         bridge = self._bridges.pop(name, None)
         if bridge is None:
             return
-        self._pools[bridge.about.nat].file(bridge, False)
+        pools = self._pools_of(bridge.about.swarm)
+        pools.of_nat[bridge.about.nat].file(bridge, False)
+        pools.joined -= 1
+        if bridge.about.swarm and not pools.joined:
+            del self._swarms[bridge.about.swarm]
         if bridge.pending:
             for match in [match for match, (held, _) in self._reservations.items() if held.bridge == name]:
                 del self._reservations[match]
@@ -267,8 +311,9 @@ class Matching:
         picked: list[_Bridge] = []
         held = (self._bridges.get(name) for name in wanted.avoid)
         known = {bridge.about.network for bridge in held if bridge is not None}
+        pools = self._pools_of(wanted.swarm)
         for nat in _NAT_ORDER[wanted.nat]:
-            ranked = self._ranked(nat, wanted.avoid, most, share, now)
+            ranked = self._ranked(pools.of_nat[nat], wanted.avoid, most, share, now)
             networks = known | {bridge.about.network for bridge in picked}
             repeated: list[_Bridge] = []
             for bridge in ranked:
@@ -285,8 +330,7 @@ class Matching:
                 picked.append(bridge)
         return picked
 
-    def _ranked(self, nat: Nat, avoid: frozenset[str], wanted: int, share: int, now: float) -> list[_Bridge]:
-        pool = self._pools[nat]
+    def _ranked(self, pool: _Pool, avoid: frozenset[str], wanted: int, share: int, now: float) -> list[_Bridge]:
         drawn = pool.draw(self._limits.candidates, self._rng)
         fitting = _fitting(drawn, avoid, now)
         networks = {bridge.about.network for bridge in fitting}
@@ -308,7 +352,7 @@ class Matching:
 
     def _file(self, bridge: _Bridge) -> None:
         has_room = bridge.room > 0 and bridge.pending < self._limits.pending_per_bridge
-        self._pools[bridge.about.nat].file(bridge, has_room)
+        self._pools_of(bridge.about.swarm).of_nat[bridge.about.nat].file(bridge, has_room)
 
     def _fail(self, bridge: _Bridge, weight: int, now: float) -> None:
         if now < bridge.aside_until:

@@ -5,7 +5,10 @@
     uw1.  b64( body ‖ first 4 bytes of SHA-256(body) )
     https://HOST/read#uw1.…          the same as a link; browsers send no fragment to a server
 
+    uw2.  b64( body ‖ first 4 bytes of SHA-256(body) )     of a private swarm
+
     body = MessagePack array: identity (bin 32), broker key (bin 32), token (bin 28), doors, stun
+           and in ``uw2.`` the swarm's secret (bin 16), so that programs which know nothing of swarms say that it is newer
 
 Errors of ``Invite.parse``, each with a cause and a remedy for a person::
 
@@ -34,9 +37,11 @@ from unwalled.settings import SIGNALLING
 from unwalled.wire import b64
 
 PREFIX = "uw1."
+SWARM_PREFIX = "uw2."
 _CHECKSUM_BYTES = 4
 _TOKEN_ID_BYTES = 8
 _TOKEN_EXPIRY_END = 12
+_NEWEST = 2
 _VERSIONED = re.compile(r"uw([0-9]{1,4})\.")
 # What mail programs, messengers and people wrap around a pasted text, or break it with.
 _WRAPPING = re.compile("[\\s\"'`<>()\\[\\]*,;\u00ab\u00bb\u2018-\u201f\u2039\u203a\u200b-\u200f\u2060\ufeff]+")
@@ -74,6 +79,10 @@ class _Body(msgspec.Struct, array_like=True, frozen=True):
     stun: Annotated[list[_Url], msgspec.Meta(max_length=SIGNALLING.max_stun_urls)]
 
 
+class _SwarmBody(_Body, array_like=True, frozen=True):
+    swarm: Annotated[bytes, msgspec.Meta(min_length=16, max_length=16)]
+
+
 @dataclass(frozen=True, slots=True)
 class Invite:
     """The operator's public keys, the reader's token, and where the broker answers.
@@ -90,6 +99,8 @@ class Invite:
     doors: tuple[str, ...] = field(repr=False)
     """Base URLs without a trailing slash, best first; at least one."""
     stun: tuple[str, ...] = field(repr=False)
+    swarm: bytes = field(default=b"", repr=False)
+    """The secret of the private swarm whose bridges alone it finds (crypto/swarm.py), 16 bytes; b"" = everybody's."""
 
     @classmethod
     def make(cls, identity: bytes, broker_key: bytes, token: bytes, doors: list[str], stun: list[str]) -> Invite:
@@ -120,7 +131,7 @@ class Invite:
         """
         if len(text) > SIGNALLING.max_invite_chars:
             raise NotAnInvite("The text is too long for an invite.", "Paste the invite alone.")
-        body = _decode_body(_find(text))
+        body = _decode_body(*_find(text))
         expires_s = int.from_bytes(body.token[_TOKEN_ID_BYTES:_TOKEN_EXPIRY_END], "big")
         if expires_s and expires_s <= now_wall_s:
             day = datetime.fromtimestamp(expires_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -134,15 +145,15 @@ class Invite:
                 "The invite names no way to the operator that this program can use.",
                 "Install a newer Unwalled, or ask for a new invite.",
             )
-        return cls(body.identity, body.broker_key, body.token, doors, tuple(filter(is_stun_url, body.stun)))
+        swarm = body.swarm if isinstance(body, _SwarmBody) else b""
+        return cls(body.identity, body.broker_key, body.token, doors, tuple(filter(is_stun_url, body.stun)), swarm)
 
     @property
     def text(self) -> str:
-        """The line ``uw1.…``. Secret: it lets its holder read."""
-        body = msgspec.msgpack.encode(
-            _Body(self.identity, self.broker_key, self.token, list(self.doors), list(self.stun))
-        )
-        return PREFIX + b64.encode(body + _checksum(body))
+        """The line ``uw1.…``, or ``uw2.…`` for a private swarm. Secret: it lets its holder read."""
+        fields = (self.identity, self.broker_key, self.token, list(self.doors), list(self.stun))
+        body = msgspec.msgpack.encode(_SwarmBody(*fields, self.swarm) if self.swarm else _Body(*fields))
+        return (SWARM_PREFIX if self.swarm else PREFIX) + b64.encode(body + _checksum(body))
 
     def link(self, base_url: str) -> str:
         """The invite as a link to the page ``{base_url}/read``, which explains what to do with it."""
@@ -200,7 +211,7 @@ def is_private_url(url: str) -> bool:
         return False
 
 
-def _find(text: str) -> str:
+def _find(text: str) -> tuple[str, type[_Body]]:
     bare = _WRAPPING.sub("", text)
     before, found, after = bare.replace("%23", "#").partition("#")
     candidate = after if found else before
@@ -209,14 +220,15 @@ def _find(text: str) -> str:
         raise NotAnInvite(
             "This is not an invite.", f"An invite begins with {PREFIX} or is a link that has #{PREFIX} in it."
         )
-    if int(version[1]) > 1:
+    if int(version[1]) > _NEWEST:
         raise NewerInvite("The invite is for a newer version of Unwalled.", "Install the newest version.")
-    if version[0] != PREFIX:
+    if version[0] not in (PREFIX, SWARM_PREFIX):
         raise _damaged()
-    return candidate.removeprefix(PREFIX).rstrip(".")
+    kind = _SwarmBody if version[0] == SWARM_PREFIX else _Body
+    return candidate.removeprefix(version[0]).rstrip("."), kind
 
 
-def _decode_body(encoded: str) -> _Body:
+def _decode_body(encoded: str, kind: type[_Body]) -> _Body:
     try:
         data = b64.decode(encoded)
     except ValueError:
@@ -225,7 +237,7 @@ def _decode_body(encoded: str) -> _Body:
     if _checksum(body) != checksum:
         raise _damaged()
     try:
-        return msgspec.msgpack.decode(body, type=_Body)
+        return msgspec.msgpack.decode(body, type=kind)
     except msgspec.MsgspecError:
         raise _damaged() from None
 

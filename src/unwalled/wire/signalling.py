@@ -32,6 +32,7 @@ VERSION: Literal[1] = 1
 _REPLY_KEY_BYTES = 32
 _TOKEN_BYTES = 28
 _BUNDLE_HASH_BYTES = 8
+_SWARM_BYTES = 16
 READER_BYTES = 16
 _MAX_BUNDLE_CHARS = 16 * 1024
 _MAX_RETRY_S = 86_400.0
@@ -46,6 +47,7 @@ _Url = Annotated[str, msgspec.Meta(min_length=1, max_length=SIGNALLING.max_url_c
 _Index = Annotated[int, msgspec.Meta(ge=0, lt=SIGNALLING.max_offers)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=SIGNALLING.max_lane_count)]
 _SaltOrNone = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Za-z0-9_-]{22})?\Z")]
+_InviteOrNone = Annotated[str, msgspec.Meta(max_length=SIGNALLING.max_invite_chars)]
 _Chars = Annotated[str, msgspec.Meta(max_length=128)]
 
 
@@ -82,6 +84,14 @@ class Status(StrEnum):
     REFUSED = "refused"
 
 
+class Why(StrEnum):
+    """What is behind a status. A word that a reader does not know reads as UNSAID."""
+
+    UNSAID = ""
+    SHARE = "share"
+    """With ``limited``: the invite has used up its share of today."""
+
+
 class Refusal(StrEnum):
     """Why a bridge does not answer an offer."""
 
@@ -98,6 +108,8 @@ class ErrorCode(StrEnum):
     VERSION = "version"
     FULL = "full"
     LIMITED = "limited"
+    SWARM = "swarm"
+    """This operator takes no private bridges, or no further ones of this swarm."""
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -123,6 +135,8 @@ class MatchRequest:
     reports: tuple[Report, ...]
     reader: bytes = field(default=b"", repr=False)
     """16 random bytes of this run of the reader's program, or b"" if it does not say."""
+    swarm: bytes = field(default=b"", repr=False)
+    """The secret of the private swarm whose bridges it wants and no others (crypto/swarm.py), or b""."""
 
     def encode(self) -> bytes:
         """The JSON, not padded and not sealed."""
@@ -138,6 +152,7 @@ class MatchRequest:
                 b64.encode(self.bundle_hash),
                 list(self.reports),
                 b64.encode(self.reader),
+                b64.encode(self.swarm),
             )
         )
 
@@ -157,6 +172,7 @@ class MatchRequest:
             _bytes_of(fields.bundle, 0, _BUNDLE_HASH_BYTES),
             tuple(fields.reports),
             _bytes_of(fields.reader, 0, READER_BYTES),
+            _bytes_of(fields.swarm, 0, _SWARM_BYTES),
         )
 
 
@@ -180,6 +196,7 @@ class MatchReply:
     """The encoded key bundle, or b"" if the reader has it already."""
     time_s: int = 0
     """The broker's clock: seconds since 1970, or 0 if it does not say."""
+    why: Why = Why.UNSAID
 
     def encode(self) -> bytes:
         """The JSON, not padded and not sealed."""
@@ -191,6 +208,7 @@ class MatchReply:
                 list(self.lanes),
                 b64.encode(self.bundle),
                 self.time_s,
+                self.why.value,
             )
         )
 
@@ -202,7 +220,8 @@ class MatchReply:
         for lane in fields.lanes:
             _check_role(lane.answer, "answer")
         lanes = tuple(fields.lanes)
-        return cls(fields.status, fields.retry_after_s, lanes, _bytes_of(fields.bundle), fields.time_s)
+        why = Why(fields.why) if fields.why in list(Why) else Why.UNSAID
+        return cls(fields.status, fields.retry_after_s, lanes, _bytes_of(fields.bundle), fields.time_s, why)
 
 
 class BridgeConfig(msgspec.Struct, frozen=True):
@@ -213,6 +232,8 @@ class BridgeConfig(msgspec.Struct, frozen=True):
     gateways: Annotated[list[_Url], msgspec.Meta(min_length=1, max_length=16)]
     stun: Annotated[list[_Url], msgspec.Meta(max_length=SIGNALLING.max_stun_urls)]
     allow_private: bool = False
+    swarms: bool = False
+    """Whether private bridges are taken. A broker that does not know them would give them to everybody."""
 
     def encode(self) -> bytes:
         """The JSON."""
@@ -228,6 +249,7 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello", omit_def
     """Bridge → broker, first. ``capacity`` counts lanes. A ``v`` other than 1 is for the broker to refuse.
 
     ``salt`` is 16 random bytes of the bridge's, b64, or "": with it, readers have the same names when it comes back.
+    ``swarm`` is the tag of the only swarm that it helps (crypto/swarm.py), or "" for everybody.
     """
 
     v: int
@@ -236,6 +258,7 @@ class Hello(msgspec.Struct, frozen=True, tag_field="type", tag="hello", omit_def
     capacity: _Count
     readers: _Count
     salt: _SaltOrNone = ""
+    swarm: _SaltOrNone = ""
 
     def __repr__(self) -> str:
         return f"Hello({self.client}, {self.nat}, …)"
@@ -279,10 +302,17 @@ class Answers(msgspec.Struct, frozen=True, tag_field="type", tag="answers"):
         return _text(self)
 
 
-class Ready(msgspec.Struct, frozen=True, tag_field="type", tag="ready"):
-    """Broker → bridge: it is in the list, under this name."""
+class Ready(msgspec.Struct, frozen=True, tag_field="type", tag="ready", omit_defaults=True):
+    """Broker → bridge: it is in the list, under this name.
+
+    ``invite``: for a private bridge, what its link is made of, ``uw1.…``; without its secret it opens nothing.
+    """
 
     bridge: Name
+    invite: _InviteOrNone = ""
+
+    def __repr__(self) -> str:
+        return f"Ready({self.bridge})"
 
     def encode(self) -> str:
         """The JSON text."""
@@ -369,6 +399,7 @@ class _RequestJson(msgspec.Struct, omit_defaults=True):
     bundle: _Chars
     reports: Annotated[list[Report], msgspec.Meta(max_length=SIGNALLING.max_reports)]
     reader: _Chars = ""
+    swarm: _Chars = ""
 
 
 class _ReplyJson(msgspec.Struct, omit_defaults=True):
@@ -378,6 +409,7 @@ class _ReplyJson(msgspec.Struct, omit_defaults=True):
     lanes: Annotated[list[ReplyLane], msgspec.Meta(max_length=SIGNALLING.max_offers)]
     bundle: Annotated[str, msgspec.Meta(max_length=_MAX_BUNDLE_CHARS)]
     time_s: Annotated[int, msgspec.Meta(ge=0, le=_MAX_TIME_S)] = 0
+    why: _Chars = ""
 
 
 _FROM_BRIDGE: Any = Hello | Answers | Capacity

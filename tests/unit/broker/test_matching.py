@@ -5,6 +5,7 @@ from random import Random
 
 import pytest
 
+from unwalled.broker.bounds import SwarmLimits
 from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.settings import BrokerLimits
 from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
@@ -450,3 +451,51 @@ def test_a_bridge_without_capacity_is_not_offered_anything() -> None:
     join(matching, "b", readers=0)
     assert matching.waiting() == 0
     assert matching.reserve(wanted(), 0.0) == []
+
+
+def private(name: str, swarm: str = "family", nat: Nat = OPEN) -> WaitingBridge:
+    return WaitingBridge(name, f"net-{name}", Client.PAGE, nat, 8, 8, swarm)
+
+
+def test_a_private_bridge_is_for_its_swarm_alone_and_the_swarm_has_no_other() -> None:
+    matching = table()
+    join(matching, "public")
+    assert matching.join(private("aunt"), 0.0)
+    assert matching.join(private("stranger", "others"), 0.0)
+    assert bridges(matching.reserve(wanted(4, spread=4), 0.0)) == ["public"]
+    assert bridges(matching.reserve(replace(wanted(4, spread=4), swarm="family"), 0.0)) == ["aunt"]
+    assert matching.reserve(replace(wanted(), swarm="nobody"), 0.0) == []
+    assert matching.waiting() == 1
+    assert matching.swarms == 2
+
+
+def test_helpers_of_one_swarm_share_its_readers_by_the_rules_for_all() -> None:
+    matching = table()
+    assert matching.join(private("closed", nat=CLOSED), 0.0)
+    assert matching.join(private("open"), 0.0)
+    family = replace(wanted(2, spread=2), swarm="family")
+    assert bridges(matching.reserve(family, 0.0)) == ["closed", "open"]
+    assert bridges(matching.reserve(replace(family, nat=CLOSED), 0.0)) == ["open"]
+
+
+def test_a_swarm_is_gone_with_its_last_bridge() -> None:
+    matching = table()
+    assert matching.join(private("one"), 0.0)
+    assert matching.join(private("two"), 0.0)
+    matching.leave("one")
+    assert matching.swarms == 1
+    matching.leave("two")
+    assert matching.swarms == 0
+    assert matching.reserve(replace(wanted(), swarm="family"), 0.0) == []
+
+
+def test_swarms_and_their_bridges_are_bounded() -> None:
+    matching = Matching(Random(1), BrokerLimits(), SwarmLimits(max_swarms=2, bridges_per_swarm=2))
+    assert matching.join(private("a1", "a"), 0.0)
+    assert matching.join(private("b1", "b"), 0.0)
+    assert not matching.join(private("c1", "c"), 0.0)
+    assert matching.join(private("a2", "a"), 0.0)
+    assert not matching.join(private("a3", "a"), 0.0)
+    join(matching, "public")
+    matching.leave("b1")
+    assert matching.join(private("c1", "c"), 0.0)

@@ -52,6 +52,7 @@ def test_valid_vectors(case: dict[str, object]) -> None:
     assert read.token.hex() == case["token"]
     assert list(read.doors) == case["doors"]
     assert list(read.stun) == case["stun"]
+    assert read.swarm.hex() == case.get("swarm", "")
 
 
 @pytest.mark.parametrize("case", VECTORS["invalid"], ids=lambda case: case["name"])

@@ -31,6 +31,7 @@ from unwalled.wire.signalling import (
     Report,
     Status,
     Verdict,
+    Why,
     decode_from_bridge,
     decode_from_broker,
 )
@@ -79,6 +80,7 @@ def test_invalid_vectors_are_refused(group: str, text: str) -> None:
     "value",
     [
         Hello(1, Client.PAGE, Nat.UNKNOWN, 24, 8),
+        Hello(1, Client.PAGE, Nat.UNKNOWN, 24, 8, swarm="A" * 22),
         Capacity(3, 2),
         Answers("m", (Answer(0, answer=answer(1)), Answer(1, refused=Refusal.GATEWAY))),
     ],
@@ -91,10 +93,12 @@ def test_what_a_bridge_says_is_read_back(value: Hello | Capacity | Answers) -> N
     "value",
     [
         Ready("b1"),
+        Ready("b1", "uw1.AAAA"),
         Match("m", "wss://news.example/v1/lane/T", (Offer(0, offer()), Offer(2, offer(2)))),
         Match("m", "wss://news.example/v1/lane/T", (Offer(0, offer()),), "r1"),
         Cancel("m"),
         Refused(ErrorCode.FULL),
+        Refused(ErrorCode.SWARM),
     ],
 )
 def test_what_the_broker_says_is_read_back(value: Ready | Match | Cancel | Refused) -> None:
@@ -104,11 +108,18 @@ def test_what_the_broker_says_is_read_back(value: Ready | Match | Cancel | Refus
 def test_request_and_reply_are_read_back() -> None:
     reports = (Report("b9", Verdict.BAD),)
     request = MatchRequest(
-        bytes(28), b"k" * 32, Nat.RESTRICTED, (offer(1),), 3, ("b1",), b"8 bytes.", reports, bytes(16)
+        bytes(28), b"k" * 32, Nat.RESTRICTED, (offer(1),), 3, ("b1",), b"8 bytes.", reports, bytes(16), b"s" * 16
     )
     assert MatchRequest.decode(request.encode()) == request
     reply = MatchReply(Status.OK, lanes=(ReplyLane(0, "b", "n", answer()),), bundle=b"x" * 2000, time_s=1_800_000_000)
     assert MatchReply.decode(reply.encode()) == reply
+    spent = MatchReply(Status.LIMITED, retry_after_s=60.0, why=Why.SHARE)
+    assert MatchReply.decode(spent.encode()) == spent
+
+
+def test_a_reason_of_a_later_version_reads_as_none() -> None:
+    later = MatchReply(Status.LIMITED, why=Why.SHARE).encode().replace(b'"share"', b'"weather"')
+    assert MatchReply.decode(later).why is Why.UNSAID
 
 
 def test_the_configuration_is_read_back_and_checked() -> None:
@@ -144,4 +155,5 @@ def test_reprs_show_no_secret() -> None:
     assert "SECRET" not in repr(request)
     assert "198.51" not in repr(request) + repr(match)
     assert "TICKET" not in repr(match)
+    assert "LINK" not in repr(Ready("b1", "uw1.LINK"))
     assert "SALT" not in repr(Hello(1, Client.PAGE, Nat.UNKNOWN, 24, 8, "SALT"))

@@ -2,7 +2,7 @@
 
 export type Verdict = "none" | "whole" | "damaged";
 
-const INVITE = /^uw1\.[A-Za-z0-9_-]{100,4000}$/;
+const INVITE = /^uw[12]\.[A-Za-z0-9_-]{100,4000}$/;
 const CHECK_BYTES = 4;
 
 /** The invite in a link's fragment, or undefined when it holds nothing that looks like one. */

@@ -15,6 +15,8 @@ export interface OperatorConfig {
   readonly stun: readonly string[];
   /** Whether descriptions may hold addresses that are not public. */
   readonly allowPrivate: boolean;
+  /** Whether bridges that help only the holders of their own link are taken; who knows nothing of them would give them to all. */
+  readonly swarms: boolean;
 }
 
 /** An offer whose description has not been checked yet: a bad one must refuse only its own lane. */
@@ -23,10 +25,10 @@ export interface Offer {
   readonly description: unknown;
 }
 
-export type ErrorCode = "malformed" | "version" | "full" | "limited";
+export type ErrorCode = "malformed" | "version" | "full" | "limited" | "swarm";
 
 export type Down =
-  | { readonly type: "ready"; readonly bridge: string }
+  | { readonly type: "ready"; readonly bridge: string; readonly invite?: string }
   | {
       readonly type: "match";
       readonly match: string;
@@ -52,6 +54,8 @@ export interface Hello {
   readonly readers: number;
   /** By it a reader has the same name after the page has come back. 16 random bytes, b64. */
   readonly salt?: string;
+  /** The tag of the only swarm that it helps. */
+  readonly swarm?: string;
 }
 
 export type Up =
@@ -62,7 +66,7 @@ export type Up =
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const COUNTRY = /^[A-Z]{2}$/;
 const STUN = /^stuns?:(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(:\d{1,5})?(\?transport=(udp|tcp))?$/;
-const ERROR_CODES: readonly string[] = ["malformed", "version", "full", "limited"];
+const ERROR_CODES: readonly string[] = ["malformed", "version", "full", "limited", "swarm"];
 const MAX_GATEWAYS = 32;
 const MAX_GATEWAY_CHARS = 512;
 const MAX_STUN = 8;
@@ -119,6 +123,7 @@ export function parseConfig(text: string, operator: string): OperatorConfig {
       return url;
     }),
     allowPrivate: allowPrivate || isPrivate,
+    swarms: fields["swarms"] === true,
   };
 }
 
@@ -134,7 +139,7 @@ export function parseDown(data: unknown): Down {
   const fields = jsonObject(data);
   switch (fields["type"]) {
     case "ready":
-      return { type: "ready", bridge: name(fields["bridge"]) };
+      return { type: "ready", bridge: name(fields["bridge"]), ...(fields["invite"] ? { invite: text(fields["invite"]) } : {}) };
     case "match": {
       const { reader, country } = fields;
       return {
