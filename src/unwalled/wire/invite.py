@@ -8,7 +8,7 @@
     uw2.  b64( body ‖ first 4 bytes of SHA-256(body) )     of a private swarm
 
     body = MessagePack array: identity (bin 32), broker key (bin 32), token (bin 28), doors, stun
-           and in ``uw2.`` the swarm's secret (bin 16), so that programs which know nothing of swarms say that it is newer
+           and in ``uw2.`` the swarm's secret (bin 16), so that older programs say that it is newer
 
 Errors of ``Invite.parse``, each with a cause and a remedy for a person::
 

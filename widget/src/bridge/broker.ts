@@ -30,6 +30,7 @@ export type Introduction = Partial<Pick<Hello, "nat" | "salt">>;
 const REASONS: Readonly<Record<ErrorCode, Reason>> = {
   full: "full",
   limited: "full",
+  swarm: "full",
   version: "version",
   malformed: "protocol",
 };
