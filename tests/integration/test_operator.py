@@ -23,11 +23,12 @@ from unwalled.errors import ConfigurationError, OpenFailed
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.server import GatewayServer
 from unwalled.network.dialler import dial
+from unwalled.operator.askers import asks_from_within
 from unwalled.operator.bounds import OPERATOR, OperatorLimits
 from unwalled.operator.invites import InviteBook
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.options import ListenAddress, OperatorOptions, PublicUrl
-from unwalled.operator.server import Operator, _asks_from_within
+from unwalled.operator.server import Operator
 from unwalled.operator.state import OperatorState
 from unwalled.web.pages import widget_integrity, widget_version
 from unwalled.wire.address import Target
@@ -167,7 +168,7 @@ def test_numbers_are_not_for_the_public(tmp_path: Path) -> None:
 )
 def test_who_is_within(peer: str, is_within: bool) -> None:
     request = make_mocked_request("GET", "/metrics").clone(remote=peer)
-    assert _asks_from_within(request) is is_within
+    assert asks_from_within(request) is is_within
 
 
 def test_what_bridges_are_told_follows_the_public_url(tmp_path: Path) -> None:

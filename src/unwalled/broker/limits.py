@@ -82,9 +82,13 @@ class PrefixLimiter:
         self._narrow = Buckets(narrow, max_entries)
         self._wide = Buckets(wide, max_entries)
 
+    def wait_s(self, prefixes: Prefixes, now: float) -> float:
+        """Seconds until the next is allowed; 0.0 = now. Takes nothing."""
+        return max(self._narrow.wait_s(prefixes.narrow, now), self._wide.wait_s(prefixes.wide, now))
+
     def take(self, prefixes: Prefixes, now: float) -> float:
         """0.0 when allowed, else the seconds to wait."""
-        wait_s = max(self._narrow.wait_s(prefixes.narrow, now), self._wide.wait_s(prefixes.wide, now))
+        wait_s = self.wait_s(prefixes, now)
         if wait_s > 0.0:
             return wait_s
         self._narrow.take(prefixes.narrow, now)

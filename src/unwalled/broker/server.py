@@ -160,12 +160,12 @@ class Broker:
 
     async def _tell_asker(self, request: web.Request) -> web.Response:
         """Tells the asker, and nobody else, whom the broker takes it for."""
-        return web.json_response({"v": 1, "address": self._address(request)}, headers={"Cache-Control": "no-store"})
+        return web.json_response({"v": 1, "address": self.address_of(request)}, headers={"Cache-Control": "no-store"})
 
     async def _bridge(self, request: web.Request) -> web.StreamResponse:
         if self._closing or self._hub.is_full:
             return _plain(503, self._limits.retry_no_bridge_s)
-        address = self._address(request)
+        address = self.address_of(request)
 
         def of_salt(salt: bytes) -> bytes:
             return naming_secret(self._naming_key, salt, address, self._clock.wall())
@@ -252,14 +252,14 @@ class Broker:
         return MatchReply(Status.OK, lanes=tuple(lanes), bundle=bundle)
 
     def _prefixes(self, request: web.Request) -> Prefixes:
-        return prefixes_of(self._address(request), self._hash_key)
+        return prefixes_of(self.address_of(request), self._hash_key)
 
     def _country(self, request: web.Request) -> str:
-        country = self._find_country(self._address(request))
+        country = self._find_country(self.address_of(request))
         network = self._prefixes(request).narrow
         return country if country and self._discretion.may_tell(country, network, self._clock.monotonic()) else ""
 
-    def _address(self, request: web.Request) -> str:
+    def address_of(self, request: web.Request) -> str:
         """Who really asks: the last address in the chain that is no trusted proxy's."""
         address = request.remote or ""
         forwarded = ",".join(request.headers.getall("X-Forwarded-For", [])).split(",")

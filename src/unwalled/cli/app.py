@@ -23,7 +23,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 config_app = typer.Typer(help="Look at the configuration of an operator.", no_args_is_help=True)
+admin_app = typer.Typer(help="Who may use an operator's /admin.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
+app.add_typer(admin_app, name="admin")
 app.add_typer(rules_app, name="rules")
 _exit_code = 0
 _TRACE = typer.Option(metavar="FILE", help="Note lanes, times and sizes there, without addresses; see `trace`.")
@@ -150,6 +152,13 @@ def operate(
         Path | None,
         typer.Option(metavar="DIR", help="For tests: note each session's lanes, times and sizes in files there."),
     ] = None,
+    admin_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NETWORK|within",
+            help="Answer /admin only there; within: this machine and its own network. May come again.",
+        ),
+    ] = None,
 ) -> None:
     """Run broker, gateway and the page with the switch in one process."""
     given = {name.replace("_", "-"): value for name, value in locals().items() if name != "config"}
@@ -220,6 +229,20 @@ def restore(
     from unwalled.cli.backup import restore as put_back
 
     put_back(file, data, replace=replace)
+
+
+@admin_app.command("token")
+def admin_token(
+    data: Annotated[Path, _DATA] = Path("unwalled-data"),
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Make a new one though there is one, which then opens nothing any more.")
+    ] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Take it away: then there is no /admin.")] = False,
+) -> None:
+    """Make the token for an operator's /admin, which is shown only now. Works while the operator runs."""
+    from unwalled.cli.admin import token
+
+    token(data, replace=replace, remove=remove)
 
 
 @app.command()

@@ -88,6 +88,43 @@ class DoctorLimits:
     """For a reader to find a bridge, and for its page."""
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class AdminLimits:
+    """What is asked of the operator by its admin, and by who would like to be it."""
+
+    token_file_bytes: int = 4 * KIB
+    """The largest ``admin.json`` that is read."""
+    wrong_tokens_per_s: float = 1 / 60
+    """Wrong tokens for each /24 or /48, on average; no token from there is looked at until the wait is over."""
+    wrong_tokens_burst: float = 5.0
+    """The same at once."""
+    wide_wrong_tokens_per_s: float = 1 / 6
+    """Wrong tokens for each /16 or /32."""
+    wide_wrong_tokens_burst: float = 50.0
+    """The same at once."""
+    limiter_entries: int = 4096
+    """Address prefixes that are remembered for that; the longest unused are forgotten first."""
+    logins: int = 16
+    """Browsers that are logged in at once; the oldest login makes room."""
+    login_s: float = 12 * 3600.0
+    """How long a login holds. It ends earlier with the process, and when the token is replaced or removed."""
+    networks: int = 64
+    """Networks from which the admin's pages are answered at all, at most."""
+    body_bytes: int = 16 * KIB
+    """The largest body of a request."""
+    body_timeout_s: float = 10.0
+    """For the body to arrive."""
+    requests: int = 16
+    """Requests in progress; a further one gets 503."""
+    requests_per_s: float = 20.0
+    """Requests of all admins together, on average."""
+    requests_burst: float = 200.0
+    """The same at once."""
+    page_entries: int = 500
+    """Entries of a list in one answer, at most."""
+
+
+ADMIN = AdminLimits()
 OPERATOR = OperatorLimits()
 DOCTOR = DoctorLimits()
 STUN = StunLimits()

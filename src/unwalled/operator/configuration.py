@@ -28,6 +28,7 @@ from unwalled.operator.options import (
     ListenAddress,
     OperatorOptions,
     PublicUrl,
+    check_admin_from,
     check_proxies,
     check_sources,
     check_stun,
@@ -38,6 +39,7 @@ from unwalled.operator.tomlplaces import TomlPath, places_of
 
 T = TypeVar("T")
 
+NOWHERE: tuple[tuple[IPNetwork, ...], bool] = ((), False)
 DEFAULT_DATA = Path("unwalled-data")
 _PAGE = "docs/reference/configuration.md"
 
@@ -66,6 +68,7 @@ OPTIONS: Mapping[str, Kind] = {
     "countries": Kind.PATH,
     "allow-private": Kind.FLAG,
     "trace": Kind.PATH,
+    "admin-from": Kind.TEXTS,
 }
 """Every option, in the order of the documentation."""
 
@@ -185,6 +188,7 @@ class _Builder:
         default_listen = EVERY_ADDRESS_TLS if certificate is not None else ListenAddress.parse(DEFAULT_LISTEN)
         listen = self._take("listen", ListenAddress.parse, default_listen)
         stun = self._take("stun", check_stun, tuple[str, ...]())
+        admin_networks, is_admin_within = self._take("admin-from", check_admin_from, NOWHERE)
         options = OperatorOptions(
             listen=listen,
             public_url=url,
@@ -202,6 +206,8 @@ class _Builder:
             certificate=certificate,
             allow_private=self._take("allow-private", bool, False),
             trace=self._take("trace", Path, None),
+            admin_from=admin_networks,
+            is_admin_within=is_admin_within,
         )
         if url is None and not self._errors:
             # On all addresses it listens where that was said, or by itself with a certificate.

@@ -120,7 +120,8 @@ class HttpServer:
             handle_signals=False,
         )
         self._servers: list[asyncio.Server] = []
-        app.middlewares.append(self._bounded)
+        # Outermost: whatever another one answers by itself is counted, too.
+        app.middlewares.insert(0, self._bounded)
 
     async def start(self, sockets: list[socket.socket], tls: ssl.SSLContext | None = None) -> None:
         """Takes the sockets over and serves, with TLS if there is a context for it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from unwalled.errors import ConfigurationError
-from unwalled.operator.bounds import OPERATOR
+from unwalled.operator.bounds import ADMIN, OPERATOR
 from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import is_door, is_private_url, is_stun_url
 
@@ -21,6 +21,7 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEFAULT_LISTEN = "127.0.0.1:8080"
 DEFAULT_STUN_PORTS = (3478, 3479)
 """STUN's own port, and the one that RFC 5780 calls the alternate one."""
+ADMIN_WITHIN = "within"
 LOOPBACK = ("127.0.0.1", "::1")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE)
 _LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
@@ -158,6 +159,10 @@ class OperatorOptions:
     """None: TLS, if any, ends before it."""
     trace: Path | None = None
     """Folder for a trace of each session."""
+    admin_from: tuple[IPNetwork, ...] = ()
+    """Networks from which ``/admin`` is answered; with ``is_admin_within`` off and none, from everywhere."""
+    is_admin_within: bool = False
+    """``/admin`` is answered to this machine and its own network, if no reverse proxy is in between."""
 
     @property
     def reached_at(self) -> PublicUrl:
@@ -241,6 +246,25 @@ def check_proxies(texts: Sequence[str]) -> tuple[IPNetwork, ...]:
                 f"{text!r} is neither an address nor a network.", "Write it as 127.0.0.1 or 10.0.0.0/8."
             ) from None
     return tuple(networks)
+
+
+def check_admin_from(texts: Sequence[str]) -> tuple[tuple[IPNetwork, ...], bool]:
+    """Networks from which the admin may come, and whether ``within`` was said. Raises ConfigurationError."""
+    words = [text.strip() for text in texts]
+    networks: list[IPNetwork] = []
+    if len(words) > ADMIN.networks:
+        raise ConfigurationError("There are too many networks for the admin.", f"Give at most {ADMIN.networks}.")
+    for word in words:
+        if word == ADMIN_WITHIN:
+            continue
+        try:
+            networks.append(ipaddress.ip_network(word))
+        except ValueError:
+            raise ConfigurationError(
+                f"{word!r} is neither an address nor a network.",
+                f"Write it as 192.0.2.7 or 192.0.2.0/24, or write {ADMIN_WITHIN} for this machine and its own network.",
+            ) from None
+    return tuple(networks), ADMIN_WITHIN in words
 
 
 def check_sources(texts: Sequence[str]) -> tuple[IPAddress, ...]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import ipaddress
 import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import SystemRandom
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -32,6 +32,8 @@ from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
+from unwalled.operator.admintoken import AdminToken
+from unwalled.operator.askers import asks_from_within
 from unwalled.operator.certificate import LiveCertificate
 from unwalled.operator.invites import CheckToken, InviteBook, token_checker
 from unwalled.operator.listener import HttpServer, bind
@@ -47,6 +49,10 @@ from unwalled.trace.file import TraceFolder
 from unwalled.web.pages import Page
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import BridgeConfig
+
+if TYPE_CHECKING:
+    from unwalled.operator.admin import Admin
+    from unwalled.operator.adminparts import AdminParts
 
 LANE_PATH = "/v1/lane"
 BRIDGE_PATH = "/v1/bridge"
@@ -117,6 +123,9 @@ class Operator:
         self._stun_counters = StunCounters()
         self._numbers = Numbers(self._broker.metrics, self._hub, self._gateway.counters, self._stun_counters)
         self._registry = new_registry(self._numbers)
+        self._admin_token = AdminToken(options.data)
+        self._admin: Admin | None = None
+        self._admin_parts = (options, keys, book, clock)
         self._server = HttpServer(self._application(), further_connections=lambda: self._lanes.open_sockets)
 
     @classmethod
@@ -163,6 +172,23 @@ class Operator:
             raise
         return operator, invite
 
+    def admin_parts(self) -> AdminParts:
+        """What the admin can look at and change."""
+        from unwalled.operator.adminparts import AdminParts
+
+        options, keys, book, clock = self._admin_parts
+        return AdminParts(
+            token=self._admin_token,
+            options=options,
+            url=self.url,
+            keys=keys,
+            book=book,
+            broker=self._broker,
+            hub=self._hub,
+            gateway=self._gateway,
+            clock=clock,
+        )
+
     async def close(self) -> None:
         """Tells readers and bridges, closes everything, within two seconds. Safe to call again."""
         self._server.stop_listening()
@@ -194,6 +220,7 @@ class Operator:
         sources = [] if self.url.is_encrypted else [self.url.origin]
         app.add_routes(page_routes(sources, self._older_pages))
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
+        app.add_routes([web.route("*", path, self._answer_admin) for path in ("/admin", "/admin/{rest:.*}")])
         app.add_routes(self._broker.routes())
         app.add_routes(self._lanes.routes())
         return app
@@ -203,17 +230,27 @@ class Operator:
         return web.json_response({"ok": True, "roles": roles}, headers=_NO_STORE)
 
     async def _metrics(self, request: web.Request) -> web.Response:
-        if not _asks_from_within(request):
+        # Counts that anyone can watch would tell a censor, who sees a reader's packets, that a session began with them.
+        if not asks_from_within(request):
             raise web.HTTPNotFound
         self._numbers.bridges_with_room = await self._broker.waiting()
         return web.Response(body=exposition(self._registry), headers={"Content-Type": CONTENT_TYPE, **_NO_STORE})
+
+    async def _answer_admin(self, request: web.Request) -> web.StreamResponse:
+        if not self._admin_token.is_set:
+            raise web.HTTPNotFound
+        if self._admin is None:
+            # Who has no admin has nothing of it in memory.
+            from unwalled.operator.adminparts import new_admin
+
+            self._admin = new_admin(self.admin_parts())
+        return await self._admin.answer(request)
 
     def _lane_ended(self, ticket: str, verdict: LaneVerdict, carried_bytes: int) -> None:
         self._broker.lane_reported(ticket, verdict.value, carried_bytes)
 
 
 _NO_STORE = {"Cache-Control": "no-store"}
-_FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
 
 
 def _new_sink(folder: Path | None) -> Callable[[], TraceSink | None]:
@@ -231,21 +268,6 @@ def _in_gateways_words(check_token: CheckToken) -> Callable[[bytes], TokenVerdic
         return TokenVerdict.GOOD
 
     return judge
-
-
-def _asks_from_within(request: web.Request) -> bool:
-    """Whether a request comes from this machine or its own network, and not through a reverse proxy that says so.
-
-    Counts that anyone can watch would tell a censor, who sees a reader's packets, that a session began with them.
-    """
-    if any(name in request.headers for name in _FORWARDED):
-        return False
-    try:
-        peer = ipaddress.ip_address((request.remote or "").partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(peer, "ipv4_mapped", None)
-    return (mapped or peer).is_private
 
 
 def _check_source(source: IPAddress) -> None:

@@ -1,0 +1,24 @@
+"""``unwalled admin``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from unwalled.cli.output import note, say
+from unwalled.errors import ConfigurationError
+from unwalled.operator.admintoken import AdminToken
+
+
+def token(folder: Path, *, replace: bool, remove: bool) -> None:
+    """Makes a token and prints it, for the only time; or removes it. Raises UsageError."""
+    if not folder.is_dir():
+        raise ConfigurationError(
+            "There is no operator's data folder of that name.", "Give the one of `unwalled operate` with --data."
+        )
+    held = AdminToken(folder)
+    if remove:
+        say("removed: nobody can use /admin now" if held.remove() else "there was no token")
+        return
+    say(held.make(os.urandom, replace=replace))
+    note("Keep it: it cannot be shown again. Whoever has it can do everything that /admin can.")

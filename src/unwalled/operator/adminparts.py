@@ -1,0 +1,48 @@
+"""Puts ``/admin`` together from the parts of a running operator."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from unwalled.broker.server import Broker
+from unwalled.clock import Clock
+from unwalled.crypto.identity import OperatorKeys
+from unwalled.gateway.server import GatewayServer
+from unwalled.gateway.sessions import SessionHub
+from unwalled.operator.admin import Admin
+from unwalled.operator.adminapi import AdminApi
+from unwalled.operator.admindoor import AdminDoor
+from unwalled.operator.admintoken import AdminToken
+from unwalled.operator.apiinvites import InviteRoutes
+from unwalled.operator.askers import AskerSources
+from unwalled.operator.invites import InviteBook
+from unwalled.operator.options import OperatorOptions, PublicUrl
+
+
+@dataclass(frozen=True, slots=True)
+class AdminParts:
+    """What the admin can look at and change."""
+
+    token: AdminToken
+    options: OperatorOptions
+    url: PublicUrl
+    keys: OperatorKeys
+    book: InviteBook
+    broker: Broker
+    hub: SessionHub
+    gateway: GatewayServer
+    clock: Clock
+
+
+def new_admin(parts: AdminParts) -> Admin:
+    """Everything below ``/admin``."""
+    sources = AskerSources(parts.options.admin_from, parts.options.is_admin_within)
+    door = AdminDoor(parts.token, parts.url, sources, parts.broker.address_of, parts.clock, os.urandom)
+    return Admin(door, new_api(parts).answer, {})
+
+
+def new_api(parts: AdminParts) -> AdminApi:
+    """All that the API can do."""
+    invites = InviteRoutes(parts.keys, parts.book, parts.url, parts.options.stun, parts.clock)
+    return AdminApi([*invites.routes()], parts.clock)
