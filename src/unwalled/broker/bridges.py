@@ -202,9 +202,14 @@ class BridgeHub:
         return self._supply
 
     async def serve(
-        self, request: web.Request, prefixes: Prefixes, naming_secret_of: Callable[[bytes], bytes]
+        self,
+        request: web.Request,
+        prefixes: Prefixes,
+        naming_secret_of: Callable[[bytes], bytes],
+        country: str = "",
     ) -> web.WebSocketResponse:
-        """One bridge's connection, from its upgrade to its end. ``naming_secret_of`` gives that of a bridge's salt."""
+        """One bridge's connection, from its upgrade to its end. ``naming_secret_of`` gives that of a bridge's salt;
+        ``country`` is only counted."""
         socket = web.WebSocketResponse(
             autoping=False,
             compress=False,
@@ -215,7 +220,7 @@ class BridgeHub:
         link = BridgeLink(socket, lambda: _cut(request), naming_secret_of, self._tasks, self._limits)
         self._open.add(link)
         try:
-            await self._converse(socket, link, prefixes)
+            await self._converse(socket, link, prefixes, country)
         except _Dropped as dropped:
             if dropped.code is not None:
                 self._metrics.refused[f"bridge_{dropped.code.value}"] += 1
@@ -232,7 +237,9 @@ class BridgeHub:
         await self._tasks.close()
         await asyncio.gather(*(link.close(WSCloseCode.GOING_AWAY) for link in list(self._open)))
 
-    async def _converse(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
+    async def _converse(
+        self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes, country: str
+    ) -> None:
         now = self._clock.monotonic()
         if await self._store.take_for_prefixes(Action.JOIN, prefixes, now) > 0.0:
             raise _Dropped(ErrorCode.LIMITED)
@@ -243,14 +250,16 @@ class BridgeHub:
         self._of_narrow[narrow] += 1
         self._of_wide[wide] += 1
         try:
-            await self._serve_counted(socket, link, prefixes)
+            await self._serve_counted(socket, link, prefixes, country)
         finally:
             for counter, key in ((self._of_narrow, narrow), (self._of_wide, wide)):
                 counter[key] -= 1
                 if not counter[key]:
                     del counter[key]
 
-    async def _serve_counted(self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes) -> None:
+    async def _serve_counted(
+        self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes, country: str
+    ) -> None:
         hello = await self._hello(socket)
         # Without a salt the names are good for this connection alone.
         link.name_readers_by(hello.salt.encode() or self._random_bytes(KEY_BYTES))
@@ -265,13 +274,12 @@ class BridgeHub:
         if not await self._store.join(about, self._clock.monotonic()):
             raise _Dropped(ErrorCode.FULL)
         self._links[about.name] = link
-        self._metrics.bridges[hello.client.value] += 1
         try:
-            await link.send(Ready(about.name).encode())
-            self._announce_supply()
-            await self._listen(socket, link, about.name)
+            with self._metrics.bridge(hello.client.value, hello.nat.value, country):
+                await link.send(Ready(about.name).encode())
+                self._announce_supply()
+                await self._listen(socket, link, about.name)
         finally:
-            self._metrics.bridges[hello.client.value] -= 1
             del self._links[about.name]
             await self._store.leave(about.name)
             link.ended()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 MATCH_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -29,10 +31,16 @@ class Histogram:
 
 @dataclass(slots=True)
 class BrokerMetrics:
-    """Counts since the start, except ``bridges`` and ``requests_now``, which are what is there now."""
+    """Counts since the start, except ``bridges``, ``bridge_…`` and ``requests_now``, which are what is there now."""
 
     bridges: Counter[str] = field(default_factory=Counter)
     """Connected bridges by kind (``page``, ``headless``)."""
+    bridge_nats: Counter[str] = field(default_factory=Counter)
+    """Connected bridges by what they say of their NAT."""
+    bridge_countries: Counter[str] = field(default_factory=Counter)
+    """Connected bridges by country; ``other`` where none is known."""
+    bridges_came: int = 0
+    bridges_went: int = 0
     requests_now: int = 0
     matches: Counter[str] = field(default_factory=Counter)
     """``ok``, ``none`` (no bridge fitted), ``failed`` (bridges were asked and none answered), ``gone`` (the reader)."""
@@ -46,3 +54,21 @@ class BrokerMetrics:
     """Answers to matches that were not asked, or not any more."""
     match_seconds: Histogram = field(default_factory=lambda: Histogram(MATCH_BOUNDS_S))
     """From a request to its reply, for those that got lanes."""
+    asked_from: Counter[str] = field(default_factory=Counter)
+    """Readers' requests by country: only where it may be told (countries.Discretion), else ``other``."""
+    helped: Callable[[bytes], None] = field(default=lambda reader: None, repr=False)
+    """Told the name that a reader's program gave itself when a request of its got lanes; must not keep it."""
+
+    @contextmanager
+    def bridge(self, kind: str, nat: str, country: str) -> Iterator[None]:
+        """Counts a bridge for as long as it is connected."""
+        tables = ((self.bridges, kind), (self.bridge_nats, nat), (self.bridge_countries, country or "other"))
+        for table, word in tables:
+            table[word] += 1
+        self.bridges_came += 1
+        try:
+            yield
+        finally:
+            for table, word in tables:
+                table[word] -= 1
+            self.bridges_went += 1

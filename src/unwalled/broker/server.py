@@ -170,7 +170,7 @@ class Broker:
         def of_salt(salt: bytes) -> bytes:
             return naming_secret(self._naming_key, salt, address, self._clock.wall())
 
-        return await self._hub.serve(request, self._prefixes(request), of_salt)
+        return await self._hub.serve(request, self._prefixes(request), of_salt, self._find_country(address))
 
     async def _match(self, request: web.Request) -> web.Response:
         metrics = self.metrics
@@ -245,10 +245,13 @@ class Broker:
         offers = tuple(range(len(asked.offers)))
         wanted = Wanted(asked.nat, offers, asked.spread, frozenset(asked.avoid), invite, asked.reader)
         country = self._country(request)
+        self.metrics.asked_from[country or "other"] += 1
         lanes = await self._matchmaker.match(wanted, asked.offers, lambda: _is_gone(request), country)
         bundle = b"" if asked.bundle_hash == self._bundle_hash else self._bundle
         if not lanes:
             return MatchReply(Status.NO_BRIDGE, self._limits.retry_no_bridge_s, bundle=bundle)
+        if asked.reader:
+            self.metrics.helped(asked.reader)
         return MatchReply(Status.OK, lanes=tuple(lanes), bundle=bundle)
 
     def _prefixes(self, request: web.Request) -> Prefixes:

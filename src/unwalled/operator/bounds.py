@@ -124,7 +124,20 @@ class AdminLimits:
     """Entries of a list in one answer, at most."""
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class NumbersLimits:
+    """How often the operator looks at its own numbers, and how many of them it keeps."""
+
+    tick_s: float = 10.0
+    """Between two looks."""
+    fresh_s: float = 0.9
+    """Whoever asks for the live view gets numbers that are at most so old."""
+    disk_check_s: float = 60.0
+    """Between two looks at the room on the disk."""
+
+
 ADMIN = AdminLimits()
 OPERATOR = OperatorLimits()
 DOCTOR = DoctorLimits()
+NUMBERS = NumbersLimits()
 STUN = StunLimits()

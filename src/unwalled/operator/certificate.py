@@ -36,6 +36,8 @@ class Certificate:
     context: ssl.SSLContext
     warnings: list[str]
     """What the operator should be told, each a whole sentence."""
+    ends_s: float
+    """In seconds since 1970."""
 
 
 def load_certificate(files: CertificateFiles, url: PublicUrl, now_wall_s: float) -> Certificate:
@@ -56,7 +58,7 @@ def load_certificate(files: CertificateFiles, url: PublicUrl, now_wall_s: float)
         raise ConfigurationError(
             f"The certificate begins to hold on {_day(begins)} only.", "Check this machine's clock."
         )
-    return Certificate(_context(files), _warnings(files, leaf, url, ends, now_wall_s))
+    return Certificate(_context(files), _warnings(files, leaf, url, ends, now_wall_s), ends)
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -136,6 +138,8 @@ class LiveCertificate:
         self._clock = clock
         self._limits = limits
         self._stamps = self._look()
+        self.trouble = ""
+        """Why the newest files could not be used, or ""."""
         self.now = load_certificate(files, url, clock.wall())
         # OpenSSL asks at each handshake, whether the client names a host or not (RFC 6066 section 3).
         self.context = self.now.context
@@ -159,9 +163,10 @@ class LiveCertificate:
         try:
             self.now = load_certificate(self._files, self._url, self._clock.wall())
         except ConfigurationError as error:
-            reason = error.cause
+            self.trouble = reason = error.cause
             _log.warning("The new certificate cannot be used, so the one of before stays. %s", reason)
             return
+        self.trouble = ""
         _log.info("There is a new certificate.")
         for reason in self.now.warnings:
             _log.warning("%s", reason)

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.gateway.counters import DIAL_BOUNDS_S, EgressCounters
 from unwalled.gateway.sessions import SessionHub
+from unwalled.operator.counts import Counts, named
 from unwalled.operator.stun import StunCounters
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -30,6 +31,40 @@ class Numbers(Collector):
         self._egress = egress
         self._stun = stun
         self.bridges_with_room = 0
+
+    def counts(self) -> Counts:
+        """The same numbers under short names, for the live view and the history."""
+        broker, hub, egress = self._broker, self._hub, self._egress
+        grown = {
+            **named("matches.", broker.matches),
+            **named("refused.", broker.refused),
+            **named("offers_refused.", broker.offers_refused),
+            **named("asked_from.", broker.asked_from),
+            **{f"connect.{index}": count for index, count in enumerate(broker.match_seconds.counts)},
+            "bridges.came": broker.bridges_came,
+            "bridges.went": broker.bridges_went,
+            "lanes.answered": broker.lanes,
+            "lanes.refused": hub.counters.lanes_refused,
+            "lanes.misbehaved": hub.counters.lanes_misbehaved,
+            "sessions.opened": hub.counters.sessions_opened,
+            "sessions.refused": hub.counters.sessions_refused,
+            "streams.opened": egress.streams_opened,
+            **{f"egress_refused.{code.name.lower()}": count for code, count in egress.streams_refused.items()},
+            "bytes.up": egress.bytes_up,
+            "bytes.down": egress.bytes_down,
+            **named("stun.", self._stun.requests),
+        }
+        held = {
+            **named("bridges.kind.", broker.bridges),
+            **named("bridges.nat.", broker.bridge_nats),
+            **named("bridges.country.", broker.bridge_countries),
+            "room": self.bridges_with_room,
+            "requests": broker.requests_now,
+            "sessions": hub.session_count,
+            "lanes": hub.lane_count,
+            "streams": egress.open_streams,
+        }
+        return Counts(grown, held)
 
     def collect(self) -> Iterable[Metric]:
         """See prometheus_client's Collector."""

@@ -35,6 +35,7 @@ from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
 from unwalled.operator.admintoken import AdminToken
 from unwalled.operator.askers import asks_from_within
 from unwalled.operator.certificate import LiveCertificate
+from unwalled.operator.counts import Counts
 from unwalled.operator.invites import CheckToken, InviteBook, token_checker
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
@@ -43,7 +44,9 @@ from unwalled.operator.site import add_security_headers, page_routes
 from unwalled.operator.state import default_invite, keep_state
 from unwalled.operator.stun import StunCounters, StunServer, bind_stun, close_all, stun_urls
 from unwalled.operator.versions import keep_versions
+from unwalled.operator.watch import Surroundings, Watch
 from unwalled.session.notes import TraceSink
+from unwalled.settings import GATEWAY
 from unwalled.tasks import TaskOwner
 from unwalled.trace.file import TraceFolder
 from unwalled.web.pages import Page
@@ -126,6 +129,15 @@ class Operator:
         self._admin_token = AdminToken(options.data)
         self._admin: Admin | None = None
         self._admin_parts = (options, keys, book, clock)
+        self.watch = Watch(
+            self._counts,
+            clock,
+            options.data,
+            roles=self._roles,
+            max_sessions=GATEWAY.max_sessions,
+            surroundings=self._surroundings,
+        )
+        """Its numbers over time, alarms among them."""
         self._server = HttpServer(self._application(), further_connections=lambda: self._lanes.open_sockets)
 
     @classmethod
@@ -167,6 +179,7 @@ class Operator:
             operator.listening = listen
             await operator._serve(sockets, certificate)
             operator._answer_stun(stun_sockets, clock)
+            operator._tasks.start(operator.watch.run(), "watch the numbers")
         except BaseException:
             close_all([sockets, *stun_sockets])
             raise
@@ -226,8 +239,18 @@ class Operator:
         return app
 
     async def _health(self, request: web.Request) -> web.Response:
-        roles = ["broker", "gateway", "site", *(["stun"] if self.stun is not None else [])]
-        return web.json_response({"ok": True, "roles": roles}, headers=_NO_STORE)
+        return web.json_response({"ok": True, "roles": self._roles()}, headers=_NO_STORE)
+
+    def _roles(self) -> list[str]:
+        return ["broker", "gateway", "site", *(["stun"] if self.stun is not None else [])]
+
+    async def _counts(self) -> Counts:
+        self._numbers.bridges_with_room = await self._broker.waiting()
+        return self._numbers.counts()
+
+    def _surroundings(self) -> Surroundings:
+        held = self.certificate
+        return Surroundings() if held is None else Surroundings(held.now.ends_s, held.trouble)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         # Counts that anyone can watch would tell a censor, who sees a reader's packets, that a session began with them.

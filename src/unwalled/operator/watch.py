@@ -1,0 +1,169 @@
+"""Looks at an operator's numbers every ten seconds, and tells what they mean: the live view, and alarms.
+
+    parts' counts ─► Trail ─┬─► LiveView
+    machine, files ─► Facts ┴─► Board ─► alarms
+
+Nobody else has to ask for the numbers to be right, and whoever asks gets those of this very moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from unwalled.clock import Clock
+from unwalled.operator import machine
+from unwalled.operator.alarmrules import RULES
+from unwalled.operator.alarms import Alarm, Board, Facts
+from unwalled.operator.bounds import NUMBERS
+from unwalled.operator.counts import Counts, under
+from unwalled.operator.live import DAY_S, HOUR_S, MINUTES_S, About, LiveView, Machine, requests, view
+from unwalled.operator.trail import Highest, Moment, Trail
+
+_FULL = ("refused.full", "refused.bridge_full", "sessions.full", "connections.full")
+"""Counts of who found no place here, whoever they are; who asks too often is turned away by other words."""
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """What alarms need and no count tells; whoever knows better puts it here."""
+
+    certificate_ends_s: float | None = None
+    """In seconds since 1970; None = TLS ends elsewhere."""
+    certificate_trouble: str = ""
+    store_gone_s: float = 0.0
+
+
+class Watch:
+    """One operator's numbers over time. Make it while the event loop runs, and let ``run`` run."""
+
+    def __init__(
+        self,
+        take: Callable[[], Awaitable[Counts]],
+        clock: Clock,
+        data: Path,
+        *,
+        roles: Callable[[], list[str]],
+        max_sessions: int,
+        surroundings: Callable[[], Surroundings] = Surroundings,
+    ) -> None:
+        """``take`` gives the counts of all parts together; ``data`` is the folder whose disk is looked at."""
+        self._take = take
+        self._clock = clock
+        self._data = data
+        self._roles = roles
+        self._max_sessions = max_sessions
+        self._surroundings = surroundings
+        now = clock.monotonic()
+        self._began = now
+        self._trail = Trail(Moment(now, Counts()))
+        self._peaks = Highest()
+        self._board = Board(RULES)
+        self._drift_s = clock.wall() - now
+        self._jumps = Highest()
+        self._back = Highest()
+        self._processor: tuple[float, float] = (now, machine.processor_s())
+        self._share: float | None = None
+        self._disk: tuple[int, int] | None = None
+        self._looked_at_disk = float("-inf")
+        self._taking = asyncio.Lock()
+
+    @property
+    def alarms(self) -> list[Alarm]:
+        """Those that were raised at the last look."""
+        return self._board.raised()
+
+    async def run(self) -> None:
+        """Looks every ``tick_s``, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(NUMBERS.tick_s)
+
+    async def live(self) -> LiveView:
+        """The state now. Asked more often than every ``fresh_s``, it is that of the last time."""
+        if self._clock.monotonic() - self._trail.latest.now >= NUMBERS.fresh_s:
+            await self.look()
+        about = About(
+            at_s=int(self._clock.wall()),
+            version=version("unwalled"),
+            uptime_s=self._clock.monotonic() - self._began,
+            roles=self._roles(),
+            machine=self._machine(),
+            max_sessions=self._max_sessions,
+        )
+        return view(self._trail, self._peaks, self._board.raised(), about)
+
+    async def look(self) -> None:
+        """Takes the numbers of this moment in, and judges them."""
+        async with self._taking:
+            counts = await self._take()
+            now = self._clock.monotonic()
+            last = self._trail.latest
+            if now <= last.now:
+                return
+            self._trail.add(Moment(now, counts))
+            carried, span_s = self._trail.grown(NUMBERS.tick_s)
+            if span_s > 0.0:
+                self._peaks.see(8 * sum(under("bytes.", carried).values()) / span_s, now)
+            await self._look_around(now)
+            self._board.look(self._facts(now), now, self._clock.wall())
+
+    async def _look_around(self, now: float) -> None:
+        drift_s = self._clock.wall() - now
+        step_s, self._drift_s = drift_s - self._drift_s, drift_s
+        (self._jumps if step_s > 0.0 else self._back).see(abs(step_s), now)
+        if now - self._looked_at_disk < NUMBERS.disk_check_s:
+            return
+        self._looked_at_disk = now
+        # A disk over a network may take its time.
+        self._disk = await asyncio.to_thread(machine.disk, self._data)
+        then, used_s = self._processor
+        self._processor = (now, machine.processor_s())
+        if now > then:
+            self._share = round((self._processor[1] - used_s) / (now - then), 4)
+
+    def _machine(self) -> Machine:
+        free, whole = self._disk if self._disk is not None else (None, None)
+        return Machine(
+            memory_bytes=machine.memory_bytes(),
+            descriptors=machine.descriptors(),
+            max_descriptors=machine.max_descriptors(),
+            processor_share=self._share,
+            disk_free_bytes=free,
+            disk_bytes=whole,
+        )
+
+    def _facts(self, now: float) -> Facts:
+        held = self._trail.latest.counts
+        bridges = held.total("bridges.kind.")
+        minutes, hour, day = (self._trail.grown(span_s)[0] for span_s in (MINUTES_S, HOUR_S, DAY_S))
+        of_hour, of_day = requests(hour, HOUR_S), requests(day, DAY_S)
+        around = self._surroundings()
+        forward, back = self._jumps.most(HOUR_S, now), self._back.most(HOUR_S, now)
+        free, whole = self._disk if self._disk is not None else (None, None)
+        ends_s = around.certificate_ends_s
+        return Facts(
+            uptime_s=now - self._began,
+            bridges=bridges,
+            bridges_before=self._trail.most("bridges.kind.", HOUR_S / 2),
+            asked_hour=of_hour.ok + of_hour.none + of_hour.failed,
+            ok_hour=of_hour.ok,
+            asked_day=of_day.ok + of_day.none + of_day.failed,
+            ok_day=of_day.ok,
+            certificate_left_s=None if ends_s is None else ends_s - self._clock.wall(),
+            certificate_trouble=around.certificate_trouble,
+            disk_free_bytes=free,
+            disk_bytes=whole,
+            clock_jump_s=forward if forward >= back else -back,
+            descriptors=machine.descriptors() or 0,
+            max_descriptors=machine.max_descriptors(),
+            turned_away=sum(minutes.get(name, 0) for name in _FULL),
+            sessions=held.held.get("sessions", 0),
+            max_sessions=self._max_sessions,
+            store_gone_s=around.store_gone_s,
+            old_widgets_day=day.get("widgets.old", 0),
+            lanes_misbehaved_hour=hour.get("lanes.misbehaved", 0),
+        )
