@@ -10,6 +10,7 @@ from pathlib import Path
 
 from unwalled import settings
 from unwalled.broker import bounds as broker_bounds
+from unwalled.broker.redis import bounds as redis_bounds
 from unwalled.lanes import bounds as lanes_bounds
 from unwalled.operator import bounds as operator_bounds
 from unwalled.pt import bounds as pt_bounds
@@ -19,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = {
     ROOT / "src" / "unwalled" / "settings.py": settings,
     ROOT / "src" / "unwalled" / "broker" / "bounds.py": broker_bounds,
+    ROOT / "src" / "unwalled" / "broker" / "redis" / "bounds.py": redis_bounds,
     ROOT / "src" / "unwalled" / "lanes" / "bounds.py": lanes_bounds,
     ROOT / "src" / "unwalled" / "operator" / "bounds.py": operator_bounds,
     ROOT / "src" / "unwalled" / "pt" / "bounds.py": pt_bounds,
@@ -31,8 +33,8 @@ HEAD = """\
 
 Every bound of the program. This page is written by `make docs-limits` from
 [settings.py](../../src/unwalled/settings.py), [broker/bounds.py](../../src/unwalled/broker/bounds.py),
-[lanes/bounds.py](../../src/unwalled/lanes/bounds.py),
-[operator/bounds.py](../../src/unwalled/operator/bounds.py),
+[broker/redis/bounds.py](../../src/unwalled/broker/redis/bounds.py),
+[lanes/bounds.py](../../src/unwalled/lanes/bounds.py), [operator/bounds.py](../../src/unwalled/operator/bounds.py),
 [pt/bounds.py](../../src/unwalled/pt/bounds.py) and
 [rules/bounds.py](../../src/unwalled/rules/bounds.py); a test fails when it is not fresh.
 """

@@ -30,6 +30,13 @@ class StoreFull(UnwalledError):
         super().__init__("The broker has no room just now.", "Try again later.")
 
 
+class StoreAway(UnwalledError):
+    """A store that is another program's cannot be reached; nobody knows whether what was asked of it has happened."""
+
+    def __init__(self) -> None:
+        super().__init__("The broker cannot reach its store just now.", "Try again later.")
+
+
 class Action(Enum):
     """What is limited by address prefix."""
 

@@ -1,0 +1,1 @@
+"""Several brokers over one Redis or Valkey server: the store, and the way to one another's bridges."""

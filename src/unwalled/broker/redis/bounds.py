@@ -1,0 +1,28 @@
+"""Bounds of brokers that share a Redis or Valkey server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class RedisLimits:
+    """What one process allows itself with the shared store."""
+
+    connect_s: float = 3.0
+    """For a connection to stand, with TLS and password."""
+    answer_s: float = 3.0
+    """For the server to answer what it was sent together; past it the server counts as gone."""
+    first_pause_s: float = 0.2
+    """Before the server is tried again; doubles up to ``longest_pause_s``."""
+    longest_pause_s: float = 2.0
+    """The longest time between two tries."""
+    batch: int = 256
+    """Calls that are sent together."""
+    max_calls: int = 20_000
+    """Calls that wait for the server; a further one is told that the store is away."""
+    listen_ping_s: float = 5.0
+    """A subscription over which nothing comes is asked after so long; without an answer the server counts as gone."""
+
+
+REDIS = RedisLimits()
