@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Protocol
 
 from unwalled.app.home import Home, NotRemembered, Stamp
@@ -201,21 +202,19 @@ class RulesBook:
 
     def add(self, text: str) -> Imported:
         """Adds own patterns, one a line; with ``direct:`` before it one that goes directly."""
-        problems = []
-        with self._changing():
-            own = self._own
-            for number, line in enumerate(text.splitlines(), start=1):
-                word = line.strip()
-                if not word or word.startswith("#"):
-                    continue
+        numbers, words = [], []
+        for number, line in enumerate(text.splitlines(), start=1):
+            word = line.strip()
+            if word and not word.startswith("#"):
                 role = ListRole.DIRECT if word.startswith(_DIRECT) else ListRole.BLOCKED
-                try:
-                    own = own.added(word.removeprefix(_DIRECT).removeprefix(_BRIDGES), role, self._limits)
-                except RuleError as error:
-                    problems.append(Problem(number, error.cause, error.remedy))
+                numbers.append(number)
+                words.append((word.removeprefix(_DIRECT).removeprefix(_BRIDGES), role))
+        with self._changing():
+            own, found = self._own.with_more(words, self._limits)
             taken = len(own.patterns) - len(self._own.patterns)
             self._take_own(own)
-        return Imported(taken, tuple(problems[: self._limits.bad_lines]))
+        problems = (Problem(numbers[place], error.cause, error.remedy) for place, error in found)
+        return Imported(taken, tuple(islice(problems, self._limits.bad_lines)))
 
     def remove(self, pattern: str) -> None:
         """Takes an own pattern away, whichever way it says. Nothing happens when it is not there."""
@@ -266,7 +265,7 @@ class RulesBook:
         fetched = await self._fetch(url, "")
         content = fetched.content or b""
         parsed = await asyncio.to_thread(parse_list, content, role, self._limits)
-        check_new(0, parsed, self._limits)
+        check_new(0, parsed, limits=self._limits)
         self._put(_with(replace(stored, etag=fetched.etag), parsed, self._clock.wall()), parsed, content)
         return Imported(parsed.entries, _problems(parsed.bad))
 
@@ -365,22 +364,33 @@ class RulesBook:
     def _place_for(self, title: str, role: ListRole) -> StoredList:
         """A new list, or the one of that title."""
         title = "".join(sign for sign in title.strip() if sign.isprintable())[:_MAX_TITLE_CHARS] or "list"
-        for one in self._book.lists:
-            if one.title == title and one.role is role:
-                return one
+        found = self._of_title(title, role)
+        if found is None:
+            self._check_room()
+            found = StoredList(self._random_bytes(6).hex(), title, role)
+        return found
+
+    def _of_title(self, title: str, role: ListRole) -> StoredList | None:
+        return next((one for one in self._book.lists if one.title == title and one.role is role), None)
+
+    def _check_room(self) -> None:
         if len(self._book.lists) >= self._limits.max_lists:
             raise RuleError(f"There are {self._limits.max_lists} lists already.", "Remove one first.")
-        return StoredList(self._random_bytes(6).hex(), title, role)
 
     def _put(
         self, stored: StoredList, parsed: ParsedList | None, content: bytes | None, before: StoredList | None = None
     ) -> None:
         """``before``: what it renews. Nothing happens when that was removed or replaced meanwhile."""
         with self._changing():
-            if before is not None and before not in self._book.lists:
+            if before is None:
+                # Another program may have added lists meanwhile, one of that title among them.
+                same = self._of_title(stored.title, stored.role)
+                stored = replace(stored, id=stored.id if same is None else same.id)
+            elif before not in self._book.lists:
                 return
             others = tuple(one for one in self._book.lists if one.id != stored.id)
             if len(others) == len(self._book.lists):
+                self._check_room()
                 lists = (*others, stored)
             else:
                 lists = tuple(stored if one.id == stored.id else one for one in self._book.lists)
@@ -446,6 +456,12 @@ class RulesBook:
             except NotRemembered:
                 pass
 
+    def _parse_new(self, content: bytes, stored: StoredList, known: ParsedList | None) -> ParsedList:
+        """In a thread of its own. Raises RuleError when it should not be taken."""
+        parsed = parse_list(content, stored.role, self._limits)
+        check_new(stored.names, parsed, known, self._limits)
+        return parsed
+
     def _is_due(self, stored: StoredList, chance: float) -> bool:
         now = self._clock.wall()
         due = next_update_at(stored.checked_at, bool(stored.trouble), chance, self._limits)
@@ -470,8 +486,10 @@ class RulesBook:
                 if fetched.content is None:
                     self._put(replace(stored, checked_at=now, trouble=""), None, None, stored)
                     return
-                parsed = await asyncio.to_thread(parse_list, fetched.content, stored.role, self._limits)
-                check_new(stored.names, parsed, self._limits)
+                known = self._parsed.get(stored.id)
+                parsed = await asyncio.to_thread(
+                    self._parse_new, fetched.content, stored, None if known is None else known[1]
+                )
             except UnwalledError as error:
                 trouble = f"{error.cause} {error.remedy}".strip()
                 self._put(replace(stored, checked_at=now, trouble=trouble), None, None, stored)

@@ -16,6 +16,7 @@ from unwalled.app.preferences import load_preferences, save_preferences
 from unwalled.app.rulesbook import Answer, RulesBook
 from unwalled.app.rulesview import ListView, Problem
 from unwalled.cli.output import note, say, warn
+from unwalled.cli.units import show_count
 from unwalled.errors import UsageError
 from unwalled.rules.bounds import RULES
 from unwalled.rules.formats import parse_list
@@ -67,7 +68,7 @@ def show(home: Home) -> None:
         if one.trouble:
             warn(f"{one.title} could not be renewed: {one.trouble}")
     if view.is_learned_kept:
-        say(f"learned {view.learned} sites, kept on the disk as hashes")
+        say(f"learned {show_count(view.learned, 'site')}, kept on the disk as hashes")
 
 
 def _list_line(one: ListView) -> str:
@@ -172,8 +173,15 @@ def _why(answer: Answer) -> str:
 
 
 def learned(home: Home, *, forget: str | None, keep: bool | None) -> None:
-    """Forgets what was learned, or sets whether it is kept. Raises NotRemembered."""
+    """Forgets what was learned, or sets whether it is kept; without either says how it is. Raises NotRemembered."""
     book = _book(home)
+    if keep is None and forget is None:
+        view = book.view()
+        if view.is_learned_kept:
+            say(f"learned {show_count(view.learned, 'site')}, kept on the disk as hashes")
+        else:
+            say("what is learned is kept in memory only")
+            note("The panel of an Unwalled that runs shows how much that is.")
     if keep is not None:
         book.keep_learned(keep)
         say("what is learned is kept on the disk as hashes" if keep else "what is learned is kept in memory only")

@@ -23,6 +23,8 @@ class RulesLimits:
     """Lines with errors that are told one by one; further ones are only counted."""
     wildcards: int = 1000
     """Patterns of a list with a * in the middle of a name: each name is compared with those that could fit it."""
+    wildcard_stars: int = 8
+    """So often a * may stand in one of them: each costs a step of that comparison."""
     max_lists: int = 32
     """Lists that a reader may have."""
     own_patterns: int = 5000
@@ -64,8 +66,8 @@ class RulesLimits:
     update_redirects: int = 5
     """Redirects that an update follows, to https:// only."""
     least_kept: float = 0.5
-    """A new version with less than this part of the old one's patterns is not taken by itself: whoever can change a
-    list could uncover what it hides."""
+    """A new version that hides less than this part of what the old one hid is not taken by itself: whoever can change
+    a list could uncover its sites."""
     rules_look_s: float = 5.0
     """How often it is looked whether another program has changed the rules on the disk, or a list is due."""
     read_again: int = 3

@@ -72,6 +72,10 @@ class ParsedList:
         """Patterns, without what others cover already."""
         return len(self.matches)
 
+    def hides(self, pattern: Pattern) -> bool:
+        """Whether all that a pattern means is meant here, and no exception takes a part of it back."""
+        return self.matches.covers(pattern) and not self.exceptions.touches(pattern)
+
 
 @dataclass(slots=True)
 class _Found:

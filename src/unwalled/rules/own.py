@@ -11,6 +11,7 @@ A line is a pattern, for bridges; with ``direct:`` before it, for the direct way
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from unwalled.errors import RuleError
@@ -50,16 +51,36 @@ class OwnPatterns:
 
     def added(self, text: str, role: ListRole, limits: RulesLimits = RULES) -> OwnPatterns:
         """With one pattern more, or unchanged if it is there. Raises RuleError."""
-        wanted = OwnPattern(parse_pattern(text.strip()), role)
-        if wanted in self.patterns:
-            return self
-        if len(self.patterns) >= limits.own_patterns:
-            raise RuleError(
-                f"There are {limits.own_patterns:,} own patterns already.",
-                "Put them into a file, and add it as a list: `unwalled rules import FILE`.",
-            )
-        mark = _DIRECT + " " if role is ListRole.DIRECT else ""
-        return parse_own("\n".join((*self.lines, mark + str(wanted.pattern))), limits)
+        found, problems = self.with_more([(text, role)], limits)
+        if problems:
+            raise problems[0][1]
+        return found
+
+    def with_more(
+        self, words: Sequence[tuple[str, ListRole]], limits: RulesLimits = RULES
+    ) -> tuple[OwnPatterns, list[tuple[int, RuleError]]]:
+        """With more of them, or unchanged if all are there; and what could not be: its place in ``words``, and why."""
+        patterns = dict.fromkeys(self.patterns)
+        lines = list(self.lines)
+        problems: list[tuple[int, RuleError]] = []
+        for place, (text, role) in enumerate(words):
+            try:
+                wanted = OwnPattern(parse_pattern(text.strip()), role)
+                if wanted in patterns:
+                    continue
+                if len(patterns) >= limits.own_patterns:
+                    raise RuleError(
+                        f"There are {limits.own_patterns:,} own patterns already.",
+                        "Put them into a file, and add it as a list: `unwalled rules import FILE`.",
+                    )
+            except RuleError as error:
+                problems.append((place, error))
+            else:
+                patterns[wanted] = None
+                lines.append((_DIRECT + " " if role is ListRole.DIRECT else "") + str(wanted.pattern))
+        if len(lines) == len(self.lines):
+            return self, problems
+        return _made(lines, patterns, self.bad), problems
 
     def removed(self, text: str, limits: RulesLimits = RULES) -> OwnPatterns:
         """Without a pattern, whichever way it says. Raises RuleError when it is not there."""
@@ -84,8 +105,12 @@ def parse_own(text: str, limits: RulesLimits = RULES) -> OwnPatterns:
         except RuleError as error:
             if len(bad) < limits.bad_lines:
                 bad.append(BadLine(number, error.cause, error.remedy))
+    return _made(lines, patterns, bad)
+
+
+def _made(lines: Iterable[str], patterns: Collection[OwnPattern], bad: Iterable[BadLine]) -> OwnPatterns:
     return OwnPatterns(
-        lines,
+        tuple(lines),
         tuple(patterns),
         tuple(bad),
         PatternSet(own.pattern for own in patterns if own.role is ListRole.BLOCKED),

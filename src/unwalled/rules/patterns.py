@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from unwalled.errors import RuleError
 from unwalled.network.addresses import IPAddress
+from unwalled.rules.bounds import RULES
 from unwalled.rules.names import MAX_NAME_CHARS, comparable, readable
 
 ITSELF = 1
@@ -126,6 +127,11 @@ def parse_wildcard(text: str) -> WildcardPattern:
             "This pattern fits nearly every name.",
             f"Write at least {_LEAST_LITERAL_CHARS} letters, or choose another mode: `unwalled rules mode`.",
         )
+    if small.count("*") > RULES.wildcard_stars:
+        raise RuleError(
+            f"The pattern has more than {RULES.wildcard_stars} *, which takes too long to compare.",
+            "Write it with fewer.",
+        )
     if not all(sign.isalnum() or sign in "*.-_" for sign in small):
         raise RuleError("The pattern has characters that names cannot have.", "Use letters, digits, -, . and *.")
     return WildcardPattern(small)
@@ -178,19 +184,18 @@ def _summary(first: IPAddress, last: IPAddress) -> list[object]:
 
 
 def fits(text: str, name: str) -> bool:
-    """Whether a wildcard pattern fits a whole name. Takes at most their lengths multiplied: it never tries an earlier
-    ``*`` again, since whatever that could win the last one can win too."""
-    at, place, star, mark = 0, 0, -1, 0
-    while place < len(name):
-        if at < len(text) and text[at] == "*":
-            star, mark = at, place
-            at += 1
-        elif at < len(text) and text[at] == name[place]:
-            at += 1
-            place += 1
-        elif star >= 0:
-            mark += 1
-            at, place = star + 1, mark
-        else:
+    """Whether a wildcard pattern fits a whole name. One search for each part between two ``*``: what a part fits first
+    leaves the most for those after it, so that none is tried again."""
+    if "*" not in text:
+        return text == name
+    first, *inner, last = text.split("*")
+    end = len(name) - len(last)
+    at = len(first)
+    if not (at <= end and name.startswith(first) and name.endswith(last)):
+        return False
+    for part in inner:
+        found = name.find(part, at, end)
+        if found < 0:
             return False
-    return text[at:].strip("*") == ""
+        at = found + len(part)
+    return True

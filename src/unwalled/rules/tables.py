@@ -61,15 +61,39 @@ class NameTable:
 
     def has(self, name: str) -> bool:
         """Whether a comparable name is meant, by itself or by a domain above it."""
+        return bool(self._parts_of(name) & ITSELF)
+
+    def covers(self, pattern: NamePattern) -> bool:
+        """Whether all that a pattern means is meant."""
+        return self._parts_of(pattern.name) & pattern.parts == pattern.parts
+
+    def touches(self, pattern: NamePattern) -> bool:
+        """Whether something of what a pattern means is meant."""
+        if self._parts_of(pattern.name) & pattern.parts:
+            return True
+        if not pattern.parts & BELOW:
+            return False
+        below = (_key(pattern.name) + _BETWEEN).encode("ascii")
+        place = self._place(below)
+        return place < len(self._ends) and self._at(place).startswith(below)
+
+    def _parts_of(self, name: str) -> int:
+        """What is meant of a name, with what domains above it say."""
         labels = name.split(".")
-        key = b""
-        for count, label in enumerate(reversed(labels), start=1):
+        key, meant = b"", 0
+        for label in reversed(labels):
             key += (_BETWEEN if key else "").encode() + label.encode("ascii")
-            if self._meant(key) & (ITSELF if count == len(labels) else BELOW):
-                return True
-        return False
+            meant = self._meant(key)
+            if meant & BELOW and len(key) < len(name):
+                return ITSELF | BELOW
+        return meant
 
     def _meant(self, key: bytes) -> int:
+        place = self._place(key)
+        return self._parts[place] if place < len(self._ends) and self._at(place) == key else 0
+
+    def _place(self, key: bytes) -> int:
+        """Of the first key that is not before this one."""
         low, high = 0, len(self._ends)
         while low < high:
             middle = (low + high) // 2
@@ -77,7 +101,7 @@ class NameTable:
                 low = middle + 1
             else:
                 high = middle
-        return self._parts[low] if low < len(self._ends) and self._at(low) == key else 0
+        return low
 
     def _at(self, place: int) -> bytes:
         return self._keys[self._ends[place - 1] if place else 0 : self._ends[place]]
@@ -121,6 +145,18 @@ class RangeTable:
 
     def has(self, packed: bytes) -> bool:
         """Whether an address is in a range."""
+        return packed <= self._last_before(packed)
+
+    def covers(self, pattern: RangePattern) -> bool:
+        """Whether all of a range is in one of these."""
+        return pattern.last <= self._last_before(pattern.first)
+
+    def touches(self, pattern: RangePattern) -> bool:
+        """Whether some of a range is in one of these."""
+        return pattern.first <= self._last_before(pattern.last)
+
+    def _last_before(self, packed: bytes) -> bytes:
+        """The last address of the range that begins there or before; nothing when there is none."""
         width = self._width
         low, high = 0, len(self)
         while low < high:
@@ -129,7 +165,7 @@ class RangeTable:
                 low = middle + 1
             else:
                 high = middle
-        return low > 0 and packed <= self._lasts[(low - 1) * width : low * width]
+        return self._lasts[max(low - 1, 0) * width : low * width]
 
 
 class WildcardTable:
@@ -150,6 +186,10 @@ class WildcardTable:
     def __iter__(self) -> Iterator[WildcardPattern]:
         for texts in self._by_suffix.values():
             yield from map(WildcardPattern, texts)
+
+    def covers(self, pattern: WildcardPattern) -> bool:
+        """Whether it is one of these."""
+        return pattern.text in self._by_suffix.get(pattern.suffix, ())
 
     def has(self, name: str) -> bool:
         """Whether a wildcard fits a comparable name."""
@@ -216,6 +256,29 @@ class PatternSet:
     def size_bytes(self) -> int:
         """The memory that names and ranges take."""
         return self._names.size_bytes + self._four.size_bytes + self._six.size_bytes
+
+    def covers(self, pattern: Pattern) -> bool:
+        """Whether what a pattern means is meant. Of a domain only its own name is compared with wildcards."""
+        match pattern:
+            case NamePattern():
+                return self._names.covers(pattern) or self._wildcards.has(pattern.name)
+            case RangePattern():
+                return self._of(pattern).covers(pattern)
+            case _:
+                return self._wildcards.covers(pattern) or self._names.covers(NamePattern(pattern.suffix, BELOW))
+
+    def touches(self, pattern: Pattern) -> bool:
+        """Whether something of what a pattern means is meant. Of a wildcard only the whole labels at its end count."""
+        match pattern:
+            case NamePattern():
+                return self._names.touches(pattern) or self._wildcards.has(pattern.name)
+            case RangePattern():
+                return self._of(pattern).touches(pattern)
+            case _:
+                return self.covers(pattern)
+
+    def _of(self, pattern: RangePattern) -> RangeTable:
+        return self._four if len(pattern.first) == 4 else self._six
 
     def has_name(self, name: str) -> bool:
         """Whether a comparable name fits. Names that are none fit nothing."""

@@ -222,7 +222,7 @@ async def test_an_update_takes_the_old_ones_place_if_it_is_sound(home: Home) -> 
         assert way(made, "9.example") is Way.BRIDGES
     again = await loaded(home)
     assert way(again, "9.example") is Way.BRIDGES
-    lists.content = b"".join(b"new-%d.example\n" % number for number in range(8))
+    lists.content = b"".join(b"%d.example\nnew-%d.example\n" % (number, number) for number in range(8))
     await made.update_lists()
     assert way(made, "9.example") is Way.DIRECT_FIRST
     assert way(made, "new-7.example") is Way.BRIDGES
@@ -318,6 +318,49 @@ async def test_what_is_changed_while_files_are_read_holds(home: Home) -> None:
     await reading
     assert made.view().own == ("first.example", "mine.example")
     assert (way(made, "mine.example"), way(made, "blocked.example")) == (Way.BRIDGES, Way.BRIDGES)
+
+
+@with_home
+async def test_two_programs_that_import_lists_of_one_title_make_one(home: Home) -> None:
+    class Slow(Lists):
+        async def __call__(self, url: str, etag: str, /) -> Fetched:
+            await (await loaded(home)).import_list("mine", "first.example\n")
+            return await super().__call__(url, etag)
+
+    mine = await loaded(home, fetch=Slow(b"second.example\n"))
+    await mine.import_list("mine", URL)
+    again = await loaded(home)
+    for one in (mine, again):
+        assert [view.title for view in one.view().lists] == ["mine"]
+        assert way(one, "second.example") is Way.BRIDGES
+        assert way(one, "first.example") is Way.DIRECT_FIRST
+    assert len(list(home.folder.glob("list-*.txt"))) == 1
+
+
+@with_home
+async def test_two_programs_that_import_lists_do_not_make_more_than_there_may_be(home: Home) -> None:
+    one = replace(RULES, max_lists=1)
+
+    class Slow(Lists):
+        async def __call__(self, url: str, etag: str, /) -> Fetched:
+            await (await loaded(home, limits=one)).import_list("first", "first.example\n")
+            return await super().__call__(url, etag)
+
+    mine = await loaded(home, fetch=Slow(), limits=one)
+    with pytest.raises(RuleError, match="lists already"):
+        await mine.import_list("second", URL)
+    assert [view.title for view in (await loaded(home)).view().lists] == ["first"]
+
+
+@with_home
+async def test_an_update_that_takes_its_names_back_by_exceptions_is_not_taken(home: Home) -> None:
+    lists = Lists(b"||a.example^\n||b.example^\n")
+    made = await loaded(home, fetch=lists)
+    await made.import_list("mine", URL)
+    lists.content, lists.etag = b"||a.example^\n||b.example^\n@@||a.example^\n@@||b.example^\n", '"2"'
+    with pytest.raises(RuleError, match="may be an attack"):
+        await made.update_lists()
+    assert way(made, "a.example") is Way.BRIDGES
 
 
 @with_home

@@ -128,6 +128,9 @@ def test_checking_a_file(rules: Program, tmp_path: Path) -> None:
 
 def test_what_was_learned(rules: Program) -> None:
     rules("mode", "blocked")
+    code, out, err = rules("learned")
+    assert (code, out) == (0, "what is learned is kept in memory only\n")
+    assert "panel" in err
     code, out, err = rules("learned", "--keep")
     assert (code, out) == (0, "what is learned is kept on the disk as hashes\n")
     assert "can test names" in err
@@ -144,6 +147,7 @@ def test_what_was_learned(rules: Program) -> None:
     asyncio.run(learn())
     assert rules("test", "new.example")[1] == "new.example: through bridges (learned: connections to it were cut)\n"
     assert "learned 2 sites, kept on the disk as hashes\n" in rules()[1]
+    assert rules("learned") == (0, "learned 2 sites, kept on the disk as hashes\n", "")
     assert rules("learned", "--forget", "new.example")[1] == "forgotten\n"
     assert rules("learned", "--forget", "new.example")[1] == "nothing was learned of it\n"
     assert rules("test", "new.example")[1].endswith("(on no list)\n")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from unwalled.errors import RuleError
+from unwalled.rules import own as module
 from unwalled.rules.bounds import RulesLimits
 from unwalled.rules.modes import ListRole
 from unwalled.rules.own import OwnPatterns, parse_own
+from unwalled.rules.patterns import Pattern, parse_pattern
 
 TEXT = "# mine\nexample.org\n\ndirect: bank.example # money\nbridges: other.example\nno such/thing\n"
 
@@ -27,6 +29,24 @@ def test_a_pattern_is_added_once_and_the_rest_stays_as_it_was_written() -> None:
     assert own.text == TEXT + "new.example\ndirect: shop.example\n"
     assert own.added("NEW.example.", ListRole.BLOCKED) is own
     assert OwnPatterns().added("a.example", ListRole.DIRECT).text == "direct: a.example\n"
+
+
+def test_many_are_added_without_reading_all_of_them_again_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+
+    def counted(text: str) -> Pattern:
+        nonlocal asked
+        asked += 1
+        return parse_pattern(text)
+
+    own = parse_own("".join(f"{number}.example\n" for number in range(1000)))
+    monkeypatch.setattr(module, "parse_pattern", counted)
+    words = [(f"new{number}.example", ListRole.BLOCKED) for number in range(1000)]
+    more, problems = own.with_more([*words, ("a/b", ListRole.BLOCKED)])
+    assert len(more.patterns) == 2000
+    assert [(place, error.cause) for place, error in problems] == [(1000, "This is neither a network nor a name.")]
+    assert asked == 1001
+    assert parse_own(more.text) == more
 
 
 def test_a_pattern_is_removed_however_it_was_written() -> None:

@@ -36,6 +36,49 @@ def test_what_would_uncover_sites_is_not(known: int, content: bytes, words: str)
     assert "as it was stays" in caught.value.remedy
 
 
+LISTED = b"""! A list
+||a.example^
+||b.example^
+||*c.example^
+@@||open.example^
+192.0.2.0/24
+|http://d.example/
+||news-*.e.example^
+||f.example^
+||open.example^
+@@||www.open.example^
+"""
+
+
+def test_a_version_that_hides_the_same_is_taken_however_it_says_it() -> None:
+    known = parse_list(LISTED)
+    wider = LISTED.replace(b"192.0.2.0/24", b"192.0.0.0/16").replace(b"news-*.e.example", b"e.example")
+    for content in (LISTED, wider, LISTED.replace(b"@@||open.example^\n", b"")):
+        check_new(known.entries, parse_list(content), known)
+
+
+@pytest.mark.parametrize(
+    "exceptions",
+    [
+        b"@@||a.example^\n@@||b.example^\n@@||d.example^\n@@||f.example^\n@@192.0.2.7\n@@||e.example^\n",
+        b"@@||www.a.example^\n@@||www.b.example^\n@@||www.f.example^\n@@||e.example^\n@@||d.example^\n",
+        b"@@||d.example^\n@@||e.example^\n@@192.0.2.255\n@@||f.example^\n@@||www.a.example^\n",
+    ],
+)
+def test_exceptions_do_not_make_up_for_what_they_uncover(exceptions: bytes) -> None:
+    known, new = parse_list(LISTED), parse_list(LISTED + exceptions)
+    assert new.entries == known.entries
+    with pytest.raises(RuleError, match="may be an attack"):
+        check_new(known.entries, new, known)
+
+
+def test_other_names_do_not_make_up_for_those_that_are_gone() -> None:
+    known, others = parse_list(lines(100)), b"".join(b"other%d.example\n" % number for number in range(100))
+    with pytest.raises(RuleError, match="Of 100 patterns the new version keeps 49"):
+        check_new(known.entries, parse_list(lines(49) + others), known)
+    check_new(known.entries, parse_list(lines(50) + others), known)
+
+
 def test_readers_do_not_ask_all_at_once() -> None:
     assert next_update_at(100, False, 0) == pytest.approx(100 + 0.9 * RULES.update_every_s)
     assert next_update_at(100, False, 1) == pytest.approx(100 + 1.1 * RULES.update_every_s)
