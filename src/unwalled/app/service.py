@@ -26,7 +26,7 @@ from unwalled.app.gate import BridgesGate, ProxyGate
 from unwalled.app.home import Home, NotRemembered
 from unwalled.app.invites import InviteBook, StoredInvite
 from unwalled.app.meter import Counts, Meter
-from unwalled.app.preferences import Preferences, load_preferences, save_preferences, split_address
+from unwalled.app.preferences import PREFERENCES_FILE, Preferences, load_preferences, save_preferences, split_address
 from unwalled.app.probes import own_addresses
 from unwalled.app.snapshot import AppSnapshot, InviteView, State, Trouble
 from unwalled.app.turns import NEVER, Turns
@@ -36,8 +36,9 @@ from unwalled.app.way import NoWebRtc, Way
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import SignalingFailed
 from unwalled.lanes.webrtc import WebRtcStack
+from unwalled.network.listening import PortTaken
 from unwalled.reader.client import Matchmaker, ReaderClient
-from unwalled.reader.listener import PortTaken, ProxyAddress, ProxyListener
+from unwalled.reader.listener import ProxyAddress, ProxyListener
 from unwalled.reader.status import LaneFacts, Phase, ReaderStatus
 from unwalled.session.notes import Numbering, TraceSink
 from unwalled.settings import APP, READER, TRACE, AppLimits, ReaderLimits
@@ -141,6 +142,8 @@ class ReaderService:
         self._subscribers: dict[int, Callable[[], None]] = {}
         self._subscriptions = 0
         self._preferences = load_preferences(home)
+        self._stored_rules = self._preferences.rules
+        """As the file has them, as far as we know: another program may set them there."""
         self._has_unsaved_preferences = False
         self._failed_to_save_at = 0.0
         self._total_meter: Meter[str] = Meter(limits.meter_s)
@@ -468,7 +471,8 @@ class ReaderService:
             entry = self._next() if self._is_on else None
             if entry is None:
                 await self._stirred(self._limits.look_again_s)
-                self._save()
+                if self._save_in_s(self._failed_to_save_at) <= 0:
+                    self._save()
             else:
                 try:
                     await self._read_with(entry)
@@ -550,8 +554,8 @@ class ReaderService:
                 self._turns.gave_up(run.stored.id)
                 return
             self._stir.clear()
-            await self._stirred(min(left_s, self._save_in_s(run), self._limits.look_again_s))
-            if self._save_in_s(run) <= 0:
+            await self._stirred(min(left_s, self._save_in_s(run.began_at), self._limits.look_again_s))
+            if self._save_in_s(run.began_at) <= 0:
                 self._save()
             self._refresh()
 
@@ -602,34 +606,41 @@ class ReaderService:
         if self._book.refresh():
             self._turned()
 
-    def _save_in_s(self, run: _Run) -> float:
+    def _save_in_s(self, began_at: float) -> float:
         """A reader's start is waited for, so what it remembers is written a little later."""
         if self._is_saved and self._book.is_saved:
             return NEVER
-        due = run.began_at + self._limits.first_save_s
+        due = began_at + self._limits.first_save_s
         if not self._is_saved:
             due = max(due, self._failed_to_save_at + self._limits.save_again_s)
         return due - self._clock.monotonic()
 
     def _save(self) -> None:
-        had_saved = self._is_saved
+        had_saved, mode = self._is_saved, self._preferences.rules
         self._book.save()
         if self._has_unsaved_preferences:
             self._save_preferences()
         if not self._is_saved:
             self._failed_to_save_at = self._clock.monotonic()
-        if self._is_saved is not had_saved:
+        if self._is_saved is not had_saved or self._preferences.rules is not mode:
             self.announce()
 
     def _save_preferences(self) -> None:
         if self._home is None:
             return
-        try:
-            save_preferences(self._home, self._preferences)
-        except NotRemembered:
-            self._has_unsaved_preferences = True
-        else:
-            self._has_unsaved_preferences = False
+        with self._home.changing():
+            theirs = load_preferences(self._home).rules if self._home.path(PREFERENCES_FILE).exists() else None
+            if theirs not in (None, self._stored_rules) and self._preferences.rules is self._stored_rules:
+                # Set since by `unwalled rules mode`, and not here.
+                self._preferences = replace(self._preferences, rules=theirs)
+            try:
+                save_preferences(self._home, self._preferences)
+            except NotRemembered:
+                self._has_unsaved_preferences = True
+                self._failed_to_save_at = self._clock.monotonic()
+            else:
+                self._has_unsaved_preferences = False
+                self._stored_rules = self._preferences.rules
 
 
 def _counts_of(lanes: Sequence[LaneFacts]) -> Mapping[int, Counts]:

@@ -17,11 +17,11 @@ from tests.support.proxy_bench import until
 from tests.support.reader_world import ECHO, QUICK, World, run
 from unwalled.app.home import Home
 from unwalled.app.invites import InviteBook, UnknownInvite
-from unwalled.app.preferences import Preferences, load_preferences
+from unwalled.app.preferences import Preferences, load_preferences, save_preferences
 from unwalled.app.snapshot import RuleMode, State, Trouble
 from unwalled.app.way import NoWebRtc
 from unwalled.errors import ConfigurationError, OpenFailed, SignalingFailed, StreamReset
-from unwalled.reader.listener import PortTaken
+from unwalled.network.listening import PortTaken
 from unwalled.settings import READER
 from unwalled.signaling.errors import DoorNonsense, DoorSign, DoorsUnreachable, InviteNotTaken, InviteOver, NoBridge
 from unwalled.tunnel.api import DatagramFlow, Stream, Tunnel
@@ -641,6 +641,67 @@ def test_with_a_full_disk_reading_goes_on_and_all_is_written_once_there_is_room(
                 await until(lambda: service.snapshot().trouble is Trouble.NONE)
         assert [entry.label for entry in InviteBook(home).entries] == ["one"]
         assert load_preferences(home).language == "zh"
+
+    run(main)
+
+
+def test_a_full_disk_is_not_tried_again_and_again_while_it_is_off(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+    looks: list[int] = []
+    look = InviteBook.refresh
+
+    def full(*_: object) -> None:
+        nonlocal tries
+        tries += 1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def counted(book: InviteBook) -> bool:
+        looks.append(1)
+        return look(book)
+
+    class Moved:
+        now = 1000.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+        def wall(self) -> float:
+            return self.now
+
+    async def main() -> None:
+        clock = Moved()
+        monkeypatch.setattr(os, "fsync", full)
+        monkeypatch.setattr(InviteBook, "refresh", counted)
+        async with serving(Operators(), Home(tmp_path / "home"), is_on=False, clock=clock) as service:
+            await service.set_preferences(Preferences(language="zh"))
+            for made in (1, 2):
+                assert tries == made
+                looks.clear()
+                await until(lambda: len(looks) >= 3)
+                assert tries == made
+                clock.now += SWIFT.save_again_s
+                await until(lambda made=made: tries > made)  # type: ignore[misc]
+
+    run(main)
+
+
+def test_a_mode_that_was_set_meanwhile_is_not_written_over(tmp_path: Path) -> None:
+    async def main() -> None:
+        home, other = Home(tmp_path), Home(tmp_path)
+        async with serving(Operators(World()), home) as service:
+            await service.set_preferences(Preferences(RuleMode.EVERYTHING, "fa"))
+            save_preferences(other, Preferences(RuleMode.LISTED, "fa"))
+            await service.set_preferences(replace(service.preferences, language="zh"))
+            assert service.preferences == load_preferences(other) == Preferences(RuleMode.LISTED, "zh")
+            # What is chosen here holds, whatever the file says.
+            save_preferences(other, Preferences(RuleMode.EVERYTHING, "zh"))
+            await service.set_preferences(replace(service.preferences, rules=RuleMode.BLOCKED))
+            assert service.preferences == load_preferences(other) == Preferences(RuleMode.BLOCKED, "zh")
+            home.remove("preferences.json")
+            await service.set_preferences(replace(service.preferences, language="fa"))
+            assert load_preferences(other) == Preferences(RuleMode.BLOCKED, "fa")
 
     run(main)
 
