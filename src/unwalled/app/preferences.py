@@ -12,7 +12,7 @@ import msgspec
 
 from unwalled.app.home import Home
 from unwalled.app.snapshot import RuleMode
-from unwalled.errors import ConfigurationError
+from unwalled.network.listening import ListenAddress
 
 PREFERENCES_FILE = "preferences.json"
 DEFAULT_LISTEN = "127.0.0.1:1080"
@@ -65,11 +65,5 @@ def save_preferences(home: Home, preferences: Preferences) -> None:
 
 def split_address(text: str) -> tuple[str, int]:
     """Host and port of HOST:PORT or [IPV6]:PORT. Raises ConfigurationError."""
-    host, colon, port = text.strip().rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        host = ""
-    if not host or not colon or not (port.isascii() and port.isdigit() and len(port) <= 5):
-        raise ConfigurationError("The proxy cannot listen there.", "Write it as HOST:PORT, such as 127.0.0.1:1080.")
-    return host, int(port)
+    address = ListenAddress.parse(text)
+    return address.host, address.port

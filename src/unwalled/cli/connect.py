@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from unwalled.app.instance import Instance
 from unwalled.app.start import started
 from unwalled.cli.output import Status, StatusLine, note, say, warn
+from unwalled.cli.places import check_places
 from unwalled.cli.running import run
 from unwalled.clock import SystemClock
 from unwalled.errors import ConfigurationError
@@ -32,6 +33,8 @@ def run_reader(options: ConnectOptions, claim: Instance | None = None, ahead: Ea
         if claim is None:
             return _second_start(options)
     try:
+        if ahead is None:
+            check_places(options.listen, options.trace, allow_remote=options.allow_remote)
         return run(lambda: _serve(options, claim, ahead))
     finally:
         if claim is not None:

@@ -15,8 +15,9 @@ from pathlib import Path
 from unwalled.app.home import Home
 from unwalled.app.instance import Instance
 from unwalled.cli.invited import VARIABLE, best_remembered
+from unwalled.cli.places import check_places
 from unwalled.clock import SystemClock
-from unwalled.errors import UsageError
+from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.options import ListenAddress
 from unwalled.signaling.ahead import EarlyConnection
 from unwalled.wire.invite import Invite
@@ -109,7 +110,7 @@ def run_plain(options: ConnectOptions) -> int:
     """Does it; gives the exit code, or ends the process with it."""
     assert options.invite is not None
     ahead = claim = None
-    if options.home is None or (claim := Instance.take(options.home)) is not None:
+    if (options.home is None or (claim := Instance.take(options.home)) is not None) and _has_places(options):
         ahead = EarlyConnection(options.invite.doors[0])
         ahead.begin()
     from unwalled.cli.ending import end, explained, set_debug
@@ -124,3 +125,12 @@ def run_plain(options: ConnectOptions) -> int:
         return run_reader(options, claim, ahead)
 
     return end(explained(work))
+
+
+def _has_places(options: ConnectOptions) -> bool:
+    """Otherwise nothing may leave; what is wrong is said later, by ``run_reader``."""
+    try:
+        check_places(options.listen, options.trace, allow_remote=options.allow_remote)
+    except ConfigurationError:
+        return False
+    return True

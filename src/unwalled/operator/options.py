@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from unwalled.errors import ConfigurationError
+from unwalled.network.listening import ListenAddress as ListenAddress
 from unwalled.operator.bounds import ADMIN, OPERATOR
 from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import is_door, is_private_url, is_stun_url
@@ -24,51 +25,6 @@ DEFAULT_STUN_PORTS = (3478, 3479)
 ADMIN_WITHIN = "within"
 LOOPBACK = ("127.0.0.1", "::1")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE)
-_LISTEN = re.compile(r"(?:\[(?P<v6>[^\[\]]+)\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """Where a server listens. ``port`` 0 = a free one, chosen by the system; ``host`` "" = all addresses."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> ListenAddress:
-        """Reads ``HOST:PORT`` or ``[IPV6]:PORT``. Raises ConfigurationError."""
-        match = _LISTEN.fullmatch(text.strip())
-        port = int(match["port"]) if match is not None else -1
-        if match is None or port > 65535:
-            raise ConfigurationError(
-                f"{text!r} is not an address to listen on.", "Write it as HOST:PORT, such as 127.0.0.1:8080."
-            )
-        return cls(match["v6"] or match["host"], port)
-
-    @property
-    def is_every_address(self) -> bool:
-        """Whether it stands for all addresses of the machine, and so cannot stand in a URL."""
-        if not self.host:
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_unspecified
-        except ValueError:
-            return False
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only programs of this machine can connect."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    def __str__(self) -> str:
-        if not self.host:
-            return f"port {self.port}"
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 EVERY_ADDRESS_TLS = ListenAddress("", 443)

@@ -8,11 +8,11 @@ which is always answered with a fixed text and a close, and no answer carries a 
 from __future__ import annotations
 
 import asyncio
-import errno
 import ipaddress
 from dataclasses import dataclass
 
-from unwalled.errors import ConfigurationError, OpenFailed
+from unwalled.errors import OpenFailed
+from unwalled.network.listening import check_place, not_bound
 from unwalled.reader.dialogue import AssociateAsked, ConnectAsked, DialogueError, Kind, SocksDialogue, detect
 from unwalled.reader.pump import relay
 from unwalled.reader.sockets import AppGone, AppSocket, Traffic
@@ -50,10 +50,6 @@ class ProxyAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-class PortTaken(ConfigurationError):
-    """Another program listens on this port."""
-
-
 class ProxyListener:
     """The local proxy over a tunnel. Not safe for use from other threads than the event loop's.
 
@@ -88,46 +84,15 @@ class ProxyListener:
 
     async def start(self) -> ProxyAddress:
         """Listens, and tells where. Raises ConfigurationError when the address cannot be used; nothing is open then."""
-        self._check_address()
+        check_place(self._host, self._port, allow_remote=self._allow_remote)
         try:
             self._server = await asyncio.get_running_loop().create_server(
                 lambda: AppSocket(self._traffic, self._accepted, self._limits), self._host, self._port, backlog=_BACKLOG
             )
         except OSError as error:
-            raise self._not_bound(error) from None
+            raise not_bound(self._port, error) from None
         self._port = int(self._server.sockets[0].getsockname()[1])
         return ProxyAddress(self._host, self._port)
-
-    def _check_address(self) -> None:
-        try:
-            address = ipaddress.ip_address(self._host)
-        except ValueError:
-            raise ConfigurationError(
-                "The proxy cannot listen on a name.", "Give --listen an IP address, as in --listen 127.0.0.1:1080."
-            ) from None
-        if not 0 <= self._port <= 65535:
-            # uvloop would take such a number modulo 65536.
-            raise ConfigurationError("A port is at most 65535.", "Give another one with --listen HOST:PORT.")
-        if not address.is_loopback and not self._allow_remote:
-            raise ConfigurationError(
-                "Other machines could use the proxy at this address, and it asks for no password.",
-                "Give --listen an address of this machine only, as in --listen 127.0.0.1:1080, or add --allow-remote.",
-            )
-
-    def _not_bound(self, error: OSError) -> ConfigurationError:
-        match error.errno:
-            case errno.EADDRINUSE:
-                return PortTaken(
-                    f"Another program listens on port {self._port} already.",
-                    "Stop it, or give another port with --listen HOST:PORT; port 0 takes a free one.",
-                )
-            case errno.EACCES | errno.EPERM:
-                cause = f"This program may not listen on port {self._port}."
-                remedy = "Give a port above 1023 with --listen HOST:PORT."
-            case _:
-                cause = "The proxy cannot listen on this address."
-                remedy = "Give an address of this machine with --listen HOST:PORT, as in --listen 127.0.0.1:1080."
-        return ConfigurationError(cause, remedy)
 
     async def close(self) -> None:
         """Stops listening and cuts all connections. Safe to call again, and without ``start``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -240,6 +241,39 @@ def test_the_connection_is_begun_and_given_to_the_reader(
     assert options.invite == GOOD
     assert options.is_given is (source != "folder")
     assert ahead.url == "https://door.example"
+    claim.release()
+
+
+@pytest.mark.parametrize("wrong", ["port", "address", "trace"])
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_nothing_leaves_when_a_place_that_was_given_cannot_be_had(
+    wrong: str,
+    is_plain: bool,
+    home: Home,
+    begun: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def begin(*_: object) -> None:
+        begun.append("by the reader")
+
+    monkeypatch.setattr(unwalled.cli.connect, "started", begin)
+    monkeypatch.delitem(sys.modules, "reactor_webrtc", raising=False)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        option, words = {
+            "port": (f"--listen=127.0.0.1:{taken.getsockname()[1]}", "Another program listens on port"),
+            "address": ("--listen=192.0.2.1:0", "cannot listen on this address"),
+            "trace": (f"--trace={home.folder / 'none' / 'trace'}", "The trace cannot be written"),
+        }[wrong]
+        name, _, value = option.partition("=")
+        given = [name, value] if is_plain else [option]
+        monkeypatch.setattr(sys, "argv", ["unwalled", "connect", *given, "--allow-remote", GOOD.text])
+        assert (read_plain(sys.argv[1:]) is not None) is is_plain
+        assert cli.main() == 2
+    assert begun == []
+    assert words in capsys.readouterr().err
+    claim = Instance.take(home)
+    assert claim is not None
     claim.release()
 
 
