@@ -55,17 +55,19 @@ def _tell_notices(home: Home | None) -> None:
 
 def forget_all(home: Home) -> None:
     """Wipes the folder. Raises NotRemembered when something stays, UsageError when a reader does not stop."""
-    if not home.folder.exists():
-        say("nothing was remembered")
-        return
-    claim = _claimed(home)
-    try:
-        # How it was set is known here only.
-        SystemProxy(home.path(SYSTEM_PROXY)).restore()
-        autostart.disable()
-    finally:
-        claim.release()
-    home.wipe()
+    was_there = home.folder.exists()
+    if was_there:
+        claim = _claimed(home)
+        try:
+            # How it was set is known here only.
+            SystemProxy(home.path(SYSTEM_PROXY)).restore()
+        finally:
+            claim.release()
+        home.wipe()
+    # These are elsewhere, and stay when a person removes the folder by hand.
+    at_login = autostart.login_start()
+    was_there |= at_login.is_enabled
+    at_login.disable()
     # A browser that is kept from other folders has its profiles in one of its own.
     for folder in {browser.folder for browser in find_browsers(Machine.here()) if browser.folder is not None}:
         if folder.exists():
@@ -73,7 +75,8 @@ def forget_all(home: Home) -> None:
                 shutil.rmtree(folder)
             except OSError:
                 raise NotRemembered from None
-    say("forgotten")
+            was_there = True
+    say("forgotten" if was_there else "nothing was remembered")
 
 
 def _claimed(home: Home) -> Instance:
