@@ -1,4 +1,4 @@
-"""A data folder in one file, and back: keys, invites, state, and the versions of the widget.
+"""A data folder in one file, and back: keys, invites, state, the history, and the versions of the widget.
 
     "unwalled backup 1", line feed, 0; SHA-256 of the rest; MessagePack {"made": seconds, "files": {name: content}}
 
@@ -22,6 +22,7 @@ from unwalled.crypto.identity import KEYS_FILE, OperatorKeys
 from unwalled.datafolder import create_private, locked, make_private_folder, read_private, replace_private
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.bounds import OPERATOR
+from unwalled.operator.history import HISTORY_FILE, SIDE_FILES, copy_of
 from unwalled.operator.invites import BOOK_FILE, LOCK_FILE, InviteBook
 from unwalled.operator.state import STATE_FILE, OperatorState
 from unwalled.operator.versions import FOLDER as WIDGETS
@@ -32,7 +33,8 @@ _HASH_BYTES = 32
 _WIDGET = re.compile(rf"{WIDGETS}/[0-9a-f]{{8,64}}\.msgpack")
 # The state first: the invite that it names is in the book by then.
 _FILES = (STATE_FILE, BOOK_FILE, KEYS_FILE)
-_LEFT_OUT = frozenset({LOCK_FILE, WIDGETS})
+_KNOWN = frozenset({*_FILES, HISTORY_FILE})
+_LEFT_OUT = frozenset({LOCK_FILE, WIDGETS, *SIDE_FILES})
 _ASIDE = "before-restore"
 
 
@@ -71,10 +73,17 @@ def take_backup(folder: Path, now_wall_s: float) -> tuple[bytes, list[str]]:
             if content is not None:
                 files[name] = content
         _check_whole(folder)
+    try:
+        history = copy_of(folder)
+    except ConfigurationError:
+        # Keys and invites are worth more than numbers: it is told among the names that are not part.
+        history = None
+    if history is not None:
+        files[HISTORY_FILE] = history
     encoded = msgspec.msgpack.encode(_Body(int(now_wall_s), files))
     if len(encoded) > OPERATOR.backup_bytes:
         raise ConfigurationError("The data folder is too large for a backup.", f"Take away some of its {WIDGETS}.")
-    others = sorted(path.name for path in folder.iterdir() if path.name not in {*_FILES, *_LEFT_OUT})
+    others = sorted(path.name for path in folder.iterdir() if path.name not in {*files, *_FILES, *_LEFT_OUT})
     return _MAGIC + hashlib.sha256(encoded).digest() + encoded, others
 
 
@@ -92,7 +101,7 @@ def read_backup(content: bytes) -> Backup:
         decoded = msgspec.msgpack.decode(body, type=_Body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise _not_whole() from None
-    if KEYS_FILE not in decoded.files or not all(name in _FILES or _WIDGET.fullmatch(name) for name in decoded.files):
+    if KEYS_FILE not in decoded.files or not all(name in _KNOWN or _WIDGET.fullmatch(name) for name in decoded.files):
         raise _not_whole()
     return Backup(decoded.made, decoded.files)
 
@@ -107,7 +116,7 @@ def restore_backup(backup: Backup, folder: Path, *, replace: bool = False) -> Pa
         _put(backup, Path(trial))
         _check_whole(Path(trial))
     make_private_folder(folder)
-    held = [name for name in (*_FILES, WIDGETS) if (folder / name).exists()]
+    held = [name for name in (*_FILES, HISTORY_FILE, *SIDE_FILES, WIDGETS) if (folder / name).exists()]
     if held and not replace:
         raise UsageError(
             "The data folder is in use already.", "Give another one with --data, or --replace to put it aside."

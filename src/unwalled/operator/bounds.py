@@ -134,6 +134,18 @@ class NumbersLimits:
     """Whoever asks for the live view gets numbers that are at most so old."""
     disk_check_s: float = 60.0
     """Between two looks at the room on the disk."""
+    minute_rows: int = 2 * 24 * 60
+    """Minutes that the history keeps."""
+    hour_rows: int = 90 * 24
+    """Hours that it keeps."""
+    day_rows: int = 3660
+    """Days that it keeps."""
+    waiting_rows: int = 180
+    """Minutes that wait in memory while the history cannot be written; the oldest are lost first."""
+    history_bytes: int = 64 * MIB
+    """The largest file of the history; it has about two of them."""
+    close_s: float = 1.0
+    """For the last minute to be kept at the end."""
 
 
 ADMIN = AdminLimits()

@@ -135,9 +135,11 @@ class Operator:
             options.data,
             roles=self._roles,
             max_sessions=GATEWAY.max_sessions,
+            random_bytes=os.urandom,
             surroundings=self._surroundings,
         )
         """Its numbers over time, alarms among them."""
+        self._broker.metrics.helped = self.watch.helped
         self._server = HttpServer(self._application(), further_connections=lambda: self._lanes.open_sockets)
 
     @classmethod
@@ -212,6 +214,7 @@ class Operator:
         await self._lanes.close()
         await self._server.close()
         await self._tasks.close()
+        await self.watch.close()
         self._gateway.close()
 
     async def _serve(self, sockets: list[socket.socket], certificate: LiveCertificate | None) -> None:

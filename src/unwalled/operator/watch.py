@@ -1,6 +1,7 @@
 """Looks at an operator's numbers every ten seconds, and tells what they mean: the live view, and alarms.
 
     parts' counts ─► Trail ─┬─► LiveView
+                            ├─► Row of the minute ─► History
     machine, files ─► Facts ┴─► Board ─► alarms
 
 Nobody else has to ask for the numbers to be right, and whoever asks gets those of this very moment.
@@ -9,19 +10,28 @@ Nobody else has to ask for the numbers to be right, and whoever asks gets those 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from unwalled.broker.metrics import MATCH_BOUNDS_S
 from unwalled.clock import Clock
+from unwalled.crypto.identity import RandomBytes
 from unwalled.operator import machine
 from unwalled.operator.alarmrules import RULES
 from unwalled.operator.alarms import Alarm, Board, Facts
 from unwalled.operator.bounds import NUMBERS
-from unwalled.operator.counts import Counts, under
+from unwalled.operator.counts import Counts, buckets, increase, under
+from unwalled.operator.history import History, HistoryView, Span
 from unwalled.operator.live import DAY_S, HOUR_S, MINUTES_S, About, LiveView, Machine, requests, view
+from unwalled.operator.people import Distinct
+from unwalled.operator.rows import MINUTE_S, Row, merge
+from unwalled.operator.totals import Totals, totals
 from unwalled.operator.trail import Highest, Moment, Trail
+
+_KEY_BYTES = 32
 
 _FULL = ("refused.full", "refused.bridge_full", "sessions.full", "connections.full")
 """Counts of who found no place here, whoever they are; who asks too often is turned away by other words."""
@@ -48,9 +58,10 @@ class Watch:
         *,
         roles: Callable[[], list[str]],
         max_sessions: int,
+        random_bytes: RandomBytes,
         surroundings: Callable[[], Surroundings] = Surroundings,
     ) -> None:
-        """``take`` gives the counts of all parts together; ``data`` is the folder whose disk is looked at."""
+        """``take`` gives the counts of all parts together; ``data`` is the folder of the history."""
         self._take = take
         self._clock = clock
         self._data = data
@@ -70,6 +81,12 @@ class Watch:
         self._disk: tuple[int, int] | None = None
         self._looked_at_disk = float("-inf")
         self._taking = asyncio.Lock()
+        self._history = History(data)
+        self._random_bytes = random_bytes
+        self._day = self._today()
+        self._people = Distinct(random_bytes(_KEY_BYTES))
+        self._minute: Row | None = None
+        self._over: deque[Row] = deque(maxlen=NUMBERS.waiting_rows)
 
     @property
     def alarms(self) -> list[Alarm]:
@@ -80,7 +97,35 @@ class Watch:
         """Looks every ``tick_s``, until cancelled."""
         while True:
             await self.look()
+            await self._keep()
             await asyncio.sleep(NUMBERS.tick_s)
+
+    async def close(self) -> None:
+        """Keeps what the running minute has so far, and closes the history. Call it when ``run`` has ended."""
+        try:
+            async with asyncio.timeout(NUMBERS.close_s):
+                if self._minute is not None:
+                    self._over.append(self._minute)
+                    self._minute = None
+                await self._keep()
+                await self._history.close()
+        except TimeoutError:
+            pass
+
+    def helped(self, reader: bytes) -> None:
+        """A reader got lanes; ``reader`` is the name that its program gave to this run, and is not kept."""
+        if self._today() != self._day:
+            self._new_day()
+        self._people.add(reader)
+
+    async def history(self, span: Span) -> HistoryView:
+        """What became of the last day, month or year."""
+        return await self._history.view(span, self._clock.wall())
+
+    async def totals(self) -> Totals:
+        """What may be told to everybody."""
+        now_s = self._clock.wall()
+        return totals(await self._history.days(now_s), now_s)
 
     async def live(self) -> LiveView:
         """The state now. Asked more often than every ``fresh_s``, it is that of the last time."""
@@ -105,11 +150,64 @@ class Watch:
             if now <= last.now:
                 return
             self._trail.add(Moment(now, counts))
+            self._note(last, self._trail.latest)
             carried, span_s = self._trail.grown(NUMBERS.tick_s)
             if span_s > 0.0:
                 self._peaks.see(8 * sum(under("bytes.", carried).values()) / span_s, now)
             await self._look_around(now)
             self._board.look(self._facts(now), now, self._clock.wall())
+
+    async def _keep(self) -> None:
+        while self._over:
+            await self._history.keep(self._over.popleft())
+
+    def _note(self, before: Moment, latest: Moment) -> None:
+        """Adds what happened between two looks to the running minute, and lets go of a minute that is over."""
+        if self._today() != self._day:
+            self._new_day()
+        at_s = int(self._clock.wall()) // MINUTE_S * MINUTE_S
+        grown, held = increase(before.counts.grown, latest.counts.grown), latest.counts.held
+        # A process that stood still was not there.
+        up_s = min(latest.now - before.now, float(MINUTE_S))
+        bridges, sessions = latest.counts.total("bridges.kind."), held.get("sessions", 0)
+        up, down = grown.get("bytes.up", 0), grown.get("bytes.down", 0)
+        people = self._people.count() if at_s != (self._minute.at_s if self._minute else 0) else 0
+        row = Row(
+            at_s=at_s,
+            up_s=up_s,
+            bridges=bridges,
+            bridges_least=bridges,
+            bridges_most=bridges,
+            room=held.get("room", 0),
+            came=grown.get("bridges.came", 0),
+            went=grown.get("bridges.went", 0),
+            ok=grown.get("matches.ok", 0),
+            none=grown.get("matches.none", 0),
+            failed=grown.get("matches.failed", 0),
+            refused=sum(under("refused.", grown).values()),
+            connect=[float(count) for count in buckets("connect.", grown, len(MATCH_BOUNDS_S) + 1)],
+            sessions=sessions,
+            sessions_most=sessions,
+            up_bytes=up,
+            down_bytes=down,
+            peak_bps=int(8 * (up + down) / (latest.now - before.now)),
+            memory_most=machine.memory_bytes() or 0,
+            descriptors_most=machine.descriptors() or 0,
+            people=people,
+            alarms=[alarm.code for alarm in self._board.raised()],
+        )
+        if self._minute is not None and self._minute.at_s != at_s:
+            self._over.append(self._minute)
+            self._minute = None
+        self._minute = row if self._minute is None else merge(self._minute, row)
+
+    def _today(self) -> int:
+        return int(self._clock.wall() // DAY_S)
+
+    def _new_day(self) -> None:
+        """With the key goes the last way to tell whether somebody was among those who were counted."""
+        self._day = self._today()
+        self._people = Distinct(self._random_bytes(_KEY_BYTES))
 
     async def _look_around(self, now: float) -> None:
         drift_s = self._clock.wall() - now
@@ -164,6 +262,8 @@ class Watch:
             sessions=held.held.get("sessions", 0),
             max_sessions=self._max_sessions,
             store_gone_s=around.store_gone_s,
+            history_trouble=self._history.trouble,
+            history_damaged=self._history.was_damaged,
             old_widgets_day=day.get("widgets.old", 0),
             lanes_misbehaved_hour=hour.get("lanes.misbehaved", 0),
         )

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import sqlite3
 import stat
 import threading
 import time
@@ -227,3 +228,26 @@ def test_a_file_of_a_newer_program_is_left_as_it_is_and_said(tmp_path: Path, nam
     with pytest.raises(ConfigurationError, match=f"{name} in the data folder was written by a newer Unwalled"):
         started(folder)
     assert (folder / name).read_bytes() == later
+
+
+def test_the_history_is_part_of_a_backup_and_a_damaged_one_costs_nothing_else(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    started(folder)
+    with sqlite3.connect(folder / "history.sqlite") as database:
+        database.execute("CREATE TABLE rows (n)")
+        database.execute("INSERT INTO rows VALUES (42)")
+    database.close()
+    content, others = take_backup(folder, 0)
+    assert others == []
+    restore_backup(read_backup(content), elsewhere)
+    with sqlite3.connect(elsewhere / "history.sqlite") as database:
+        assert database.execute("SELECT n FROM rows").fetchall() == [(42,)]
+    database.close()
+    (elsewhere / "history.sqlite-wal").write_bytes(b"of the one before")
+    aside = restore_backup(read_backup(content), elsewhere, replace=True)
+    assert aside is not None
+    assert not (elsewhere / "history.sqlite-wal").exists()
+    (folder / "history.sqlite").write_bytes(b"no database" * 100)
+    content, others = take_backup(folder, 0)
+    assert others == ["history.sqlite"]
+    assert "history.sqlite" not in read_backup(content).files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,13 @@ class Scene:
         self.around = Surroundings()
         self.takes = 0
         self.watch = Watch(
-            self._take, self.clock, data, roles=lambda: ["broker"], max_sessions=100, surroundings=lambda: self.around
+            self._take,
+            self.clock,
+            data,
+            roles=lambda: ["broker"],
+            max_sessions=100,
+            random_bytes=os.urandom,
+            surroundings=lambda: self.around,
         )
 
     async def _take(self) -> Counts:
@@ -163,3 +170,47 @@ def test_the_machine_tells_of_this_process(tmp_path: Path) -> None:
     with (tmp_path / "file").open("w"):
         assert machine.descriptors() == before + 1
     assert (machine.max_descriptors() or 10**9) > before
+
+
+def test_minutes_go_into_the_history_and_the_last_one_at_the_end(scene: Scene) -> None:
+    async def play() -> None:
+        scene.clock.ahead_s = 20_000 * 86_400.0 - scene.clock.now
+        for number in range(30):
+            scene.watch.helped(number.to_bytes(16))
+        running = asyncio.create_task(scene.watch.run())
+        await asyncio.sleep(0)
+        running.cancel()
+        scene.counts = Counts({"matches.ok": 25, "connect.1": 25, "bytes.down": 5000}, {"bridges.kind.page": 4})
+        await scene.goes_on(200)
+        seen = await scene.watch.history("day")
+        assert seen.points == []
+        await scene.watch.close()
+        (point,) = (await scene.watch.history("day")).points
+        assert (point.ok, point.up_s, point.bridges_most, point.down_bytes) == (25, 200, 4, 5000)
+        assert (await scene.watch.history("year")).points[0].people == 30
+        assert (await scene.watch.totals()).days == 0
+        scene.clock.ahead_s += 2 * 86_400.0
+        told = await scene.watch.totals()
+        assert (told.days, told.people_days) == (1, 30)
+        await scene.watch.close()
+
+    asyncio.run(play())
+
+
+def test_people_are_counted_anew_each_day(scene: Scene) -> None:
+    async def play() -> None:
+        scene.clock.ahead_s = 20_000 * 86_400.0 - scene.clock.now
+        for number in range(50):
+            scene.watch.helped(number.to_bytes(16))
+        await scene.goes_on(120)
+        scene.clock.ahead_s += 86_400.0
+        await scene.goes_on(120)
+        for number in range(20):
+            scene.watch.helped(number.to_bytes(16))
+        await scene.goes_on(120)
+        await scene.watch.close()
+        days = [point.people for point in (await scene.watch.history("year")).points]
+        assert days == [50, 20]
+        await scene.watch.close()
+
+    asyncio.run(play())
