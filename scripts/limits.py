@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unwalled import settings
+from unwalled.bridge import bounds as bridge_bounds
 from unwalled.broker import bounds as broker_bounds
+from unwalled.broker import gatewaybounds as broker_gatewaybounds
 from unwalled.broker.redis import bounds as redis_bounds
 from unwalled.lanes import bounds as lanes_bounds
 from unwalled.operator import bounds as operator_bounds
@@ -21,6 +23,8 @@ SOURCES = {
     ROOT / "src" / "unwalled" / "settings.py": settings,
     ROOT / "src" / "unwalled" / "broker" / "bounds.py": broker_bounds,
     ROOT / "src" / "unwalled" / "broker" / "redis" / "bounds.py": redis_bounds,
+    ROOT / "src" / "unwalled" / "bridge" / "bounds.py": bridge_bounds,
+    ROOT / "src" / "unwalled" / "broker" / "gatewaybounds.py": broker_gatewaybounds,
     ROOT / "src" / "unwalled" / "lanes" / "bounds.py": lanes_bounds,
     ROOT / "src" / "unwalled" / "operator" / "bounds.py": operator_bounds,
     ROOT / "src" / "unwalled" / "pt" / "bounds.py": pt_bounds,
@@ -32,7 +36,9 @@ HEAD = """\
 # Limits
 
 Every bound of the program. This page is written by `make docs-limits` from
-[settings.py](../../src/unwalled/settings.py), [broker/bounds.py](../../src/unwalled/broker/bounds.py),
+[settings.py](../../src/unwalled/settings.py), [bridge/bounds.py](../../src/unwalled/bridge/bounds.py),
+[broker/bounds.py](../../src/unwalled/broker/bounds.py),
+[broker/gatewaybounds.py](../../src/unwalled/broker/gatewaybounds.py),
 [broker/redis/bounds.py](../../src/unwalled/broker/redis/bounds.py),
 [lanes/bounds.py](../../src/unwalled/lanes/bounds.py), [operator/bounds.py](../../src/unwalled/operator/bounds.py),
 [pt/bounds.py](../../src/unwalled/pt/bounds.py) and

@@ -157,6 +157,25 @@ def test_a_gateway_that_is_not_the_operators_is_refused_and_never_dialled() -> N
     play(scenario)
 
 
+def test_a_gateway_that_was_added_since_is_learnt_by_asking_again_now_and_then() -> None:
+    async def scenario(scene: Scene) -> None:
+        world = scene.world
+        offered = await offers(scene.stack, 3)
+        first, second, third = (each.description.to_dict() for each in offered)
+        added = world.gateway_url.replace("127.0.0.1", "localhost")
+        world.config_changes = {"gateways": [world.gateway_url, added]}
+        (answer,) = await world.match(scene.socket, "M1", [first], gateway=f"{added}/T1")
+        assert "answer" in answer
+        assert world.configs_told == 2
+        (answer,) = await world.match(scene.socket, "M2", [second], gateway="ws://127.0.0.1:1/v1/lane/T2")
+        assert answer == {"offer": 0, "refused": "gateway"}
+        assert world.configs_told == 2
+        (answer,) = await world.match(scene.socket, "M3", [third], gateway=f"{added}/T3")
+        assert "answer" in answer
+
+    play(scenario)
+
+
 def test_a_malformed_description_is_refused_alone() -> None:
     async def scenario(scene: Scene) -> None:
         good = (await scene.stack.offer()).description.to_dict()

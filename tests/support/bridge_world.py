@@ -74,6 +74,7 @@ class BridgeWorld:
         self.tickets: list[str] = []
         self.close_codes: asyncio.Queue[int | None] = asyncio.Queue()
         self.config_changes: dict[str, Any] = {}
+        self.configs_told = 0
         self.inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.bridges: asyncio.Queue[web.WebSocketResponse] = asyncio.Queue()
         self.base = ""
@@ -134,6 +135,7 @@ class BridgeWorld:
             await runner.cleanup()
 
     async def _config(self, _: web.Request) -> web.Response:
+        self.configs_told += 1
         socket = self.base.replace("http", "ws", 1) + "/v1/bridge"
         config = {"v": 1, "bridge_socket": socket, "gateways": [self.gateway_url], "stun": [], "allow_private": True}
         return web.json_response({**config, **self.config_changes})

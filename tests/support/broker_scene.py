@@ -12,10 +12,13 @@ from random import Random
 from typing import Any
 
 import aiohttp
+import msgspec
 from aiohttp import WSMsgType, web
 
 from tests.support.descriptions import answer, offer
 from unwalled.broker.countries import FindCountry
+from unwalled.broker.directory import EmbeddedDirectory
+from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.server import Broker
 from unwalled.broker.store import EmbeddedStore
 from unwalled.clock import SystemClock
@@ -52,6 +55,14 @@ KEYS = OperatorKeys.make(os.urandom)
 QUICK = BrokerLimits(match_wait_s=0.05, answer_timeout_s=5.0, answer_grace_s=5.0)
 
 
+class _Noted(GatewayPlace, frozen=True):
+    noted: list[str] = msgspec.field(default_factory=list)
+
+    def lane_url(self, ticket: str) -> str:
+        self.noted.append(ticket)
+        return super().lane_url(ticket)
+
+
 @dataclass
 class Running:
     """A broker that serves on a port of this machine."""
@@ -83,17 +94,15 @@ async def start(
     checked = token_checker(KEYS, InviteBook(folder), SystemClock())
     gateway_urls: list[str] = []
 
-    def gateway_url(ticket: str) -> str:
-        gateway_urls.append(ticket)
-        return f"ws://127.0.0.1/v1/lane/{ticket}"
-
+    directory = EmbeddedDirectory(SystemClock(), KEYS.naming_key())
+    await directory.announce(_Noted("g1", "ws://127.0.0.1/v1/lane", noted=gateway_urls))
     broker = Broker(
         key=KEYS.broker_key(),
         check_token=checked,
         store=EmbeddedStore(Random(1), limits),
         clock=SystemClock(),
         random_bytes=os.urandom,
-        gateway_url=gateway_url,
+        directory=directory,
         bundle=KEYS.bundle(()).encoded,
         config=BridgeConfig(1, "ws://127.0.0.1/v1/bridge", ["ws://127.0.0.1/v1/lane"], ["stun:a"], allow_private),
         naming_key=KEYS.naming_key(),

@@ -91,6 +91,43 @@ test("a match is answered, then room is told, and a broker that came back gets n
   world.bridge.close();
 });
 
+test("a match for a gateway that is not known makes it ask for the config again, now and then", async (t) => {
+  const world = await readyWorld(t);
+  const match = (name: string, host: string): string =>
+    JSON.stringify({ type: "match", match: name, gateway: `wss://${host}/v1/lane/T`, offers: [{ offer: 0, description: OFFER }] });
+  const refusals = (): unknown[] => world.socket.said.flatMap((said) => (said as { answers?: { refused?: string }[] }).answers ?? []).map(({ refused }) => refused);
+  world.answer = () => Promise.resolve(new Response(JSON.stringify({ ...CONFIG, gateways: ["wss://x/v1/lane", "wss://new/v1/lane"] })));
+  world.socket.receive(match("A", "new"));
+  world.socket.receive(match("B", "new"));
+  await settle();
+  assert.deepEqual(refusals(), [undefined, undefined]);
+  assert.equal(world.asked.length, 2);
+
+  world.socket.receive(match("C", "foreign"));
+  await settle();
+  assert.deepEqual(refusals().at(-1), "gateway");
+  assert.equal(world.asked.length, 2);
+
+  world.now += 5_000;
+  world.answer = () => Promise.reject(new TypeError("unreachable"));
+  world.socket.receive(match("D", "foreign"));
+  await settle();
+  assert.deepEqual(refusals().at(-1), "gateway");
+  assert.equal(world.asked.length, 3);
+  world.socket.receive(match("E", "new"));
+  await settle();
+  assert.deepEqual(refusals().at(-1), undefined);
+
+  world.now += 5_000;
+  world.answer = () => new Promise(() => undefined);
+  world.socket.receive(match("F", "foreign"));
+  await settle();
+  world.client.stop();
+  await settle();
+  assert.equal(refusals().length, 5);
+  world.bridge.close();
+});
+
 test("each failure is waited out longer, a steady connection starts from the least again", async (t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const world = new World();

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Never
 
 import aiohttp
 
+from unwalled.bridge.bounds import BRIDGE_RENEWAL
 from unwalled.bridge.helper import BridgeStats, Helper
 from unwalled.bridge.operator import LooseMatch, OperatorUrl, Rules, read_down
 from unwalled.clock import Clock, SystemClock
@@ -141,7 +142,7 @@ class Bridge:
             return error.cause
         cause = "The connection to the broker was lost."
         try:
-            await self._serve(socket, helper, rules, stack)
+            await self._serve(socket, helper, _Renewal(rules, lambda: self._fetch_rules(session), self._clock), stack)
         except* (SignallingError, SignalingFailed) as errors:
             cause = _first(errors).cause
         except* (TimeoutError, aiohttp.ClientError, OSError, RuntimeError):
@@ -179,7 +180,7 @@ class Bridge:
             self._asked_stun, self._nat_at = rules.stun, now
 
     async def _serve(
-        self, socket: aiohttp.ClientWebSocketResponse, helper: Helper, rules: Rules, stack: WebRtcStack
+        self, socket: aiohttp.ClientWebSocketResponse, helper: Helper, renewal: _Renewal, stack: WebRtcStack
     ) -> Never:
         hello = Hello(1, Client.HEADLESS, self._nat, helper.capacity, self._max_readers)
         # Lanes of an earlier connection may live on, so what was said there is corrected as soon as it may be.
@@ -198,7 +199,7 @@ class Bridge:
                 message = read_down(await _receive(socket))
                 match message:
                     case LooseMatch():
-                        group.create_task(self._answer(socket, helper, message, rules, stack), name="bridge-match")
+                        group.create_task(self._answer(socket, helper, message, renewal, stack), name="bridge-match")
                     case Cancel():
                         helper.cancel(message.match)
                     case Ready() | Refused():
@@ -209,11 +210,11 @@ class Bridge:
         socket: aiohttp.ClientWebSocketResponse,
         helper: Helper,
         match: LooseMatch,
-        rules: Rules,
+        renewal: _Renewal,
         stack: WebRtcStack,
     ) -> None:
         try:
-            answers = await helper.take(match, rules, stack)
+            answers = await helper.take(match, await renewal.rules_for(match), stack)
             await socket.send_str(answers.encode())
         finally:
             # The broker took all lanes of the match off; it is told anew even if the room is what it was before.
@@ -239,6 +240,32 @@ class Bridge:
             down_bps = (stats.bytes_down - before.bytes_down) * 8 / span_s
             self._on_event(BridgeStatus(stats, up_bps, down_bps))
             before, at = stats, now
+
+
+class _Renewal:
+    """What the operator allows: as it said when the broker's connection was made, or said again since."""
+
+    def __init__(self, rules: Rules, fetch: Callable[[], Awaitable[Rules]], clock: Clock) -> None:
+        self._rules = rules
+        self._fetch = fetch
+        self._clock = clock
+        self._asked_at = float("-inf")
+        self._asking = asyncio.Lock()
+
+    async def rules_for(self, match: LooseMatch) -> Rules:
+        """The newest rules; asked for again, if it was not done just before, when they lack the match's gateway."""
+        async with self._asking:
+            now = self._clock.monotonic()
+            may_ask = now >= self._asked_at + BRIDGE_RENEWAL.config_again_s
+            if may_ask and not self._rules.allows_gateway(match.gateway):
+                self._asked_at = now
+                try:
+                    async with asyncio.timeout(BRIDGE_RENEWAL.config_wait_s):
+                        self._rules = await self._fetch()
+                except (TimeoutError, aiohttp.ClientError, OSError, ValueError, SignallingError, SignalingFailed):
+                    # What was allowed before still is.
+                    pass
+            return self._rules
 
 
 async def _receive(socket: aiohttp.ClientWebSocketResponse) -> str:

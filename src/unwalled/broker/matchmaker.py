@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from unwalled.broker.bridges import BridgeGone
+from unwalled.broker.directory import Directory
+from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.matching import Outcome, Reservation, Wanted
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.broker.peers import Peers
@@ -24,9 +26,6 @@ from unwalled.wire.signalling import Answers, Match, Offer, Refusal, ReplyLane
 
 _TICKET_BYTES = 18
 
-GatewayUrl = Callable[[str], str]
-"""The URL at which the lanes of a match join the gateway, for a ticket that was made for the match."""
-
 
 @dataclass(slots=True)
 class _Course:
@@ -34,7 +33,10 @@ class _Course:
 
     offers: Sequence[LaneDescription]
     reader: bytes
+    session: bytes
+    """The same for all matches whose lanes may belong to one session."""
     country: str
+    gateway: GatewayPlace | None = None
     lanes: list[ReplyLane] = field(default_factory=list)
     answered: list[Reservation] = field(default_factory=list)
     failed: set[str] = field(default_factory=set)
@@ -51,7 +53,7 @@ class Matchmaker:
         peers: Peers,
         clock: Clock,
         random_bytes: RandomBytes,
-        gateway_url: GatewayUrl,
+        directory: Directory,
         metrics: BrokerMetrics,
         *,
         allow_private: bool,
@@ -61,7 +63,7 @@ class Matchmaker:
         self._peers = peers
         self._clock = clock
         self._random_bytes = random_bytes
-        self._gateway_url = gateway_url
+        self._directory = directory
         self._metrics = metrics
         self._allow_private = allow_private
         self._limits = limits
@@ -76,7 +78,8 @@ class Matchmaker:
         """
         began = self._clock.monotonic()
         checked = offers if self._allow_private else [o.without_private_addresses() for o in offers]
-        course = _Course(checked, wanted.reader, country)
+        # A reader that does not say who it is counts as whoever holds its invite: all its lanes have to meet.
+        course = _Course(checked, wanted.reader, wanted.reader or wanted.invite, country)
         reservations = await self._wait_for_bridges(wanted, is_gone)
         try:
             if reservations:
@@ -170,10 +173,13 @@ class Matchmaker:
                 self._peers.settled(reservation)
 
     async def _answers(self, reservation: Reservation, course: _Course) -> Answers:
-        ticket = b64.encode(self._random_bytes(_TICKET_BYTES))
+        gateway = course.gateway = course.gateway or await self._directory.choose(course.session)
+        if gateway is None:
+            raise BridgeGone("No gateway takes this reader.")
+        ticket = gateway.ticket(b64.encode(self._random_bytes(_TICKET_BYTES)))
         await self._store.keep_ticket(ticket, reservation.bridge, self._clock.monotonic())
         asked = tuple(Offer(index, course.offers[index]) for index in reservation.offers)
-        match = Match(reservation.match, self._gateway_url(ticket), asked, country=course.country)
+        match = Match(reservation.match, gateway.lane_url(ticket), asked, country=course.country)
         try:
             async with asyncio.timeout(self._limits.answer_timeout_s):
                 return await self._peers.ask(reservation, match, course.reader)

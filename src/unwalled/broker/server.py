@@ -14,11 +14,13 @@ from dataclasses import replace
 
 from aiohttp import web
 
+from unwalled.broker.bridgeconfig import LiveConfig
 from unwalled.broker.bridges import BridgeHub
 from unwalled.broker.countries import Discretion, FindCountry
+from unwalled.broker.directory import Directory
 from unwalled.broker.limits import Prefixes, prefixes_of
 from unwalled.broker.matching import Wanted
-from unwalled.broker.matchmaker import GatewayUrl, Matchmaker
+from unwalled.broker.matchmaker import Matchmaker
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.broker.naming import naming_secret
 from unwalled.broker.peers import LocalPeers, Peers
@@ -67,7 +69,7 @@ class Broker:
         store: Store,
         clock: Clock,
         random_bytes: RandomBytes,
-        gateway_url: GatewayUrl,
+        directory: Directory,
         bundle: bytes,
         config: BridgeConfig,
         naming_key: bytes,
@@ -78,17 +80,17 @@ class Broker:
     ) -> None:
         """``check_token`` gives an invite's id or raises TokenError. ``bundle`` is the encoded KeyBundle.
 
-        ``config`` is what bridges are told; its ``allow_private`` holds for this broker, too. ``X-Forwarded-For`` is
-        believed only from ``trusted_proxies``. ``naming_key`` (32 bytes) outlives restarts, so that readers' names do.
-        ``find_country`` tells where a reader asks from, for bridges to show. ``make_peers``: the way to other brokers'
-        bridges beside this one's.
+        ``config`` is what bridges are told, with the gateways of ``directory``, where readers are sent; its
+        ``allow_private`` holds for this broker, too. ``X-Forwarded-For`` is believed only from ``trusted_proxies``.
+        ``naming_key`` (32 bytes) outlives restarts, so that readers' names do. ``find_country`` tells where a reader
+        asks from, for bridges to show. ``make_peers``: the way to other brokers' bridges beside this one's.
         """
         self.metrics = BrokerMetrics()
         self._key = key
         self._check_token = check_token
         self._store = store
         self._clock = clock
-        self._config = config.encode()
+        self._config = LiveConfig(config, directory, clock)
         self._bundle = bundle
         self._bundle_hash = sha256(bundle)[:BUNDLE_HASH_BYTES]
         self._trusted_proxies = tuple(trusted_proxies)
@@ -105,7 +107,7 @@ class Broker:
             make_peers(self._hub),
             clock,
             random_bytes,
-            gateway_url,
+            directory,
             self.metrics,
             allow_private=config.allow_private,
             limits=limits,
@@ -152,8 +154,11 @@ class Broker:
             await self._store.gateway_reported(bridge, verdict, now)
 
     async def _tell_config(self, request: web.Request) -> web.Response:
+        config = await self._config.encoded()
+        if config is None:
+            return _plain(503, self._limits.retry_no_bridge_s)
         return web.Response(
-            body=self._config,
+            body=config,
             content_type="application/json",
             headers={"Access-Control-Allow-Origin": "*", "Cache-Control": "no-store"},
         )

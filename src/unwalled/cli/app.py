@@ -159,6 +159,12 @@ def operate(
             help="Answer /admin only there; within: this machine and its own network. May come again.",
         ),
     ] = None,
+    drain: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SPAN", help="How long SIGTERM waits for what is being read, such as 3m. Without it: not at all."
+        ),
+    ] = None,
 ) -> None:
     """Run broker, gateway and the page with the switch in one process."""
     given = {name.replace("_", "-"): value for name, value in locals().items() if name != "config"}

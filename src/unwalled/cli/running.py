@@ -8,8 +8,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from types import FrameType
+from collections.abc import Callable, Coroutine, Mapping
+from types import FrameType, MappingProxyType
 from typing import Any
 
 from unwalled.settings import PROGRAM
@@ -22,13 +22,17 @@ INTERRUPTED = 130
 """Exit code of a program that was stopped before it had done what it was asked for."""
 
 
-def run(main: Main, *, stopped: int = 0) -> int:
-    """The exit code of ``main``; ``stopped`` after SIGINT, SIGTERM or SIGHUP.
+Gentle = Mapping[int, Callable[[], bool]]
+"""By signal: called in the loop's thread at any moment; True when the signal is not to stop the program."""
+
+
+def run(main: Main, *, stopped: int = 0, gentle: Gentle = MappingProxyType({})) -> int:
+    """The exit code of ``main``; ``stopped`` after SIGINT, SIGTERM or SIGHUP, unless ``gentle`` says otherwise.
 
     ``main`` is cancelled then. When it has not ended within ``PROGRAM.end_s``, the process ends all the same.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(_until_stopped(main, stopped))
+        return runner.run(_until_stopped(main, stopped, gentle))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -39,7 +43,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _until_stopped(main: Main, stopped: int) -> int:
+async def _until_stopped(main: Main, stopped: int, gentle: Gentle) -> int:
     task = asyncio.current_task()
     assert task is not None
     loop = asyncio.get_running_loop()
@@ -49,6 +53,8 @@ async def _until_stopped(main: Main, stopped: int) -> int:
     # A handler of the system's and not of the loop's: it also comes while a task keeps the loop to itself.
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal is_stopped
+        if number in gentle and not is_stopped and gentle[number]():
+            return
         # A terminal sends Ctrl-C to a whole group, so the second signal of a moment is no sign of impatience.
         if not is_stopped:
             is_stopped = True

@@ -148,8 +148,23 @@ class NumbersLimits:
     """For the last minute to be kept at the end."""
 
 
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class DrainLimits:
+    """How a gateway goes away without cutting anybody off."""
+
+    drain_s: float = 180.0
+    """How long it waits for what is under way, if nothing else is said and others take its new readers meanwhile."""
+    longest_drain_s: float = 86_400.0
+    """The longest wait that can be asked for."""
+    quiet_s: float = 10.0
+    """Nothing was carried for so long: what is open is only kept open."""
+    look_s: float = 0.25
+    """How often that is looked at."""
+
+
 ADMIN = AdminLimits()
 OPERATOR = OperatorLimits()
+DRAIN = DrainLimits()
 DOCTOR = DoctorLimits()
 NUMBERS = NumbersLimits()
 STUN = StunLimits()

@@ -29,6 +29,7 @@ from unwalled.operator.options import (
     OperatorOptions,
     PublicUrl,
     check_admin_from,
+    check_drain,
     check_proxies,
     check_sources,
     check_stun,
@@ -69,6 +70,7 @@ OPTIONS: Mapping[str, Kind] = {
     "allow-private": Kind.FLAG,
     "trace": Kind.PATH,
     "admin-from": Kind.TEXTS,
+    "drain": Kind.TEXT,
 }
 """Every option, in the order of the documentation."""
 
@@ -208,6 +210,7 @@ class _Builder:
             trace=self._take("trace", Path, None),
             admin_from=admin_networks,
             is_admin_within=is_admin_within,
+            drain_s=self._take("drain", check_drain, 0.0),
         )
         if url is None and not self._errors:
             # On all addresses it listens where that was said, or by itself with a certificate.

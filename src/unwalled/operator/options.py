@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 
 from unwalled.errors import ConfigurationError
 from unwalled.network.listening import ListenAddress as ListenAddress
-from unwalled.operator.bounds import ADMIN, OPERATOR
+from unwalled.operator.bounds import ADMIN, DRAIN, OPERATOR
 from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import is_door, is_private_url, is_stun_url
 
@@ -25,6 +26,8 @@ DEFAULT_STUN_PORTS = (3478, 3479)
 ADMIN_WITHIN = "within"
 LOOPBACK = ("127.0.0.1", "::1")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE)
+_SPAN = re.compile(r"([0-9]{1,6})\s*([smh]?)")
+_SPAN_S = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 EVERY_ADDRESS_TLS = ListenAddress("", 443)
@@ -119,6 +122,8 @@ class OperatorOptions:
     """Networks from which ``/admin`` is answered; with ``is_admin_within`` off and none, from everywhere."""
     is_admin_within: bool = False
     """``/admin`` is answered to this machine and its own network, if no reverse proxy is in between."""
+    drain_s: float = 0.0
+    """How long it waits for what is under way when it is told to end."""
 
     @property
     def reached_at(self) -> PublicUrl:
@@ -221,6 +226,17 @@ def check_admin_from(texts: Sequence[str]) -> tuple[tuple[IPNetwork, ...], bool]
                 f"Write it as 192.0.2.7 or 192.0.2.0/24, or write {ADMIN_WITHIN} for this machine and its own network.",
             ) from None
     return tuple(networks), ADMIN_WITHIN in words
+
+
+def check_drain(text: str) -> float:
+    """A span such as ``90s``, ``3m`` or ``0`` in seconds. Raises ConfigurationError."""
+    match = _SPAN.fullmatch(text.strip().lower())
+    span_s = float(match[1]) * _SPAN_S[match[2]] if match is not None else math.inf
+    if span_s > DRAIN.longest_drain_s:
+        raise ConfigurationError(
+            f"{text!r} is no time to wait for what is under way.", "Write it as 90s, 3m or 1h; 0 is not to wait."
+        )
+    return span_s
 
 
 def check_sources(texts: Sequence[str]) -> tuple[IPAddress, ...]:

@@ -20,6 +20,8 @@ from aiohttp import web
 
 from unwalled.broker.countries import FindCountry
 from unwalled.broker.countryfile import open_countries
+from unwalled.broker.directory import Directory, EmbeddedDirectory
+from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.server import Broker
 from unwalled.broker.store import EmbeddedStore
 from unwalled.clock import Clock, SystemClock
@@ -33,9 +35,11 @@ from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
 from unwalled.operator.admintoken import AdminToken
+from unwalled.operator.announcing import Announcer, new_gateway_id
 from unwalled.operator.askers import asks_from_within
 from unwalled.operator.certificate import LiveCertificate
 from unwalled.operator.counts import Counts
+from unwalled.operator.draining import Carried, until_quiet
 from unwalled.operator.invites import CheckToken, InviteBook, token_checker
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
@@ -95,13 +99,18 @@ class Operator:
             stun=list(options.stun),
             allow_private=options.allow_private,
         )
+        directory: Directory = EmbeddedDirectory(clock, keys.naming_key())
+        self._id, self._lanes_at = new_gateway_id(), gateway_url
+        self._drain_s = options.drain_s
+        self._is_draining = False
+        self._announcer = Announcer(directory, self._places)
         self._broker = Broker(
             key=keys.broker_key(),
             check_token=check_token,
             store=EmbeddedStore(SystemRandom()),
             clock=clock,
             random_bytes=os.urandom,
-            gateway_url=lambda ticket: f"{gateway_url}/{ticket}",
+            directory=directory,
             bundle=keys.bundle(options.stun).encoded,
             config=config,
             naming_key=keys.naming_key(),
@@ -179,7 +188,9 @@ class Operator:
             older = keep_versions(options.data)
             operator = cls(options, url, keys, book, policy, clock, find_country, older, egress)
             operator.listening = listen
+            await operator._announcer.announce()
             await operator._serve(sockets, certificate)
+            operator._tasks.start(operator._announcer.run(), "announce the gateway")
             operator._answer_stun(stun_sockets, clock)
             operator._tasks.start(operator.watch.run(), "watch the numbers")
         except BaseException:
@@ -204,9 +215,19 @@ class Operator:
             clock=clock,
         )
 
+    async def drain(self) -> None:
+        """Takes no new readers, and waits until what those of before do is done, or ``drain_s`` is over.
+
+        Until then their lost lanes are replaced. ``close`` it then. Cancelling is safe.
+        """
+        self._is_draining = True
+        await self._announcer.announce()
+        await until_quiet(self._carried, self._drain_s)
+
     async def close(self) -> None:
         """Tells readers and bridges, closes everything, within two seconds. Safe to call again."""
         self._server.stop_listening()
+        await self._announcer.leave()
         if self.stun is not None:
             self.stun.close()
         await self._hub.close()
@@ -271,6 +292,13 @@ class Operator:
 
             self._admin = new_admin(self.admin_parts())
         return await self._admin.answer(request)
+
+    def _places(self) -> list[GatewayPlace]:
+        return [GatewayPlace(self._id, self._lanes_at, "", self._hub.session_count, self._is_draining)]
+
+    def _carried(self) -> Carried:
+        egress = self._gateway.counters
+        return Carried(self._hub.task_count, egress.bytes_up + egress.bytes_down + egress.datagrams_down)
 
     def _lane_ended(self, ticket: str, verdict: LaneVerdict, carried_bytes: int) -> None:
         self._broker.lane_reported(ticket, verdict.value, carried_bytes)

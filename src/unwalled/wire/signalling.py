@@ -34,6 +34,8 @@ _TOKEN_BYTES = 28
 _BUNDLE_HASH_BYTES = 8
 _SWARM_BYTES = 16
 READER_BYTES = 16
+MAX_GATEWAYS = 16
+"""Addresses of gateways that a bridge is told. Any number of processes may share one."""
 _MAX_BUNDLE_CHARS = 16 * 1024
 _MAX_RETRY_S = 86_400.0
 _MAX_TIME_S = 253_402_300_799
@@ -229,7 +231,7 @@ class BridgeConfig(msgspec.Struct, frozen=True):
 
     v: Literal[1]
     bridge_socket: _Url
-    gateways: Annotated[list[_Url], msgspec.Meta(min_length=1, max_length=16)]
+    gateways: Annotated[list[_Url], msgspec.Meta(min_length=1, max_length=MAX_GATEWAYS)]
     stun: Annotated[list[_Url], msgspec.Meta(max_length=SIGNALLING.max_stun_urls)]
     allow_private: bool = False
     swarms: bool = False

@@ -11,6 +11,7 @@ from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.options import (
     ListenAddress,
     PublicUrl,
+    check_drain,
     check_proxies,
     check_sources,
     check_stun,
@@ -129,3 +130,10 @@ def test_where_stun_is_answered(texts: list[str], url: str | None, stun: list[st
 def test_what_is_no_place_for_stun(texts: list[str], part: str) -> None:
     with pytest.raises(ConfigurationError, match=part):
         check_stun_listen(texts, None, [])
+
+
+def test_how_long_to_wait_for_what_is_under_way() -> None:
+    assert [check_drain(text) for text in ("0", "90", "90s", " 3M ", "24h")] == [0.0, 90.0, 90.0, 180.0, 86_400.0]
+    for text in ("", "soon", "-1", "25h", "1.5m", "3 days"):
+        with pytest.raises(ConfigurationError):
+            check_drain(text)

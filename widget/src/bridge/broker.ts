@@ -4,7 +4,7 @@ import { backoffMs } from "./backoff.js";
 import type { Bridge } from "./bridge.js";
 import { LIMITS, type Limits } from "./limits.js";
 import type { BrokerPhase, Reason } from "../helping/states.js";
-import { parseDown, readConfig, type ErrorCode, type Hello, type OperatorConfig, type Up } from "../wire/messages.js";
+import { isOperatorsGateway, parseDown, readConfig, type ErrorCode, type Hello, type OperatorConfig, type Up } from "../wire/messages.js";
 
 /** What the browser gives; tests bring their own. */
 export interface Net {
@@ -47,6 +47,9 @@ export class BrokerClient {
   #attempt: AbortController | undefined;
   #socket: WebSocket | undefined;
   #config: OperatorConfig | undefined;
+  /** The asking for a newer config that was begun last, and when. */
+  #renewal: Promise<void> | undefined;
+  #renewedAt = -Infinity;
   #timer: Timer | undefined;
   #sleepTimer: ReturnType<typeof setInterval> | undefined;
   #failures = 0;
@@ -137,6 +140,34 @@ export class BrokerClient {
     return readConfig(response, this.#operator);
   }
 
+  /** The operator may have added a gateway since. It is asked now and then only, whatever a broker says. */
+  async #renewConfig(): Promise<void> {
+    const now = this.#net.now();
+    if (now - this.#renewedAt >= this.#limits.configAgainMs) {
+      this.#renewedAt = now;
+      this.#renewal = this.#readConfigAgain();
+    }
+    await this.#renewal;
+  }
+
+  async #readConfigAgain(): Promise<void> {
+    const attempt = this.#attempt;
+    if (!attempt) return;
+    const late = new AbortController();
+    const giveUp = (): void => late.abort();
+    const timer = setTimeout(giveUp, this.#limits.configWaitMs);
+    attempt.signal.addEventListener("abort", giveUp);
+    try {
+      const config = await this.#fetchConfig(late.signal);
+      if (!late.signal.aborted) this.#config = config;
+    } catch {
+      // What was allowed before still is.
+    } finally {
+      clearTimeout(timer);
+      attempt.signal.removeEventListener("abort", giveUp);
+    }
+  }
+
   #openSocket(config: OperatorConfig): void {
     const socket = this.#net.socket(config.bridgeSocket);
     this.#socket = socket;
@@ -179,8 +210,9 @@ export class BrokerClient {
 
   async #answer(match: Parameters<Bridge["take"]>[0]): Promise<void> {
     const socket = this.#socket;
+    if (this.#config && !isOperatorsGateway(match.gateway, this.#config.gateways)) await this.#renewConfig();
     const config = this.#config;
-    if (!config) return;
+    if (!config || socket !== this.#socket) return;
     const answers = await this.#bridge.take(match, config);
     // A broker that came back does not know the matches of before.
     const told = socket === this.#socket && this.#send({ type: "answers", match: match.match, answers });

@@ -32,6 +32,10 @@ export interface Limits {
   readonly steadyMs: number;
   /** From asking for the operator's config to the broker's `ready`. */
   readonly connectTimeoutMs: number;
+  /** At most so often the config is asked for again, when a match names a gateway that it did not have. */
+  readonly configAgainMs: number;
+  /** For that answer. */
+  readonly configWaitMs: number;
   /** How often to look whether the computer slept, and how long a gap between two looks means that it did. */
   readonly sleepCheckMs: number;
   readonly sleepGapMs: number;
@@ -58,6 +62,8 @@ export const LIMITS: Limits = Object.freeze({
   reconnectMaxMs: 60_000,
   steadyMs: 10_000,
   connectTimeoutMs: 20_000,
+  configAgainMs: 5_000,
+  configWaitMs: 4_000,
   sleepCheckMs: 30_000,
   // A hidden page's timers may fire only once a minute; two missed ones are sleep.
   sleepGapMs: 150_000,
