@@ -42,7 +42,7 @@ class _Gateway:
         self.key = PostQuantumPrivateKey(os.urandom(96))
         server = GatewayServer(EgressPolicy(allow_private=True))
         self._hub = SessionHub(
-            self.key, lambda token: TokenVerdict.GOOD, server.new_handler, os.urandom, lambda *report: None
+            self.key, lambda token: TokenVerdict.GOOD, server.new_handler, os.urandom, lambda report: None
         )
 
     async def serve(self) -> int:

@@ -13,6 +13,7 @@ from unwalled.bridge import bounds as bridge_bounds
 from unwalled.broker import bounds as broker_bounds
 from unwalled.broker import gatewaybounds as broker_gatewaybounds
 from unwalled.broker.redis import bounds as redis_bounds
+from unwalled.gateway import bounds as gateway_bounds
 from unwalled.lanes import bounds as lanes_bounds
 from unwalled.operator import bounds as operator_bounds
 from unwalled.pt import bounds as pt_bounds
@@ -25,6 +26,7 @@ SOURCES = {
     ROOT / "src" / "unwalled" / "broker" / "redis" / "bounds.py": redis_bounds,
     ROOT / "src" / "unwalled" / "bridge" / "bounds.py": bridge_bounds,
     ROOT / "src" / "unwalled" / "broker" / "gatewaybounds.py": broker_gatewaybounds,
+    ROOT / "src" / "unwalled" / "gateway" / "bounds.py": gateway_bounds,
     ROOT / "src" / "unwalled" / "lanes" / "bounds.py": lanes_bounds,
     ROOT / "src" / "unwalled" / "operator" / "bounds.py": operator_bounds,
     ROOT / "src" / "unwalled" / "pt" / "bounds.py": pt_bounds,
@@ -40,7 +42,8 @@ Every bound of the program. This page is written by `make docs-limits` from
 [broker/bounds.py](../../src/unwalled/broker/bounds.py),
 [broker/gatewaybounds.py](../../src/unwalled/broker/gatewaybounds.py),
 [broker/redis/bounds.py](../../src/unwalled/broker/redis/bounds.py),
-[lanes/bounds.py](../../src/unwalled/lanes/bounds.py), [operator/bounds.py](../../src/unwalled/operator/bounds.py),
+[gateway/bounds.py](../../src/unwalled/gateway/bounds.py), [lanes/bounds.py](../../src/unwalled/lanes/bounds.py),
+[operator/bounds.py](../../src/unwalled/operator/bounds.py),
 [pt/bounds.py](../../src/unwalled/pt/bounds.py) and
 [rules/bounds.py](../../src/unwalled/rules/bounds.py); a test fails when it is not fresh.
 """

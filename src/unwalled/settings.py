@@ -289,8 +289,8 @@ class BrokerLimits:
     """The same for readers at once."""
     supply_poll_s: float = 1.0
     """How often a waiting request looks again without news: bridges that were put aside come back silently."""
-    max_reports_under_way: int = 1_000
-    """Words of the gateway that the store has not taken yet; more are dropped."""
+    max_reports_under_way: int = 10_000
+    """Words of the gateway that the store has not taken yet; past it the oldest is dropped."""
     max_requests: int = 2_000
     """Readers' requests in progress, waiting ones included; past it a request gets 503."""
     body_timeout_s: float = 10.0

@@ -28,6 +28,7 @@ from unwalled.signaling.errors import (
     DoorsUnreachable,
     NoBridge,
 )
+from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import (
     Answer,
     Answers,
@@ -273,16 +274,16 @@ def test_the_gateways_word_puts_a_bridge_aside_and_takes_it_back(tmp_path: Path)
         broker, reader = scene.running.broker, scene.reader()
         await reader.match(offers(1))
         (ticket,) = scene.running.gateway_urls
-        broker.lane_reported("unknown", "bad", 0)
-        broker.lane_reported(ticket, "bad", 10)
+        broker.lane_reported(LaneReport("unknown", Verdict.BAD, 0))
+        broker.lane_reported(LaneReport(ticket, Verdict.BAD, 10))
         await eventually(lambda: len(broker._tasks) == 0)
         with pytest.raises(NoBridge):
             await reader.match(offers(1))
-        broker.lane_reported(ticket, "good", 0)
+        broker.lane_reported(LaneReport(ticket, Verdict.GOOD, 0))
         await eventually(lambda: len(broker._tasks) == 0)
         with pytest.raises(NoBridge):
             await reader.match(offers(1))
-        broker.lane_reported(ticket, "good", 5000)
+        broker.lane_reported(LaneReport(ticket, Verdict.GOOD, 5000))
         await eventually(lambda: len(broker._tasks) == 0)
         assert len((await reader.match(offers(1))).lanes) == 1
 
@@ -328,6 +329,6 @@ def test_a_closing_broker_turns_everyone_away(tmp_path: Path) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             await scene.http.ws_connect(scene.running.url + "/v1/bridge")
         assert caught.value.status == 503
-        scene.running.broker.lane_reported("ticket", "bad", 1)
+        scene.running.broker.lane_reported(LaneReport("ticket", Verdict.BAD, 1))
 
     play(tmp_path, act)

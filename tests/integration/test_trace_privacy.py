@@ -39,7 +39,7 @@ def secrets_of(c: Chain) -> set[str]:
     client, hub = c.reader.client, c.operator._hub
     found = {"site.test", "127.0.0.1", "localhost", socket.gethostname(), c.operator.url.text}
     found |= {bridge.name for bridge in c.bridges} | set(client._book._known)
-    found |= {ticket for session in hub._sessions.values() for ticket, _ in session._tickets.values()}
+    found |= {meter.ticket for session in hub._sessions.values() for meter in session._meters.values()}
     found |= {session._id.hex() for session in hub._sessions.values()}
     found |= {c.invite.text, c.invite.token.hex()}
     return found

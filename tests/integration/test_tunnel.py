@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import os
 from dataclasses import replace
@@ -14,8 +15,9 @@ from tests.support.proxy_bench import until
 from unwalled.crypto.handshake import ReaderHandshake, Status
 from unwalled.crypto.hpke import PostQuantumPrivateKey
 from unwalled.errors import OpenFailed, StreamReset
-from unwalled.gateway import sessions
-from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
+from unwalled.gateway import lanereports, sessions
+from unwalled.gateway.bounds import WATCH
+from unwalled.gateway.sessions import SessionHub, TokenVerdict
 from unwalled.session.events import LeaveReason
 from unwalled.session.reader import ReaderSession
 from unwalled.settings import GATEWAY
@@ -24,6 +26,8 @@ from unwalled.tunnel.pump import Pump
 from unwalled.tunnel.streams import TunnelFlow, TunnelStream
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
+from unwalled.wire.lanereport import LaneReport
+from unwalled.wire.signalling import Verdict
 
 TOKEN = bytes(28)
 ECHO = Target.parse("echo.example", 7)
@@ -83,13 +87,13 @@ class World:
 
     def __init__(self, verdict: TokenVerdict = TokenVerdict.GOOD) -> None:
         self.key = PostQuantumPrivateKey(os.urandom(96))
-        self.reports: list[tuple[str, LaneVerdict, int]] = []
+        self.reports: list[LaneReport] = []
         self.hub = SessionHub(
             self.key,
             lambda token: verdict,
             lambda invite: EchoHandler(),
             os.urandom,
-            lambda *report: self.reports.append(report),
+            self.reports.append,
         )
 
 
@@ -125,7 +129,7 @@ def test_bytes_come_back_over_several_lanes_and_nothing_is_left_behind() -> None
         assert reader.pump.stream_count == 0
         reader.pump.close(Code.CANCELLED)
         await until(lambda: not world.hub.session_count)
-        assert [verdict for _, verdict, _ in world.reports] == [LaneVerdict.GOOD] * 3
+        assert [report.verdict for report in world.reports] == [Verdict.GOOD] * 3
 
     asyncio.run(main())
 
@@ -185,7 +189,7 @@ def test_a_lane_that_changes_a_byte_is_left_and_reported_and_the_bytes_are_right
         await stream.opened()
         bad.tamper = lambda message: [message[:-1] + bytes((message[-1] ^ 1,))]
         await _echo(stream, 2_000_000)
-        assert ("bad", LaneVerdict.BAD) in [(ticket, verdict) for ticket, verdict, _ in world.reports]
+        assert ("bad", Verdict.BAD) in [(report.ticket, report.verdict) for report in world.reports]
         assert bad.is_closed
         assert bad_gateway_end.is_closed
 
@@ -206,7 +210,34 @@ def test_the_other_lanes_of_a_bridge_that_tampered_are_no_good_word_for_it() -> 
         await _echo(stream, 2_000_000)
         also.close()
         await until(lambda: world.hub.lane_count == 1)
-        assert [(ticket, verdict) for ticket, verdict, _ in world.reports] == [("bad", LaneVerdict.BAD)]
+        assert [(report.ticket, report.verdict) for report in world.reports] == [("bad", Verdict.BAD)]
+
+    asyncio.run(main())
+
+
+def test_lanes_are_reported_while_they_carry_with_what_they_deliver(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = dataclasses.replace(WATCH, first_report_s=0.0, report_every_s=0.0, tick_s=0.05, least_limited_s=0.001)
+    monkeypatch.setattr(sessions, "WATCH", watch)
+    monkeypatch.setattr(lanereports, "WATCH", watch)
+
+    async def main() -> None:
+        world = World()
+        reader = Reader(world.key.public)
+        reader.add_lane(world.hub, "one")
+        reader.add_lane(world.hub, "two")
+        measured: set[str] = set()
+        while measured != {"one", "two"}:
+            stream = reader.pump.open_stream(ECHO)
+            await stream.opened()
+            await _echo(stream, 2_000_000)
+            measured = {report.ticket for report in world.reports if report.peers_bytes_s and not report.ended}
+        assert {report.verdict for report in world.reports} == {Verdict.GOOD}
+        assert all(report.rate_bytes_s for report in world.reports if report.peers_bytes_s)
+        assert sum(report.carried_bytes for report in world.reports) > 4_000_000
+        reader.pump.close(Code.CANCELLED)
+        await until(lambda: not world.hub.session_count)
+        assert sorted(report.ticket for report in world.reports if report.ended) == ["one", "two"]
+        await world.hub.close()
 
     asyncio.run(main())
 

@@ -8,8 +8,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
+from unwalled.broker.limits import Asker
 from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.settings import BrokerLimits
+from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
 
 LIMITS = BrokerLimits(max_bridges=12, max_reservations=40, candidates=2, pending_per_bridge=6, default_spread=3)
@@ -160,7 +162,7 @@ class MatchingMachine(RuleBasedStateMachine):
 
     @rule(name=names, verdict=st.sampled_from(list(Verdict)))
     def the_gateway_reports(self, name: str, verdict: Verdict) -> None:
-        self.matching.gateway_reported(name, verdict, self.now)
+        self.matching.gateway_reported(name, LaneReport("ticket", verdict, 1), Asker(b"i"), self.now)
         if (model := self.bridges.get(name)) and verdict is not Verdict.GOOD:
             model.trusted = False
             self.failed.add(model.about.network)

@@ -147,7 +147,7 @@ class World:
     def new_gateway(self) -> None:
         """The gateway starts anew, with the same key and no memory."""
         self.hub = SessionHub(
-            self.key, lambda token: self.verdict, lambda invite: EchoHandler(self), os.urandom, lambda *report: None
+            self.key, lambda token: self.verdict, lambda invite: EchoHandler(self), os.urandom, lambda report: None
         )
         self.hubs.append(self.hub)
 

@@ -63,6 +63,18 @@ class Prefixes:
     wide: bytes
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Asker:
+    """Who asks, as far as a broker tells people apart: an invite's id and the hashed prefixes. b"" = not known.
+
+    Many readers may be one asker: those behind one carrier's NAT with the same public invite.
+    """
+
+    invite: bytes = b""
+    narrow: bytes = b""
+    wide: bytes = b""
+
+
 def prefixes_of(address: str, key: bytes) -> Prefixes:
     """Hashes an address's prefixes under ``key``. What is no IP address (a local socket) is one group of its own."""
     try:

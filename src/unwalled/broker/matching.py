@@ -31,7 +31,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from unwalled.broker.bounds import SWARM, SwarmLimits
+from unwalled.broker.limits import Asker, Prefixes
 from unwalled.settings import BROKER, BrokerLimits
+from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
 
 _NAT_ORDER = {
@@ -71,6 +73,13 @@ class Wanted:
     """Tells readers apart; b"" = counts as another each time."""
     swarm: str = ""
     """The tag of the only swarm that will do; "" = bridges for everybody."""
+    prefixes: Prefixes = field(default=Prefixes(b"", b""), repr=False)
+    """Where the reader asks from; b"" = not known."""
+
+    @property
+    def asker(self) -> Asker:
+        """Whose budgets the match is taken from, and whose word its lanes' reports count as."""
+        return Asker(self.invite, self.prefixes.narrow, self.prefixes.wide)
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,10 +286,14 @@ class Matching:
             bridge.busy_until = now + self._limits.aside_busy_s
         self._file(bridge)
 
-    def gateway_reported(self, name: str, verdict: Verdict, now: float) -> None:
-        """The gateway's word about a lane of this bridge. It ends or begins a time aside."""
+    def gateway_reported(self, name: str, report: LaneReport, asker: Asker, now: float) -> None:
+        """The gateway's word about a lane of this bridge that ``asker`` was matched with.
+
+        A good lane that carried nothing proves nothing. Otherwise it ends or begins a time aside.
+        """
         bridge = self._bridges.get(name)
-        if bridge is None:
+        verdict = report.verdict
+        if bridge is None or (verdict is Verdict.GOOD and report.carried_bytes == 0):
             return
         if verdict is Verdict.GOOD:
             bridge.failures, bridge.aside_until = 0, 0.0

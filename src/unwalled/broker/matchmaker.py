@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from unwalled.broker.bridges import BridgeGone
 from unwalled.broker.directory import Directory
 from unwalled.broker.gateways import GatewayPlace
+from unwalled.broker.limits import Asker
 from unwalled.broker.matching import Outcome, Reservation, Wanted
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.broker.peers import Peers
@@ -32,6 +33,7 @@ class _Course:
     """How far one reader's match has come."""
 
     offers: Sequence[LaneDescription]
+    asker: Asker
     reader: bytes
     session: bytes
     """The same for all matches whose lanes may belong to one session."""
@@ -79,7 +81,7 @@ class Matchmaker:
         began = self._clock.monotonic()
         checked = offers if self._allow_private else [o.without_private_addresses() for o in offers]
         # A reader that does not say who it is counts as whoever holds its invite: all its lanes have to meet.
-        course = _Course(checked, wanted.reader, wanted.reader or wanted.invite, country)
+        course = _Course(checked, wanted.asker, wanted.reader, wanted.reader or wanted.invite, country)
         reservations = await self._wait_for_bridges(wanted, is_gone)
         try:
             if reservations:
@@ -177,7 +179,7 @@ class Matchmaker:
         if gateway is None:
             raise BridgeGone("No gateway takes this reader.")
         ticket = gateway.ticket(b64.encode(self._random_bytes(_TICKET_BYTES)))
-        await self._store.keep_ticket(ticket, reservation.bridge, self._clock.monotonic())
+        await self._store.keep_ticket(ticket, reservation.bridge, course.asker, self._clock.monotonic())
         asked = tuple(Offer(index, course.offers[index]) for index in reservation.offers)
         match = Match(reservation.match, gateway.lane_url(ticket), asked, country=course.country)
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -33,7 +34,8 @@ from unwalled.crypto.tokens import TokenError, TokenExpired
 from unwalled.errors import CryptoError, SignallingError
 from unwalled.settings import BROKER, SIGNALLING, BrokerLimits
 from unwalled.tasks import TaskOwner
-from unwalled.wire.signalling import BridgeConfig, MatchReply, MatchRequest, Status, Verdict
+from unwalled.wire.lanereport import LaneReport
+from unwalled.wire.signalling import BridgeConfig, MatchReply, MatchRequest, Status
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -101,6 +103,8 @@ class Broker:
         self._hash_key = random_bytes(_HASH_KEY_BYTES)
         self._closing = False
         self._tasks = TaskOwner()
+        self._reports: deque[LaneReport] = deque(maxlen=limits.max_reports_under_way)
+        self._is_passing_on = False
         self._hub = BridgeHub(store, clock, random_bytes, self.metrics, limits)
         self._matchmaker = Matchmaker(
             store,
@@ -126,16 +130,17 @@ class Broker:
         """How many bridges have room."""
         return await self._store.waiting()
 
-    def lane_reported(self, ticket: str, verdict: str, carried_bytes: int) -> None:
-        """The gateway's word about a lane: ``good``, ``dead`` or ``bad``. An unknown ticket does nothing.
+    def lane_reported(self, report: LaneReport) -> None:
+        """The gateway's word about a lane. An unknown ticket does nothing. Call it in the event loop's thread.
 
-        A good lane that carried nothing proves nothing. Call it in the event loop's thread.
+        Reports are passed to the store one after another; past a bound of those that wait the oldest is dropped.
         """
-        word = Verdict(verdict)
-        if word is Verdict.GOOD and carried_bytes == 0:
+        if self._closing:
             return
-        if not self._closing and len(self._tasks) < self._limits.max_reports_under_way:
-            self._tasks.start(self._pass_on(ticket, word), "report a lane")
+        self._reports.append(report)
+        if not self._is_passing_on:
+            self._is_passing_on = True
+            self._tasks.start(self._pass_on(), "report lanes")
 
     async def knows_ticket(self, ticket: str) -> bool:
         """Whether a match of the last day was given this ticket. Its bridge may have left since."""
@@ -147,11 +152,12 @@ class Broker:
         await self._hub.close()
         await self._tasks.close()
 
-    async def _pass_on(self, ticket: str, verdict: Verdict) -> None:
-        now = self._clock.monotonic()
-        bridge = await self._store.bridge_of_ticket(ticket, now)
-        if bridge is not None:
-            await self._store.gateway_reported(bridge, verdict, now)
+    async def _pass_on(self) -> None:
+        try:
+            while self._reports:
+                await self._store.lane_reported(self._reports.popleft(), self._clock.monotonic())
+        finally:
+            self._is_passing_on = False
 
     async def _tell_config(self, request: web.Request) -> web.Response:
         config = await self._config.encoded()
@@ -248,7 +254,15 @@ class Broker:
             return MatchReply(Status.LIMITED, retry_after_s=wait_s)
         await self._store.reader_reported(invite, asked.reports, now)
         offers = tuple(range(len(asked.offers)))
-        wanted = Wanted(asked.nat, offers, asked.spread, frozenset(asked.avoid), invite, asked.reader)
+        wanted = Wanted(
+            asked.nat,
+            offers,
+            asked.spread,
+            frozenset(asked.avoid),
+            invite,
+            asked.reader,
+            prefixes=self._prefixes(request),
+        )
         country = self._country(request)
         self.metrics.asked_from[country or "other"] += 1
         lanes = await self._matchmaker.match(wanted, asked.offers, lambda: _is_gone(request), country)

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 from random import Random
 from typing import Protocol
 
-from unwalled.broker.limits import Buckets, Prefixes, PrefixLimiter, Rate
+from unwalled.broker.limits import Asker, Buckets, Prefixes, PrefixLimiter, Rate
 from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.errors import UnwalledError
 from unwalled.settings import BROKER, BrokerLimits
-from unwalled.wire.signalling import Report, Verdict
+from unwalled.wire.lanereport import LaneReport
+from unwalled.wire.signalling import Report
 
 
 class StoreFull(UnwalledError):
@@ -62,8 +64,8 @@ class Store(Protocol):
     async def settle(self, match: str, outcome: Outcome, now: float) -> None:
         """Ends a reservation. An unknown one does nothing."""
 
-    async def gateway_reported(self, bridge: str, verdict: Verdict, now: float) -> None:
-        """The gateway's word about a bridge."""
+    async def lane_reported(self, report: LaneReport, now: float) -> None:
+        """The gateway's word about a lane, in one step. One with an unknown or old ticket does nothing."""
 
     async def reader_reported(self, invite: bytes, reports: Sequence[Report], now: float) -> None:
         """A reader's words about earlier bridges."""
@@ -77,14 +79,21 @@ class Store(Protocol):
     async def take_for_invite(self, invite: bytes, now: float) -> float:
         """Counts one request with an invite; 0.0, or the seconds to wait when it is one too many."""
 
-    async def keep_ticket(self, ticket: str, bridge: str, now: float) -> None:
-        """Remembers to which bridge a ticket was given."""
+    async def keep_ticket(self, ticket: str, bridge: str, asker: Asker, now: float) -> None:
+        """Remembers to which bridge a ticket was given, and for whom."""
 
     async def bridge_of_ticket(self, ticket: str, now: float) -> str | None:
         """The bridge that was given the ticket, or None for an unknown or old one."""
 
     async def waiting(self) -> int:
         """How many bridges have room, for the numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ticket:
+    bridge: str
+    asker: Asker
+    since: float
 
 
 class EmbeddedStore:
@@ -95,7 +104,7 @@ class EmbeddedStore:
         self._limits = limits
         self._matching = Matching(rng, limits)
         self._seen: OrderedDict[bytes, float] = OrderedDict()
-        self._tickets: OrderedDict[str, tuple[str, float]] = OrderedDict()
+        self._tickets: OrderedDict[str, _Ticket] = OrderedDict()
         entries = limits.limiter_entries
         self._prefixes = {
             Action.MATCH: PrefixLimiter(
@@ -131,9 +140,10 @@ class EmbeddedStore:
         """See Store."""
         self._matching.settle(match, outcome, now)
 
-    async def gateway_reported(self, bridge: str, verdict: Verdict, now: float) -> None:
+    async def lane_reported(self, report: LaneReport, now: float) -> None:
         """See Store."""
-        self._matching.gateway_reported(bridge, verdict, now)
+        if (held := self._ticket(report.ticket, now)) is not None:
+            self._matching.gateway_reported(held.bridge, report, held.asker, now)
 
     async def reader_reported(self, invite: bytes, reports: Sequence[Report], now: float) -> None:
         """See Store."""
@@ -158,17 +168,21 @@ class EmbeddedStore:
         """See Store."""
         return self._invites.take(invite, now)
 
-    async def keep_ticket(self, ticket: str, bridge: str, now: float) -> None:
+    async def keep_ticket(self, ticket: str, bridge: str, asker: Asker, now: float) -> None:
         """See Store."""
-        self._tickets[ticket] = (bridge, now)
+        self._tickets[ticket] = _Ticket(bridge, asker, now)
         if len(self._tickets) > self._limits.max_tickets:
             self._tickets.popitem(last=False)
 
     async def bridge_of_ticket(self, ticket: str, now: float) -> str | None:
         """See Store."""
-        bridge, since = self._tickets.get(ticket, (None, now))
-        return bridge if now - since < self._limits.ticket_s else None
+        held = self._ticket(ticket, now)
+        return None if held is None else held.bridge
 
     async def waiting(self) -> int:
         """See Store."""
         return self._matching.waiting()
+
+    def _ticket(self, ticket: str, now: float) -> _Ticket | None:
+        held = self._tickets.get(ticket)
+        return held if held is not None and now - held.since < self._limits.ticket_s else None

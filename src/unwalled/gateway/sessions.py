@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import heapq
 from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from unwalled.crypto.handshake import OpenedHello, Random, Status, Terms, open_h
 from unwalled.crypto.hpke import PostQuantumPrivateKey
 from unwalled.crypto.tokens import invite_of
 from unwalled.errors import CryptoError, FrameError, LaneClosed, MessageError, UnwalledError
+from unwalled.gateway.bounds import WATCH
+from unwalled.gateway.lanereports import LaneMeter, peers_rate
 from unwalled.lanes.base import Lane, LaneReceiver
 from unwalled.session.core import Session
 from unwalled.session.events import LeaveReason
@@ -24,7 +27,9 @@ from unwalled.tunnel.api import DatagramFlow, IncomingStream
 from unwalled.tunnel.pump import Pump
 from unwalled.tunnel.streams import TunnelFlow, TunnelStream
 from unwalled.wire.codes import Code
+from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.messages import Hello, Join, Refusal, decode_message, encode_refuse
+from unwalled.wire.signalling import Verdict
 
 
 class SessionHandler(Protocol):
@@ -45,18 +50,8 @@ class TokenVerdict(Enum):
     REFUSED = "refused"
 
 
-class LaneVerdict(Enum):
-    """How a lane did, as the gateway saw it: for the broker's matching."""
-
-    GOOD = "good"
-    DEAD = "dead"
-    """It closed, or fell silent, before anything authentic came over it."""
-    BAD = "bad"
-    """It changed, dropped or repeated what it carried."""
-
-
-Report = Callable[[str, LaneVerdict, int], None]
-"""Told of each lane that ends: its ticket, the verdict, and the bytes that it carried both ways."""
+Report = Callable[[LaneReport], None]
+"""Told of each lane that ends, and of those that go on from time to time."""
 
 
 @dataclass(slots=True)
@@ -101,6 +96,9 @@ class SessionHub:
         self._greeters: set[_Greeter] = set()
         self._seen_hellos: OrderedDict[bytes, None] = OrderedDict()
         self._tasks = TaskOwner()
+        self._reports_due: list[tuple[float, bytes]] = []
+        """A heap of when each session's lanes are to be reported; sessions that are over fall out of it by and by."""
+        self._next_look: asyncio.TimerHandle | None = None
         self.counters = SessionCounters()
 
     @property
@@ -134,6 +132,9 @@ class SessionHub:
             greeter.give_up()
         for session in list(self._sessions.values()):
             session.pump.close(Code.GENERAL)
+        if self._next_look is not None:
+            self._next_look.cancel()
+            self._next_look = None
         await self._tasks.close()
 
     # What greeters and sessions tell it.
@@ -157,11 +158,11 @@ class SessionHub:
     def left(self, greeter: _Greeter) -> None:
         """A lane closed before it said anything."""
         self._greeters.discard(greeter)
-        self.report(greeter.ticket, LaneVerdict.DEAD, 0)
+        self.report(LaneReport(greeter.ticket, Verdict.DEAD))
 
-    def report(self, ticket: str, verdict: LaneVerdict, carried_bytes: int) -> None:
-        """Passes a verdict on."""
-        self._report(ticket, verdict, carried_bytes)
+    def report(self, report: LaneReport) -> None:
+        """Passes a report on."""
+        self._report(report)
 
     def closed(self, session_id: bytes) -> None:
         """A session is over."""
@@ -219,9 +220,28 @@ class SessionHub:
         session = _GatewaySession(self, secrets.session_id, invite, core, self._new_handler(invite), sink, trace)
         self._sessions[secrets.session_id] = session
         self._of_invite[session.invite] += 1
+        self._report_at(now + WATCH.first_report_s, secrets.session_id)
         self.counters.sessions_opened += 1
         greeter.lane.send(message)
         return session.add(core.add_first_lane(now), greeter)
+
+    def _report_at(self, due: float, session_id: bytes) -> None:
+        heapq.heappush(self._reports_due, (due, session_id))
+        if self._next_look is None:
+            self._next_look = asyncio.get_running_loop().call_later(WATCH.tick_s, self._report_due)
+
+    def _report_due(self) -> None:
+        self._next_look = None
+        now = asyncio.get_running_loop().time()
+        due = []
+        while self._reports_due and self._reports_due[0][0] <= now:
+            due.append(heapq.heappop(self._reports_due)[1])
+        for session_id in due:
+            if (session := self._sessions.get(session_id)) is not None:
+                session.report_lanes(now)
+                self._report_at(now + WATCH.report_every_s, session_id)
+        if self._reports_due and self._next_look is None:
+            self._next_look = asyncio.get_running_loop().call_later(WATCH.tick_s, self._report_due)
 
     def _judge(self, token: bytes) -> Status:
         match self._check_token(token):
@@ -321,7 +341,7 @@ class _GatewaySession:
         self.invite = invite
         self.handler = handler
         self.pump = Pump(core, core, self)
-        self._tickets: dict[int, tuple[str, Callable[[], int]]] = {}
+        self._meters: dict[int, LaneMeter] = {}
         self._spoiled: set[int] = set()
         """Lanes of bridges that tampered on another one: their quiet end is no good word for the bridge."""
 
@@ -332,7 +352,7 @@ class _GatewaySession:
             # The broker alone knows which matches are the same bridge's.
             self._trace.lane_through(key, self._numbers.number(greeter.ticket), self.pump.now())
         self._hub.lanes_of_invite[self.invite] += 1
-        self._tickets[key] = (greeter.ticket, lambda: state.sent_bytes + state.received_bytes)
+        self._meters[key] = LaneMeter(greeter.ticket, state)
         return self.pump.attach(key, greeter.lane)
 
     def established(self) -> None:
@@ -357,21 +377,32 @@ class _GatewaySession:
 
     def lane_left(self, lane: int, reason: LeaveReason) -> None:
         """See PumpUser."""
-        ticket, carried = self._tickets.pop(lane)
+        meter = self._meters.pop(lane)
         lanes = self._hub.lanes_of_invite
         lanes[self.invite] -= 1
         if not lanes[self.invite]:
             del lanes[self.invite]
-        verdict = LaneVerdict.GOOD
+        verdict = Verdict.GOOD
         if reason is LeaveReason.MISBEHAVED:
-            verdict = LaneVerdict.BAD
+            verdict = Verdict.BAD
             self._hub.counters.lanes_misbehaved += 1
-            self._spoiled |= {key for key, (other, _) in self._tickets.items() if other == ticket}
+            self._spoiled |= {key for key, other in self._meters.items() if other.ticket == meter.ticket}
         elif reason is LeaveReason.SILENT:
-            verdict = LaneVerdict.DEAD
-        if verdict is not LaneVerdict.GOOD or lane not in self._spoiled:
-            self._hub.report(ticket, verdict, carried())
+            verdict = Verdict.DEAD
+        if verdict is not Verdict.GOOD or lane not in self._spoiled:
+            lost = reason is LeaveReason.CLOSED and bool(self._meters)
+            self._hub.report(
+                meter.report(verdict, peers_rate(meter, self._meters.values()), self.pump.now(), ended=True, lost=lost)
+            )
         self._spoiled.discard(lane)
+
+    def report_lanes(self, now: float) -> None:
+        """Tells how the lanes that have carried something do."""
+        meters = self._meters.values()
+        rates = [(meter, peers_rate(meter, meters)) for meter in meters]
+        for (key, meter), (_, rate) in zip(self._meters.items(), rates, strict=True):
+            if key not in self._spoiled and meter.has_news:
+                self._hub.report(meter.report(Verdict.GOOD, rate, now))
 
     def session_closed(self, code: Code) -> None:
         """See PumpUser."""

@@ -33,7 +33,7 @@ from unwalled.gateway.endpoint import LaneEndpoint
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
-from unwalled.gateway.sessions import LaneVerdict, SessionHub, TokenVerdict
+from unwalled.gateway.sessions import SessionHub, TokenVerdict
 from unwalled.operator.admintoken import AdminToken
 from unwalled.operator.announcing import Announcer, new_gateway_id
 from unwalled.operator.askers import asks_from_within
@@ -123,7 +123,7 @@ class Operator:
             _in_gateways_words(check_token),
             self._gateway.new_handler,
             os.urandom,
-            self._lane_ended,
+            self._broker.lane_reported,
             new_sink=_new_sink(options.trace),
         )
         self._lanes = LaneEndpoint(self._hub, self._broker.knows_ticket)
@@ -299,9 +299,6 @@ class Operator:
     def _carried(self) -> Carried:
         egress = self._gateway.counters
         return Carried(self._hub.task_count, egress.bytes_up + egress.bytes_down + egress.datagrams_down)
-
-    def _lane_ended(self, ticket: str, verdict: LaneVerdict, carried_bytes: int) -> None:
-        self._broker.lane_reported(ticket, verdict.value, carried_bytes)
 
 
 _NO_STORE = {"Cache-Control": "no-store"}

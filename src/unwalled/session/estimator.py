@@ -51,6 +51,8 @@ class LaneEstimator:
         "_period_until",
         "_rates",
         "in_flight_bytes",
+        "limited_bytes",
+        "limited_s",
         "min_rtt_s",
         "rtt_variation_s",
         "scale",
@@ -67,6 +69,9 @@ class LaneEstimator:
         self.window_bytes = SESSION.initial_lane_window_bytes
         self.scale = 1.0
         """What part of the window may be used: see QuietLanes."""
+        self.limited_bytes = 0
+        self.limited_s = 0.0
+        """What was delivered while the window was full, and how long that took: this lane was the limit then."""
         self._delivered = 0
         self._delivered_at = 0.0
         self._first_sent_at = 0.0
@@ -151,6 +156,7 @@ class LaneEstimator:
         """
         self.in_flight_bytes -= size
         self._delivered += size
+        waited_s = now - self._delivered_at
         self._delivered_at = now
         self._first_sent_at = newest.sent_at
         if rtt_s is not None:
@@ -158,6 +164,9 @@ class LaneEstimator:
         if self.srtt_s is None or self.min_rtt_s is None:
             return
         was_full = self._full_at >= newest.sent_at - self.srtt_s
+        if was_full:
+            self.limited_bytes += size
+            self.limited_s += waited_s
         # Acks that were held up come in heaps: what counts is the slower of the two, sending and acking.
         elapsed_s = max(now - newest.delivered_at, newest.sent_at - newest.first_sent_at)
         if elapsed_s > 0:

@@ -6,10 +6,13 @@ from random import Random
 import pytest
 
 from unwalled.broker.bounds import SwarmLimits
+from unwalled.broker.limits import Asker
 from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.settings import BrokerLimits
+from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
 
+ASKER = Asker(b"i")
 OPEN, CLOSED, UNKNOWN = Nat.UNRESTRICTED, Nat.RESTRICTED, Nat.UNKNOWN
 
 
@@ -36,6 +39,10 @@ def wanted(count: int = 1, *, nat: Nat = OPEN, spread: int = 1, avoid: str = "",
 
 def bridges(reservations: list[Reservation]) -> list[str]:
     return [reservation.bridge for reservation in reservations]
+
+
+def hear(matching: Matching, name: str, verdict: Verdict, now: float, asker: Asker = ASKER) -> None:
+    matching.gateway_reported(name, LaneReport("ticket", verdict, 100_000), asker, now)
 
 
 def serve(matching: Matching, invite: bytes, now: float = 0.0) -> str:
@@ -252,24 +259,24 @@ def test_lanes_of_one_match_that_die_together_are_one_failure() -> None:
     matching = table()
     join(matching, "a")
     for _ in range(8):
-        matching.gateway_reported("a", Verdict.DEAD, 0.0)
+        hear(matching, "a", Verdict.DEAD, 0.0)
     assert matching.reserve(wanted(), 10.1) != []
 
 
 def test_the_gateway_ends_a_time_aside() -> None:
     matching = table()
     join(matching, "a")
-    matching.gateway_reported("a", Verdict.BAD, 0.0)
+    hear(matching, "a", Verdict.BAD, 0.0)
     assert matching.reserve(wanted(), 70.0) == []
-    matching.gateway_reported("a", Verdict.GOOD, 70.0)
+    hear(matching, "a", Verdict.GOOD, 70.0)
     assert bridges(matching.reserve(wanted(), 70.0)) == ["a"]
-    matching.gateway_reported("nobody", Verdict.BAD, 0.0)
+    hear(matching, "nobody", Verdict.BAD, 0.0)
 
 
 def test_leaving_and_coming_back_does_not_wash_a_failure_off() -> None:
     matching = table()
     join(matching, "a", network="A")
-    matching.gateway_reported("a", Verdict.BAD, 0.0)
+    hear(matching, "a", Verdict.BAD, 0.0)
     matching.leave("a")
     join(matching, "a-again", network="A", now=1.0)
     join(matching, "b", network="B", now=1.0)
@@ -280,10 +287,10 @@ def test_leaving_and_coming_back_does_not_wash_a_failure_off() -> None:
 def test_a_network_is_forgiven_in_the_end() -> None:
     matching = table()
     join(matching, "a", network="A")
-    matching.gateway_reported("a", Verdict.DEAD, 0.0)
+    hear(matching, "a", Verdict.DEAD, 0.0)
     matching.leave("a")
     join(matching, "b", network="A", now=5000.0)
-    matching.gateway_reported("b", Verdict.DEAD, 5000.0)
+    hear(matching, "b", Verdict.DEAD, 5000.0)
     assert matching.reserve(wanted(), 5011.0) != []
 
 
@@ -291,7 +298,7 @@ def test_only_so_many_networks_are_remembered() -> None:
     matching = table(BrokerLimits(remembered_networks=1))
     for name in "ab":
         join(matching, name, network=name)
-        matching.gateway_reported(name, Verdict.BAD, 0.0)
+        hear(matching, name, Verdict.BAD, 0.0)
         matching.leave(name)
     join(matching, "a", network="a")
     join(matching, "b", network="b")
@@ -337,7 +344,7 @@ def test_doubt_is_taken_back_by_its_reader_or_by_the_gateway() -> None:
         if undo == "reader":
             matching.reader_reported(b"i", [Report("a", Verdict.GOOD)], 9.0)
         else:
-            matching.gateway_reported("a", Verdict.GOOD, 9.0)
+            hear(matching, "a", Verdict.GOOD, 9.0)
         assert bridges(matching.reserve(wanted(), 9.0)) == ["a"]
 
 

@@ -8,10 +8,11 @@ from random import Random
 
 import pytest
 
-from unwalled.broker.limits import prefixes_of
+from unwalled.broker.limits import Asker, prefixes_of
 from unwalled.broker.matching import Outcome, WaitingBridge, Wanted
 from unwalled.broker.store import Action, EmbeddedStore, Store, StoreFull
 from unwalled.settings import BrokerLimits
+from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Client, Nat, Report, Verdict
 
 STORES: list[Callable[[BrokerLimits], Store]] = [lambda limits: EmbeddedStore(Random(1), limits)]
@@ -55,7 +56,11 @@ def test_reports_reach_the_matching(make: Callable[[BrokerLimits], Store]) -> No
         await store.reader_reported(b"invite", [Report("a", Verdict.BAD)], 1.0)
         (held,) = await store.reserve(WANTED, 1.0)
         assert held.bridge == "b"
-        await store.gateway_reported("b", Verdict.BAD, 1.0)
+        await store.settle(held.match, Outcome(answered=1), 1.0)
+        await store.set_free("b", 4, 4, 1.0)
+        await store.keep_ticket("ticket", "b", Asker(b"invite"), 1.0)
+        await store.lane_reported(LaneReport("unknown", Verdict.BAD), 1.0)
+        await store.lane_reported(LaneReport("ticket", Verdict.BAD), 1.0)
         (held,) = await store.reserve(WANTED, 1.0)
         assert held.bridge == "a"
 
@@ -103,7 +108,7 @@ def test_tickets_are_found_for_a_while_and_bounded(make: Callable[[BrokerLimits]
     async def main() -> None:
         store = make(BrokerLimits(max_tickets=2, ticket_s=100.0))
         for ticket in "xyz":
-            await store.keep_ticket(ticket, f"bridge-{ticket}", 0.0)
+            await store.keep_ticket(ticket, f"bridge-{ticket}", Asker(), 0.0)
         assert await store.bridge_of_ticket("x", 0.0) is None
         assert await store.bridge_of_ticket("z", 99.0) == "bridge-z"
         assert await store.bridge_of_ticket("z", 100.0) is None

@@ -28,7 +28,7 @@ def with_endpoint(use: Callable[[str, LaneEndpoint, aiohttp.ClientSession], Awai
 
     async def main() -> None:
         key = PostQuantumPrivateKey(os.urandom(96))
-        hub = SessionHub(key, lambda token: TokenVerdict.REFUSED, _no_handler, os.urandom, lambda *report: None)
+        hub = SessionHub(key, lambda token: TokenVerdict.REFUSED, _no_handler, os.urandom, lambda report: None)
         endpoint = LaneEndpoint(hub, knows)
         app = web.Application()
         app.add_routes(endpoint.routes())
