@@ -23,6 +23,7 @@ from unwalled.errors import SignalingFailed, SignallingError
 from unwalled.lanes.bounds import NETWORK
 from unwalled.lanes.stun import find_nat
 from unwalled.lanes.webrtc import ReactorStack, WebRtcStack
+from unwalled.network.backoff import longest_wait_s
 from unwalled.settings import BRIDGE, SIGNALLING
 from unwalled.wire.signalling import Cancel, Capacity, Client, Hello, Nat, Ready, Refused
 
@@ -114,13 +115,16 @@ class Bridge:
 
     async def _stay_connected(self, session: aiohttp.ClientSession, helper: Helper) -> None:
         failures = 0
+        lost_at = self._clock.monotonic()
         while True:
             self._ready_at = None
             cause = await self._connect(session, helper)
             now = self._clock.monotonic()
             if self._ready_at is not None and now - self._ready_at >= BRIDGE.stable_after_s:
                 failures = 0
-            ceiling_s = min(BRIDGE.reconnect_max_s, BRIDGE.reconnect_min_s * 2.0 ** min(failures, 16))
+            if not failures:
+                lost_at = now
+            ceiling_s = longest_wait_s(failures, now - lost_at, BRIDGE.reconnect_min_s, BRIDGE.reconnect_max_s)
             delay_s = self._rng.uniform(0.0, ceiling_s)
             failures += 1
             self._on_event(BridgeLost(cause, delay_s))

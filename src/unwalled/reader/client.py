@@ -17,6 +17,7 @@ from unwalled.crypto.handshake import Random, Status
 from unwalled.crypto.identity import KeyBundle
 from unwalled.errors import DescriptionError, LaneClosed, OpenFailed, SignalingFailed
 from unwalled.lanes.webrtc import OfferedLane, WebRtcStack
+from unwalled.network.backoff import longest_wait_s
 from unwalled.reader.bridges import BridgeBook
 from unwalled.reader.growth import LaneGrowth
 from unwalled.reader.live import LiveSession
@@ -279,6 +280,7 @@ class ReaderClient:
     async def _keep_bridges(self) -> None:
         """Asks for bridges while fewer than wanted carry lanes."""
         failures = 0
+        without_since = self._clock.monotonic()
         while True:
             self._changed.clear()
             wait_s = self._limits.spread_retry_s
@@ -288,7 +290,9 @@ class ReaderClient:
             if rest_s > 0:
                 wait_s = rest_s
             elif missing > 0 and not self._opening:
-                wait_s = await self._ask_bridges(missing, failures)
+                if not failures:
+                    without_since = self._clock.monotonic()
+                wait_s = await self._ask_bridges(missing, failures, without_since)
                 failures = 0 if self._opening or self._is_carried else failures + 1
             elif self._book.has_doubts and not self._opening:
                 wait_s = await self._tell_doubts()
@@ -373,8 +377,11 @@ class ReaderClient:
     def _live_lanes(self) -> int:
         return self._live.pump.lane_count if self._live is not None else 0
 
-    async def _ask_bridges(self, missing: int, failures: int) -> float:
-        """Asks the broker for lanes through the bridges that are missing; gives how long to wait then."""
+    async def _ask_bridges(self, missing: int, failures: int, without_since: float) -> float:
+        """Asks the broker for lanes through the bridges that are missing; gives how long to wait then.
+
+        ``failures``: in a row, since ``without_since``.
+        """
         if not self._live_lanes and self._phase not in (Phase.NO_BRIDGE, Phase.NO_BROKER):
             self._say_hopeful(Phase.SEARCHING)
         try:
@@ -391,7 +398,7 @@ class ReaderClient:
             # All lanes went away while one more bridge was looked for: the bridges of before are welcome again.
             return 0.0
         except SignalingFailed as failed:
-            return self._failed(failed, failures)
+            return self._failed(failed, failures, self._clock.monotonic() - without_since)
         finally:
             self._spreading = None
         if not self._live_lanes:
@@ -467,7 +474,7 @@ class ReaderClient:
                 if index not in used:
                     offer.close()
 
-    def _failed(self, failed: SignalingFailed, failures: int) -> float:
+    def _failed(self, failed: SignalingFailed, failures: int, without_s: float) -> float:
         if self._is_carried:
             return self._limits.spread_retry_s * self._rng.uniform(0.8, 1.6)
         self._book.forgive()
@@ -478,7 +485,7 @@ class ReaderClient:
         elif failed.retry_after_s is not None:
             wait_s = min(failed.retry_after_s, self._limits.retry_max_s) * self._rng.uniform(1.0, 1.3)
         else:
-            ceiling_s = min(self._limits.retry_max_s, self._limits.retry_min_s * 2 ** min(failures, 8))
+            ceiling_s = longest_wait_s(failures, without_s, self._limits.retry_min_s, self._limits.retry_max_s)
             wait_s = self._rng.uniform(self._limits.retry_min_s / 2, ceiling_s)
         self._rest_until = self._clock.monotonic() + wait_s
         return wait_s

@@ -119,14 +119,15 @@ def test_another_sign_at_the_doors_is_told_though_its_words_are_those_of_before(
     run(main)
 
 
-def test_waits_for_the_broker_grow_up_to_a_bound() -> None:
+def test_waits_for_the_broker_grow_up_to_a_bound_and_with_the_time_without_one() -> None:
     async def main() -> None:
         world = World()
         invite = Invite(bytes(32), bytes(32), bytes(28), ("https://door.example",), ())
         limits = replace(QUICK, retry_min_s=1.0, retry_max_s=30.0)
         client = ReaderClient(invite, world, world, SystemClock(), os.urandom, _Highest(), limits=limits)
-        waits = [client._failed(DoorsUnreachable("no answer"), failures) for failures in (0, 1, 2, 3, 4, 5, 10_000)]
-        assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+        failed, tries = DoorsUnreachable("no answer"), (0, 1, 2, 3, 4, 5, 10_000)
+        assert [client._failed(failed, failures, 60.0) for failures in tries] == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+        assert [client._failed(failed, failures, 3.0) for failures in tries] == [1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0]
 
     run(main)
 
