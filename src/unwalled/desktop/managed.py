@@ -14,7 +14,7 @@ import json
 import plistlib
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.parsers.expat import ExpatError
@@ -54,6 +54,11 @@ _WINDOWS_KEYS = {
     "edge": r"SOFTWARE\Policies\Microsoft\Edge",
     "brave": r"SOFTWARE\Policies\BraveSoftware\Brave",
 }
+# Firefox's own scripts for administrators (https://support.mozilla.org/kb/customizing-firefox-using-autoconfig): they
+# run at each start, and what they lock no profile changes. The other files are of defaults, which only count if locked.
+_SCRIPTED = re.compile(r"^(?!\s*//)[^\n]*?(network\.proxy|autoadmin\.global_config_url)", re.MULTILINE)
+_LOCKED = re.compile(r"^(?!\s*//)[^\n]*?(network\.proxy)[^\n]*\blocked\b", re.MULTILINE)
+_SCRIPT_BYTES = 1 << 20
 _EXTENSIONS = {"ExtensionInstallForcelist", "ExtensionSettings", "Extensions"}
 _ROOT = Path("/")
 
@@ -72,7 +77,9 @@ class BrowserManaged(ConfigurationError):
 def check_unmanaged(browser: Browser, machine: Machine, root: Path = _ROOT) -> None:
     """Raises BrowserManaged when the browser is told by others where to go, or who shall look on."""
     names = {name for policy in _policies(browser, machine, root) for name in _harmful(policy, browser.engine)}
-    if browser.engine is Engine.CHROMIUM and not (machine.is_windows or machine.is_mac):
+    if browser.engine is Engine.FIREFOX:
+        names.update(_scripted(browser, root))
+    elif not (machine.is_windows or machine.is_mac):
         names.update(_winning_switches(browser, machine, root))
     if names:
         raise BrowserManaged(browser.title, sorted(names))
@@ -104,6 +111,27 @@ def _policies(browser: Browser, machine: Machine, root: Path) -> Iterator[Mappin
         for folder in _of(browser, _LINUX_FOLDERS):
             for path in sorted((root / folder / "policies" / "managed").glob("*.json")):
                 yield from _of_json(path)
+
+
+def _scripted(browser: Browser, root: Path) -> Iterator[str]:
+    beside = Path(browser.path).resolve().parent
+    # On a Mac what is beside it is in another folder of the application.
+    places = (beside, beside.parent / "Resources")
+    for place in places:
+        yield from _found(_SCRIPTED, place.glob("*.cfg"))
+        yield from _found(_LOCKED, place.glob("defaults/pref/*.js"))
+    yield from _found(_LOCKED, root.glob("etc/firefox*/**/*.js"))
+    yield from _found(_SCRIPTED, root.glob("etc/firefox*/**/*.cfg"))
+
+
+def _found(words: re.Pattern[str], files: Iterable[Path]) -> Iterator[str]:
+    for file in sorted(files):
+        try:
+            with file.open("rb") as opened:
+                text = opened.read(_SCRIPT_BYTES).decode(errors="replace")
+        except OSError:
+            continue
+        yield from (f"{name} in {file.name}" for name in words.findall(text))
 
 
 def _winning_switches(browser: Browser, machine: Machine, root: Path) -> Iterator[str]:

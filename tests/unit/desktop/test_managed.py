@@ -68,6 +68,40 @@ def test_policies_beside_firefox_itself_count(tmp_path: Path) -> None:
         check_unmanaged(browser("firefox", str(tmp_path / "link")), LINUX, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "name"),
+    [
+        ("opt/mozilla.cfg", '// line one\nlockPref("network.proxy.type", 0);', "network.proxy in mozilla.cfg"),
+        ("Resources/autoconfig.cfg", "\npref('network.proxy.http', 'firm');", "network.proxy in autoconfig.cfg"),
+        (
+            "opt/a.cfg",
+            '\npref("autoadmin.global_config_url", "https://firm")',
+            "autoadmin.global_config_url in a.cfg",
+        ),
+        ("opt/defaults/pref/firm.js", 'pref("network.proxy.type", 0, locked);', "network.proxy in firm.js"),
+        ("etc/firefox-esr/firm.js", 'pref("network.proxy.type", 5, locked);', "network.proxy in firm.js"),
+        ("etc/firefox/defaults/firm.cfg", '\nlockPref("network.proxy.type", 5);', "network.proxy in firm.cfg"),
+    ],
+)
+def test_scripts_that_lock_a_proxy_in_firefox_are_refused(tmp_path: Path, file: str, text: str, name: str) -> None:
+    firefox = tmp_path / "opt" / "firefox"
+    path = tmp_path / file
+    for folder in (firefox.parent, path.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    firefox.write_text("")
+    path.write_text(text)
+    with pytest.raises(BrowserManaged, match=name):
+        check_unmanaged(browser("firefox", str(firefox)), LINUX, tmp_path)
+    # What a profile can change, what is only a remark, and what cannot be read.
+    for harmless in ('\n// lockPref("network.proxy.type", 0);', 'lockPref("app.update.enabled", false);'):
+        path.write_text(harmless)
+        check_unmanaged(browser("firefox", str(firefox)), LINUX, tmp_path)
+    path.unlink()
+    path.mkdir()
+    check_unmanaged(browser("firefox", str(firefox)), LINUX, tmp_path)
+    check_unmanaged(browser("chromium", str(firefox)), LINUX, tmp_path)
+
+
 def test_on_a_mac_they_are_property_lists(tmp_path: Path) -> None:
     path = tmp_path / "Library" / "Managed Preferences" / "me" / "com.google.Chrome.plist"
     path.parent.mkdir(parents=True)
