@@ -83,11 +83,10 @@ def test_a_firms_proxy_comes_back_as_it_was(tmp_path: Path) -> None:
     assert sorted(stored(tmp_path)) == sorted(before)
 
 
-def test_rules_are_set_and_what_was_never_set_is_unset_again(tmp_path: Path) -> None:
+def test_what_was_never_set_is_unset_again(tmp_path: Path) -> None:
     proxy = system_proxy(tmp_path)
-    proxy.set("127.0.0.1", 1080, "http://127.0.0.1:9000/pac/x.pac")
-    assert gsettings("get", "org.gnome.system.proxy", "mode") == "'auto'"
-    assert gsettings("get", "org.gnome.system.proxy", "autoconfig-url") == "'http://127.0.0.1:9000/pac/x.pac'"
+    proxy.set("127.0.0.1", 1080)
+    assert gsettings("get", "org.gnome.system.proxy", "mode") == "'manual'"
     assert proxy.restore() is Restored.AS_BEFORE
     assert stored(tmp_path) == []
 

@@ -30,8 +30,7 @@ class FakeSettings:
 
     def wanted(self, wish: ProxyWish) -> Values:
         """See `ProxySettings`."""
-        mode = "manual" if wish.pac_url is None else "auto"
-        return {"host": wish.host, "port": wish.port, "pac": wish.pac_url, "ignore": "localhost", "mode": mode}
+        return {"host": wish.host, "port": wish.port, "pac": None, "ignore": "localhost", "mode": "manual"}
 
     def write(self, values: Mapping[str, Value]) -> None:
         """See `ProxySettings`."""

@@ -53,12 +53,7 @@ class GnomeProxy:
         values: Values = {}
         for host, port in _PROXIES:
             values |= {host: f"'{wish.host}'", port: str(wish.port)}
-        is_pac = wish.pac_url is not None
-        return values | {
-            "autoconfig-url": f"'{wish.pac_url or ''}'",
-            "ignore-hosts": _LOCAL,
-            "mode": "'auto'" if is_pac else "'manual'",
-        }
+        return values | {"autoconfig-url": "''", "ignore-hosts": _LOCAL, "mode": "'manual'"}
 
     def write(self, values: Mapping[str, Value]) -> None:
         """See `ProxySettings`."""

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from unwalled.desktop.calls import Run
 from unwalled.desktop.proxy_settings import ProxySettingFailed, ProxyWish, Value, Values, in_order
 
-_MANUAL, _SCRIPT = "1", "2"
+_MANUAL = "1"
 _KEYS = ("httpProxy", "httpsProxy", "ftpProxy", "socksProxy", "Proxy Config Script")
 _GROUPS = tuple((key,) for key in _KEYS)
 _SWITCHES: Mapping[str, Sequence[str]] = {"NoProxyFor": (), "ReversedException": ("NoProxyFor",), "ProxyType": _KEYS}
@@ -53,10 +53,10 @@ class KdeProxy:
             "httpsProxy": http,
             "ftpProxy": http,
             "socksProxy": f"socks://{wish.host} {wish.port}",
-            "Proxy Config Script": wish.pac_url,
+            "Proxy Config Script": None,
             "NoProxyFor": "localhost,127.0.0.0/8,::1",
             "ReversedException": "false",
-            "ProxyType": _MANUAL if wish.pac_url is None else _SCRIPT,
+            "ProxyType": _MANUAL,
         }
 
     def write(self, values: Mapping[str, Value]) -> None:

@@ -50,9 +50,8 @@ class MacProxy:
 
     def wanted(self, wish: ProxyWish) -> Values:
         """See `ProxySettings`."""
-        state = "off" if wish.pac_url else "on"
-        values: Values = dict.fromkeys(_KINDS, f"{state}|{wish.host}|{wish.port}")
-        return values | {_PAC: f"on|{wish.pac_url}" if wish.pac_url else "off|", _BYPASS: _LOCAL}
+        values: Values = dict.fromkeys(_KINDS, f"on|{wish.host}|{wish.port}")
+        return values | {_PAC: "off|", _BYPASS: _LOCAL}
 
     def write(self, values: Mapping[str, Value]) -> None:
         """See `ProxySettings`."""

@@ -31,11 +31,11 @@ class ProxySettingFailed(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class ProxyWish:
-    """Where programs shall go. With ``pac_url`` the system reads its rules there, and ``host`` and ``port`` wait."""
+    """Where programs shall go. What goes directly by the rules is decided there too, so a PAC file is never set: with
+    one a program would go directly without the proxy, which then could not find out that a site is blocked."""
 
     host: str
     port: int
-    pac_url: str | None = None
 
 
 class ProxySettings(Protocol):

@@ -88,13 +88,13 @@ class SystemProxy:
         """Whether this desktop has such a setting. Blocking. Raises ProxySettingFailed."""
         return bool(self._places())
 
-    def set(self, proxy_host: str, proxy_port: int, pac_url: str | None = None) -> None:
-        """Points programs at the proxy, or at rules for it. Safe to call again with other values.
+    def set(self, proxy_host: str, proxy_port: int) -> None:
+        """Points programs at the proxy. Safe to call again with other values.
 
         Raises NoProxySetting, ProxySettingFailed (then all is as it was), JournalDamaged, or ConfigurationError when
         the journal cannot be written (then nothing was changed).
         """
-        wish = ProxyWish(proxy_host, proxy_port, pac_url)
+        wish = ProxyWish(proxy_host, proxy_port)
         known = {place.name: place for place in self._read()}
         noted: list[_Place] = []
         work: list[tuple[ProxySettings, Values]] = []

@@ -54,8 +54,8 @@ class WindowsProxy:
         return {
             "ProxyServer": f"{wish.host}:{wish.port}",
             "ProxyOverride": "localhost;127.*;[::1]",
-            "AutoConfigURL": wish.pac_url,
-            "ProxyEnable": 0 if wish.pac_url else 1,
+            "AutoConfigURL": None,
+            "ProxyEnable": 1,
         }
 
     def write(self, values: Mapping[str, Value]) -> None:

@@ -62,7 +62,7 @@ class Address:
 
     @property
     def pac_url(self) -> str:
-        """For the system's settings. Secret: what it leads to names the rules."""
+        """For a browser that a person sets by hand. Secret: what it leads to names the rules."""
         return f"{self.origin}/pac/{self.pac_name}.pac"
 
     def place(self, path: str) -> Place:

@@ -84,7 +84,7 @@ class PanelServer:
 
     @property
     def pac_url(self) -> str:
-        """Where the rules are as a PAC file, for the system's settings. Answers 404 without rules."""
+        """Where the rules are as a PAC file, for a browser that is set by hand. Answers 404 without rules."""
         return self.address.pac_url
 
     async def start(self) -> None:

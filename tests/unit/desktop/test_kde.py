@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from unwalled.desktop.kde import KdeProxy
-from unwalled.desktop.proxy_settings import ProxySettingFailed, ProxyWish, Values, put_back
+from unwalled.desktop.proxy_settings import ProxySettingFailed, ProxyWish, put_back
 
 
 class Kde:
@@ -59,11 +59,6 @@ def test_it_is_set_and_put_back(version: str) -> None:
     writes, is_theirs = put_back(settings, settings.read(), was, [ours])
     settings.write(writes)
     assert (kde.values, is_theirs) == (before, False)
-
-
-def test_rules_have_a_type_of_their_own() -> None:
-    wanted: Values = KdeProxy(Kde("6")).wanted(ProxyWish("127.0.0.1", 1080, "http://127.0.0.1:9/x.pac"))
-    assert (wanted["ProxyType"], wanted["Proxy Config Script"]) == ("2", "http://127.0.0.1:9/x.pac")
 
 
 def test_without_a_bus_programs_hear_of_it_later() -> None:

@@ -73,12 +73,11 @@ def test_it_is_put_back() -> None:
     program = Networksetup()
     place = MacProxy(program, "Wi-Fi")
     before = place.read()
-    ours = place.wanted(ProxyWish("127.0.0.1", 1080, "http://127.0.0.1:9/x.pac"))
-    assert (ours["web"], ours["pac"]) == ("off|127.0.0.1|1080", "on|http://127.0.0.1:9/x.pac")
+    ours = place.wanted(ProxyWish("127.0.0.1", 1080))
+    assert (ours["web"], ours["pac"]) == ("on|127.0.0.1|1080", "off|")
     writes, _ = put_back(place, ours, before, [ours])
     place.write(writes)
     assert program.calls == [
-        ["-setautoproxystate", "Wi-Fi", "off"],
         ["-setwebproxy", "Wi-Fi", "proxy.firm.example", "3128"],
         ["-setwebproxystate", "Wi-Fi", "on"],
         ["-setsecurewebproxy", "Wi-Fi", "", "0"],

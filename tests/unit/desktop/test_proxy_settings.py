@@ -7,25 +7,25 @@ from unwalled.desktop.proxy_settings import ProxyWish, Value, Values, in_order, 
 
 BEFORE: Values = {"host": "firm", "port": 3128, "pac": None, "ignore": "lan", "mode": "none"}
 OURS = FakeSettings().wanted(ProxyWish("127.0.0.1", 1080))
-PAC = FakeSettings().wanted(ProxyWish("127.0.0.1", 1080, "http://127.0.0.1:9/x.pac"))
+EARLIER = FakeSettings().wanted(ProxyWish("127.0.0.1", 1090))
 
 
 def after(**changes: Value) -> tuple[Values, bool]:
     """The setting in the end, when it was ours and a person has changed some of it."""
     settings = FakeSettings(**{**OURS, **changes})
-    writes, is_theirs = put_back(settings, settings.read(), BEFORE, [PAC, OURS])
+    writes, is_theirs = put_back(settings, settings.read(), BEFORE, [EARLIER, OURS])
     settings.write(writes)
     return settings.read(), is_theirs
 
 
 def test_what_is_all_ours_goes_back() -> None:
     assert after() == (BEFORE, False)
-    assert after(**PAC) == (BEFORE, False)
+    assert after(**EARLIER) == (BEFORE, False)
 
 
 def test_what_was_written_in_part_goes_back() -> None:
     assert after(mode="none", port=3128) == (BEFORE, False)
-    assert after(pac=PAC["pac"], mode="manual") == (BEFORE, False)
+    assert after(port=EARLIER["port"], mode="none") == (BEFORE, False)
 
 
 def test_what_is_as_before_is_not_written_again() -> None:

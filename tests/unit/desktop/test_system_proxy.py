@@ -41,8 +41,7 @@ def test_it_is_changed_while_set_and_put_back_to_what_was_first(tmp_path: Path) 
     proxy = SystemProxy(journal(tmp_path), [settings])
     for port in range(1080, 1090):
         proxy.set("127.0.0.1", port)
-    proxy.set("127.0.0.1", 1090, "http://127.0.0.1:9000/pac/x.pac")
-    assert (settings.values["pac"], settings.values["mode"]) == ("http://127.0.0.1:9000/pac/x.pac", "auto")
+    assert (settings.values["port"], settings.values["mode"]) == (1089, "manual")
     assert proxy.restore() is Restored.AS_BEFORE
     assert settings.read() == before
 

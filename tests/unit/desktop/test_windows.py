@@ -52,11 +52,6 @@ def test_it_is_set_and_put_back() -> None:
     assert (registry.values, is_theirs) == ({"ProxyEnable": 0, "ProxyServer": "firm:3128"}, False)
 
 
-def test_rules_are_set_in_place_of_the_proxy() -> None:
-    wanted = WindowsProxy(FakeRegistry()).wanted(ProxyWish("127.0.0.1", 1080, "http://127.0.0.1:9/x.pac"))
-    assert (wanted["ProxyEnable"], wanted["AutoConfigURL"]) == (0, "http://127.0.0.1:9/x.pac")
-
-
 def test_rules_of_a_person_do_not_keep_our_proxy_on() -> None:
     registry = FakeRegistry()
     place = WindowsProxy(registry)
