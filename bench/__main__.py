@@ -18,6 +18,7 @@ from bench.processes import BenchError
 from bench.profile import ROLES, profile
 from bench.runs import Result, run_case
 from bench.scale import scale
+from bench.soak import soak
 from bench.table import as_markdown
 from bench.tuning import TRIALS, tuning
 
@@ -49,6 +50,9 @@ def main(arguments: list[str]) -> int:
     tuner = commands.add_parser("tuning", help="other settings beside the program's own (root for those over a link)")
     tuner.add_argument("trials", nargs="*", metavar="TRIAL", help=f"of {', '.join(TRIALS)} (default: all)")
     tuner.add_argument("--rounds", type=int, default=3)
+    soaker = commands.add_parser("soak", help="memory and open files over a long run at load, with a picture")
+    soaker.add_argument("--minutes", type=float, default=30)
+    soaker.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="for soak.json and soak.svg")
     options = parser.parse_args(arguments)
 
     if options.command == "profile":
@@ -62,6 +66,11 @@ def main(arguments: list[str]) -> int:
             parser.error("--rounds must be at least 1")
         print(f"{this_machine()}\npython -m bench {' '.join(sys.argv[1:])}\n\n{tuning(options.trials, options.rounds)}")
         return 0
+    if options.command == "soak":
+        with tempfile.TemporaryDirectory(prefix="unwalled-bench-logs-") as logs:
+            text, is_flat = soak(options.minutes, options.out, Path(logs))
+        print(f"{this_machine()}\npython -m bench {' '.join(sys.argv[1:])}\n\n{text}")
+        return 0 if is_flat else 1
     if options.list:
         for case in CASES:
             print(f"{case.name:26} {'--net  ' if case.needs_namespaces else '       '}{case.about}")
