@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench.cases import CASES, Case
 from bench.chain import Chain
+from bench.chaos import chaos
 from bench.machine import ROOT, this_machine
 from bench.processes import BenchError
 from bench.profile import ROLES, profile
@@ -50,6 +51,10 @@ def main(arguments: list[str]) -> int:
     tuner = commands.add_parser("tuning", help="other settings beside the program's own (root for those over a link)")
     tuner.add_argument("trials", nargs="*", metavar="TRIAL", help=f"of {', '.join(TRIALS)} (default: all)")
     tuner.add_argument("--rounds", type=int, default=3)
+    chaotic = commands.add_parser("chaos", help="kill, pause, part, fill, set clocks: a random series (root, Linux)")
+    chaotic.add_argument("--minutes", type=float, default=10)
+    chaotic.add_argument("--seed", type=int, default=1)
+    chaotic.add_argument("--seconds", type=float, default=20, help="how long most troubles last (default 20)")
     soaker = commands.add_parser("soak", help="memory and open files over a long run at load, with a picture")
     soaker.add_argument("--minutes", type=float, default=30)
     soaker.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="for soak.json and soak.svg")
@@ -66,6 +71,10 @@ def main(arguments: list[str]) -> int:
             parser.error("--rounds must be at least 1")
         print(f"{this_machine()}\npython -m bench {' '.join(sys.argv[1:])}\n\n{tuning(options.trials, options.rounds)}")
         return 0
+    if options.command == "chaos":
+        text, is_well = chaos(options.minutes, options.seed, options.seconds, RESULTS)
+        print(f"{this_machine()}\npython -m bench {' '.join(sys.argv[1:])}\n\n{text}")
+        return 0 if is_well else 1
     if options.command == "soak":
         with tempfile.TemporaryDirectory(prefix="unwalled-bench-logs-") as logs:
             text, is_flat = soak(options.minutes, options.out, Path(logs))

@@ -221,7 +221,7 @@ class BridgeLimits:
     """How often a bridge that has stopped reading looks whether enough has left."""
     pause_at_bytes: int = 1 * MIB
     """With so much held for a reader, a bridge stops reading from the gateway until half of it has left."""
-    stable_after_s: float = 30.0
+    stable_after_s: float = 10.0
     """A connection to the broker that lasted so long resets the backoff."""
     max_rate_burst_bytes: int = 256 * KIB
     """What a bridge with a rate limit may pass on at once after a pause."""

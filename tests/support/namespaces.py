@@ -191,6 +191,15 @@ class Internet:
             run("ip", "-n", router, family, "route", "replace", address, "via", way, "table", "100")
         run("ip", "-n", router, family, "rule", "add" if on else "delete", *rule)
 
+    def part(self, one: str, other: str, *, on: bool) -> None:
+        """A router that lets nothing pass between two computers, or lets it pass again; neither is told."""
+        for source, target in ((one, other), (other, one)):
+            for six in self._families:
+                bits = "64" if six else "24"
+                ends = [f"{address_of(WIRED[place], 0, six=six)}/{bits}" for place in (source, target)]
+                rule = ("ip", "-n", self.name(ROUTER), "-6" if six else "-4", "rule", "add" if on else "delete")
+                run(*rule, "pref", "60", "from", ends[0], "to", ends[1], "blackhole")
+
     def block_udp(self, on: bool) -> None:
         """A router that lets no UDP pass, or lets it pass again."""
         for family in ("-4", "-6"):
