@@ -241,7 +241,8 @@ def test_a_knock_without_a_match_leaves_nothing(tmp_path: Path, is_heard: bool) 
             door.knock()
             await door.aclose()
         door.knock()
-        await asyncio.sleep(0.05)
+        if is_heard:
+            await until(lambda: scene.connections() > before)
         await door.aclose()
         await until(lambda: scene.connections() == before)
 

@@ -30,6 +30,8 @@ from unwalled.operator.versions import FOLDER as WIDGETS
 _MAGIC = b"unwalled backup 1\n\0"
 _ANY_MAGIC = re.compile(rb"unwalled backup (\d{1,4})\n")
 _HASH_BYTES = 32
+_LAST_SECOND = 253_402_300_799
+"""Of the year 9999: no date can be shown after it."""
 _WIDGET = re.compile(rf"{WIDGETS}/[0-9a-f]{{8,64}}\.msgpack")
 # The state first: the invite that it names is in the book by then.
 _FILES = (STATE_FILE, BOOK_FILE, KEYS_FILE)
@@ -39,7 +41,7 @@ _ASIDE = "before-restore"
 
 
 class _Body(msgspec.Struct, frozen=True):
-    made: Annotated[int, msgspec.Meta(ge=0)]
+    made: Annotated[int, msgspec.Meta(ge=0, le=_LAST_SECOND)]
     files: dict[str, bytes]
 
 

@@ -45,9 +45,9 @@ def started(folder: Path) -> tuple[OperatorKeys, Invite]:
     return keys, invite
 
 
-def sealed(files: dict[str, bytes]) -> bytes:
+def sealed(files: dict[str, bytes], made: int = 1) -> bytes:
     """A backup with any files, and the right digest."""
-    body = msgspec.msgpack.encode({"made": 1, "files": files})
+    body = msgspec.msgpack.encode({"made": made, "files": files})
     return MAGIC + hashlib.sha256(body).digest() + body
 
 
@@ -187,6 +187,15 @@ def test_every_cut_and_every_wrong_byte_is_seen(tmp_path: Path, data: st.DataObj
     for damaged in (content[:at], bytes(wrong), content + b"\0"):
         with pytest.raises(UsageError):
             read_backup(damaged)
+
+
+def test_a_date_that_cannot_be_shown_is_no_backups(tmp_path: Path) -> None:
+    started(tmp_path)
+    files = read_backup(take_backup(tmp_path, 0)[0]).files
+    assert read_backup(sealed(files, 253_402_300_799)).made_s == 253_402_300_799
+    for made in (253_402_300_800, 2**62, -1):
+        with pytest.raises(UsageError, match="no backup"):
+            read_backup(sealed(files, made))
 
 
 def old_folder(folder: Path) -> Path:

@@ -23,30 +23,26 @@ export const OWN_NAMES: Readonly<Record<string, string>> = {
 };
 
 export class Format {
-  readonly #tag: string;
+  readonly #language: Language;
   readonly #date: Intl.DateTimeFormat;
 
   constructor(language: Language) {
-    this.#tag = language.tag;
+    this.#language = language;
     this.#date = new Intl.DateTimeFormat(language.tag, { dateStyle: "medium" });
   }
 
   /** A rate of data. */
   rate(bps: number): string {
-    if (bps < 999_500) return this.#unit(bps / 1000, "kilobit-per-second", 0);
-    return this.#unit(bps / 1e6, "megabit-per-second", bps < 99_950_000 ? 1 : 0);
+    if (bps < 999_500) return this.#language.unit(bps / 1000, "kilobit-per-second", 0, "short");
+    return this.#language.unit(bps / 1e6, "megabit-per-second", bps < 99_950_000 ? 1 : 0, "short");
   }
 
   milliseconds(value: number): string {
-    return this.#unit(value, "millisecond", 0);
+    return this.#language.unit(value, "millisecond", 0, "short");
   }
 
   /** Of a Unix time in seconds. */
   date(seconds: number): string {
     return this.#date.format(seconds * 1000);
-  }
-
-  #unit(value: number, unit: string, maximumFractionDigits: number): string {
-    return new Intl.NumberFormat(this.#tag, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits }).format(value);
   }
 }

@@ -33,8 +33,8 @@ export class Language {
   /** A length of time: minutes below two hours, hours below two days, then days. */
   duration(seconds: number): string {
     const minutes = Math.floor(seconds / 60);
-    if (minutes < 120) return this.#unit(minutes, "minute", 0);
-    return minutes < 48 * 60 ? this.#unit(minutes / 60, "hour", 1) : this.#unit(minutes / 1440, "day", 1);
+    if (minutes < 120) return this.unit(minutes, "minute", 0);
+    return minutes < 48 * 60 ? this.unit(minutes / 60, "hour", 1) : this.unit(minutes / 1440, "day", 1);
   }
 
   /** A moment to come, milliseconds since 1970: its time within a day from `now`, else its day. */
@@ -45,7 +45,7 @@ export class Language {
 
   /** A rate of data, which people know in bits. */
   speed(bytesPerSecond: number): string {
-    return this.#unit((bytesPerSecond * 8) / 1e6, "megabit-per-second", 1, "short");
+    return this.unit((bytesPerSecond * 8) / 1e6, "megabit-per-second", 1, "short");
   }
 
   /** Several things in a row, as the language joins them. */
@@ -66,10 +66,11 @@ export class Language {
       value /= 1000;
       unit += 1;
     }
-    return this.#unit(value, UNITS[unit] ?? "byte", value < 10 && unit > 0 ? 1 : 0, "short");
+    return this.unit(value, UNITS[unit] ?? "byte", value < 10 && unit > 0 ? 1 : 0, "short");
   }
 
-  #unit(value: number, unit: string, maximumFractionDigits: number, unitDisplay: "short" | "long" = "long"): string {
+  /** An amount in a unit of `Intl`. */
+  unit(value: number, unit: string, maximumFractionDigits: number, unitDisplay: "short" | "long" = "long"): string {
     return new Intl.NumberFormat(this.tag, { style: "unit", unit, unitDisplay, maximumFractionDigits }).format(value);
   }
 }
