@@ -11,7 +11,6 @@ import random
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from bench.processes import BenchError
@@ -53,7 +52,19 @@ def chaos(minutes: float, seed: int, seconds: float, folder: Path) -> tuple[str,
             time.sleep(rng.uniform(*REST_S))
         wrong += world.complaints()
     folder.mkdir(parents=True, exist_ok=True)
-    told = [{"what": deed.name, "seconds": lasts_s, **asdict(seen)} for deed, lasts_s, seen in rows]
+    told = [
+        {
+            "what": deed.name,
+            "seconds": round(lasts_s, 1),
+            "downloads": seen.done,
+            "pages": seen.pages,
+            "wrong": seen.wrong,
+            "cut": dict(seen.cut),
+            "gap_s": round(seen.gap_s, 2),
+            "back_s": round(seen.back_s, 2),
+        }
+        for deed, lasts_s, seen in rows
+    ]
     (folder / "chaos.json").write_text(json.dumps({"seed": seed, "done": told, "wrong": wrong}, indent=1) + "\n")
     return _table(rows, wrong), not wrong
 
