@@ -59,6 +59,12 @@ panel["panel.css"] = Buffer.from(await minified(`${ROOT}src/panel/panel.css`));
 await mkdir(`${TARGET}panel`, { recursive: true });
 for (const [name, built] of Object.entries(panel)) await put(`panel/${name}`, built, MOST_GZIP_BYTES_OF_PANEL);
 
+// The operator's admin page, which the same folder's rules hold for.
+const admin = { "admin.js": await bytesOf("src/admin/admin.ts"), "admin.html": await readFile(`${ROOT}src/admin/admin.html`) };
+admin["admin.css"] = Buffer.from(await minified(`${ROOT}src/admin/admin.css`));
+await mkdir(`${TARGET}admin`, { recursive: true });
+for (const [name, built] of Object.entries(admin)) await put(`admin/${name}`, built);
+
 async function clean(folder, isOurs) {
   for (const file of await readdir(TARGET + folder)) {
     if (isOurs(file)) continue;
@@ -71,4 +77,5 @@ await clean("", (file) => {
   return name === undefined || name in hashes;
 });
 await clean("panel/", (file) => file in panel);
+await clean("admin/", (file) => file in admin);
 if (failed) process.exitCode = 1;

@@ -13,11 +13,14 @@ from unwalled.gateway.sessions import SessionHub
 from unwalled.operator.admin import Admin
 from unwalled.operator.adminapi import AdminApi
 from unwalled.operator.admindoor import AdminDoor
+from unwalled.operator.adminpage import admin_pages
 from unwalled.operator.admintoken import AdminToken
 from unwalled.operator.apiinvites import InviteRoutes
+from unwalled.operator.apinumbers import NumberRoutes
 from unwalled.operator.askers import AskerSources
 from unwalled.operator.invites import InviteBook
 from unwalled.operator.options import OperatorOptions, PublicUrl
+from unwalled.operator.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,7 @@ class AdminParts:
     broker: Broker
     hub: SessionHub
     gateway: GatewayServer
+    watch: Watch
     clock: Clock
 
 
@@ -39,10 +43,10 @@ def new_admin(parts: AdminParts) -> Admin:
     """Everything below ``/admin``."""
     sources = AskerSources(parts.options.admin_from, parts.options.is_admin_within)
     door = AdminDoor(parts.token, parts.url, sources, parts.broker.address_of, parts.clock, os.urandom)
-    return Admin(door, new_api(parts).answer, {})
+    return Admin(door, new_api(parts).answer, admin_pages())
 
 
 def new_api(parts: AdminParts) -> AdminApi:
     """All that the API can do."""
     invites = InviteRoutes(parts.keys, parts.book, parts.url, parts.options.stun, parts.clock)
-    return AdminApi([*invites.routes()], parts.clock)
+    return AdminApi([*invites.routes(), *NumberRoutes(parts.watch).routes()], parts.clock)

@@ -1,7 +1,7 @@
 """What is kept of a minute, an hour or a day: sums, means and extremes, and no more of readers than is safe. Pure.
 
-While a span runs its row is exact, in memory. What goes to the disk is ``kept``: counts of what readers did are rounded
-down to tens, their traffic to ten megabytes, and of a minute or an hour in which fewer than ``FEW_SESSIONS`` sessions
+While a span runs its row is exact, in memory. What goes to the disk is ``kept``: what readers did is counted in tens,
+rounded down, their traffic to ten megabytes, and of a minute or an hour in which fewer than ``FEW_SESSIONS`` sessions
 were open at once nothing of their traffic is kept at all. So who takes the disk, and has a censor's record of when a
 suspect was connected, finds no minute in which that one reader stands alone.
 """
@@ -106,15 +106,15 @@ def kept(row: Row, span_s: int) -> Row:
     """What of a row may lie on a disk; see the module's head."""
     is_day = span_s >= DAY_S
     hides = row.sessions_most < FEW_SESSIONS and not is_day
-    ok = _down(row.ok, COUNT_STEP)
+    ok, none, failed = _scaled((row.ok, row.none, row.failed))
     return msgspec.structs.replace(
         row,
         up_s=round(row.up_s, 1),
         bridges=round(row.bridges, 2),
         room=round(row.room, 2),
         ok=ok,
-        none=_down(row.none, COUNT_STEP),
-        failed=_down(row.failed, COUNT_STEP),
+        none=none,
+        failed=failed,
         refused=_down(row.refused, COUNT_STEP),
         connect=_shares(row.connect) if ok else [],
         sessions=0.0 if hides else float(round(row.sessions)),
@@ -151,6 +151,14 @@ def _added(one: list[float], other: list[float]) -> list[float]:
 def _shares(counts: list[float]) -> list[float]:
     whole = sum(counts)
     return [float(round(100.0 * count / whole)) for count in counts] if whole else []
+
+
+def _scaled(counts: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Rounded down to tens together, and divided as before: each by itself, the rare ones would never be kept."""
+    whole = sum(counts)
+    told = _down(whole, COUNT_STEP)
+    second, third = (round(count * told / whole) if whole else 0 for count in counts[1:])
+    return told - second - third, second, third
 
 
 def _down(value: int, step: int) -> int:

@@ -212,6 +212,7 @@ class Operator:
             broker=self._broker,
             hub=self._hub,
             gateway=self._gateway,
+            watch=self.watch,
             clock=clock,
         )
 

@@ -220,7 +220,8 @@ class Watch:
         self._disk = await asyncio.to_thread(machine.disk, self._data)
         then, used_s = self._processor
         self._processor = (now, machine.processor_s())
-        if now > then:
+        # The start itself is work that says nothing about the rest.
+        if now - then >= NUMBERS.disk_check_s:
             self._share = round((self._processor[1] - used_s) / (now - then), 4)
 
     def _machine(self) -> Machine:

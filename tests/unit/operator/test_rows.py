@@ -78,7 +78,7 @@ def test_success_and_times_come_from_the_counts() -> None:
 
 def test_what_is_kept_is_rounded_down() -> None:
     row = kept(a_row(), MINUTE_S)
-    assert (row.ok, row.none, row.failed, row.refused) == (40, 10, 0, 10)
+    assert (row.ok, row.none, row.failed, row.refused) == (45, 12, 3, 10)
     assert row.connect[:2] == [15.0, 85.0]
     assert (row.up_bytes, row.down_bytes, row.peak_bps) == (10_000_000, 90_000_000, 23_000_000)
     assert (row.sessions, row.sessions_most, row.descriptors_most) == (33.0, 35, 250)
@@ -89,7 +89,7 @@ def test_what_is_kept_is_rounded_down() -> None:
 
 @pytest.mark.parametrize("span_s", [MINUTE_S, HOUR_S])
 def test_of_few_sessions_nothing_of_their_traffic_is_kept(span_s: int) -> None:
-    row = kept(a_row(sessions=3.0, sessions_most=4, ok=9), span_s)
+    row = kept(a_row(sessions=3.0, sessions_most=4, ok=9, none=0, failed=0), span_s)
     assert (row.sessions, row.sessions_most, row.up_bytes, row.down_bytes, row.peak_bps) == (0.0, 0, 0, 0, 0)
     assert (row.ok, row.connect) == (0, [])
     assert row.bridges == 10.0
@@ -100,7 +100,15 @@ def test_a_day_keeps_its_traffic() -> None:
 
 
 @given(
-    first=st.builds(Row, at_s=st.just(0), up_s=st.just(60.0), ok=st.integers(0, 9), sessions_most=st.integers(0, 4)),
+    first=st.builds(
+        Row,
+        at_s=st.just(0),
+        up_s=st.just(60.0),
+        ok=st.integers(0, 3),
+        none=st.integers(0, 3),
+        failed=st.integers(0, 3),
+        sessions_most=st.integers(0, 4),
+    ),
     reader=st.booleans(),
     size=st.integers(0, BYTES_STEP - 1),
     span_s=st.sampled_from([MINUTE_S, HOUR_S]),
@@ -114,7 +122,7 @@ def test_what_was_kept_can_be_taken_up_again() -> None:
     once = kept(a_row(), HOUR_S)
     again = kept(merge(taken_up(once), Row(0)), HOUR_S)
     assert again == once
-    assert taken_up(once).connect[:2] == [6.0, 34.0]
+    assert taken_up(once).connect[:2] == [6.75, 38.25]
 
 
 def test_rows_are_put_together_by_their_time() -> None:
@@ -132,3 +140,10 @@ def test_an_old_row_with_fewer_fields_and_one_with_more_can_be_read() -> None:
 
 def test_the_steps_are_those_that_the_threat_model_names() -> None:
     assert (COUNT_STEP, FEW_SESSIONS, BYTES_STEP) == (10, 5, 10_000_000)
+
+
+def test_a_failure_among_many_is_kept_as_its_share() -> None:
+    row = kept(Row(0, ok=97, none=1, failed=2, sessions_most=50), MINUTE_S)
+    assert (row.ok, row.none, row.failed, row.success) == (97, 1, 2, 0.97)
+    assert kept(Row(0, none=9), MINUTE_S) == Row(0)
+    assert kept(Row(0, failed=12), MINUTE_S).failed == 10
