@@ -4,7 +4,7 @@ How a bridge is chosen, the first rule that tells two apart decides:
 
 1. Only bridges that fit: the two NATs can meet, lanes and readers are free, the reader did not ask to avoid it, and
    it is not put aside.
-2. NAT class, in the reader's order (``_NAT_ORDER``). A reader without a NAT in its way takes the bridges that few
+2. NAT class, in the reader's order (``NAT_ORDER``). A reader without a NAT in its way takes the bridges that few
    others can use, so that the best ones stay for readers behind a restricted NAT.
 3. A bridge in a network from which this reader has none yet, nor one that it asks to avoid: it avoids those that it
    has already, and those that failed.
@@ -36,14 +36,14 @@ from unwalled.settings import BROKER, BrokerLimits
 from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
 
-_NAT_ORDER = {
+NAT_ORDER = {
     Nat.RESTRICTED: (Nat.UNRESTRICTED, Nat.UNKNOWN),
     Nat.UNKNOWN: (Nat.UNRESTRICTED, Nat.UNKNOWN, Nat.RESTRICTED),
     Nat.UNRESTRICTED: (Nat.RESTRICTED, Nat.UNKNOWN, Nat.UNRESTRICTED),
 }
 _DOUBT_WEIGHT = 0.25
-_BAD_FAILURES = 4
-_FAULTS = frozenset((Refusal.GATEWAY, Refusal.FAILED))
+BAD_FAILURES = 4
+FAULTS = frozenset((Refusal.GATEWAY, Refusal.FAILED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,8 @@ class Reservation:
     bridge: str
     network: str
     offers: tuple[int, ...]
+    home: str = ""
+    """The broker at which the bridge hangs; "" = this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,12 +277,13 @@ class Matching:
         if outcome.answered:
             bridge.heard_at = now
             bridge.free = max(0, bridge.free - outcome.answered)
-            if not wanted.reader or wanted.reader not in bridge.readers:
+            if wanted.reader not in bridge.readers:
                 bridge.free_readers = max(0, bridge.free_readers - 1)
-                bridge.readers.append(wanted.reader)
+                if wanted.reader:
+                    bridge.readers.append(wanted.reader)
             if wanted.invite not in bridge.served:
                 bridge.served.append(wanted.invite)
-        if outcome.silent or outcome.refusals & _FAULTS:
+        if outcome.silent or outcome.refusals & FAULTS:
             self._fail(bridge, 1, now)
         elif Refusal.BUSY in outcome.refusals:
             bridge.busy_until = now + self._limits.aside_busy_s
@@ -299,7 +302,7 @@ class Matching:
             bridge.failures, bridge.aside_until = 0, 0.0
             bridge.doubters.clear()
         else:
-            self._fail(bridge, _BAD_FAILURES if verdict is Verdict.BAD else 1, now)
+            self._fail(bridge, BAD_FAILURES if verdict is Verdict.BAD else 1, now)
 
     def reader_reported(self, invite: bytes, reports: Iterable[Report], now: float) -> None:
         """Readers' words; see the module's head for how little they weigh. ``good`` takes one's own doubt back."""
@@ -325,7 +328,7 @@ class Matching:
         held = (self._bridges.get(name) for name in wanted.avoid)
         known = {bridge.about.network for bridge in held if bridge is not None}
         pools = self._pools_of(wanted.swarm)
-        for nat in _NAT_ORDER[wanted.nat]:
+        for nat in NAT_ORDER[wanted.nat]:
             ranked = self._ranked(pools.of_nat[nat], wanted.avoid, most, share, now)
             networks = known | {bridge.about.network for bridge in picked}
             repeated: list[_Bridge] = []

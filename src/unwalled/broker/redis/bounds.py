@@ -23,6 +23,16 @@ class RedisLimits:
     """Calls that wait for the server; a further one is told that the store is away."""
     listen_ping_s: float = 5.0
     """A subscription over which nothing comes is asked after so long; without an answer the server counts as gone."""
+    lease_s: float = 4.0
+    """A broker of which the server has not heard for so long counts as dead, and its bridges leave the list."""
+    beat_s: float = 1.0
+    """How often it is heard of."""
+    reservation_s: float = 20.0
+    """Room that a broker reserved and never settled is free again after so long: more than any bridge may take."""
+    most_candidates: int = 4096
+    """Bridges that are compared at most when those drawn first stand in too few networks."""
+    swept_bridges: int = 500
+    """A dead broker's bridges that are cleared up in one step."""
 
 
 REDIS = RedisLimits()

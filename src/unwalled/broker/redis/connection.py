@@ -55,10 +55,10 @@ _log = logging.getLogger(__name__)
 
 
 class Script:
-    """A Lua script: files of a package, one after the other."""
+    """A Lua script: files in the folder ``lua`` of a package, one after the other."""
 
     def __init__(self, *names: str, package: str = "unwalled.broker.redis") -> None:
-        self.source = "\n".join(files(package).joinpath(name).read_text("utf-8") for name in names).encode()
+        self.source = "\n".join(files(package).joinpath("lua", name).read_text("utf-8") for name in names).encode()
         self.sha = hashlib.sha1(self.source, usedforsecurity=False).hexdigest().encode()
 
 

@@ -1,0 +1,34 @@
+-- Lists a bridge. 1 = it is listed, 0 = there is no place. A broker that lists anew what it holds says `again`.
+local name = ASKED.name
+local bridge = load(name)
+if bridge then
+  if not ASKED.again then return 0 end
+  bridge[FREE], bridge[READERS] = ASKED.free, ASKED.readers
+  file(name, bridge)
+  return 1
+end
+local brokers = math.max(1, redis.call('ZCARD', BROKERS))
+if redis.call('HLEN', BRIDGES) >= LIMITS.max_bridges * brokers then return 0 end
+if ASKED.swarm ~= '' then
+  local joined = redis.call('HGET', SWARMS, ASKED.swarm)
+  if joined then
+    if tonumber(joined) >= LIMITS.bridges_per_swarm then return 0 end
+  elseif redis.call('HLEN', SWARMS) >= LIMITS.max_swarms then
+    return 0
+  end
+  redis.call('HINCRBY', SWARMS, ASKED.swarm, 1)
+end
+bridge = {}
+bridge[NETWORK], bridge[NAT], bridge[SWARM], bridge[CAPACITY] = ASKED.network, ASKED.nat, ASKED.swarm, ASKED.capacity
+bridge[FREE], bridge[READERS], bridge[HEARD], bridge[RESERVED], bridge[PENDING] = ASKED.free, ASKED.readers, NOW, 0, 0
+bridge[FAILURES], bridge[ASIDE], bridge[BUSY], bridge[DOUBTS], bridge[HOME] = 0, 0, 0, 0, ASKED.home
+local remembered = redis.call('GET', of_bridge('network', ASKED.network))
+if remembered then
+  local failed = cmsgpack.unpack(remembered)
+  if NOW < failed[2] + LIMITS.aside_max_s then
+    bridge[FAILURES], bridge[ASIDE] = failed[1], failed[2]
+  end
+end
+redis.call('SADD', of_bridge('home', ASKED.home), name)
+file(name, bridge)
+return 1

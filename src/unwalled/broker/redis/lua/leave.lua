@@ -1,0 +1,3 @@
+-- Takes a bridge off the list.
+forget(ASKED.name)
+return 1
