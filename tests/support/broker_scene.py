@@ -19,6 +19,8 @@ from tests.support.descriptions import answer, offer
 from unwalled.broker.countries import FindCountry
 from unwalled.broker.directory import EmbeddedDirectory
 from unwalled.broker.gateways import GatewayPlace
+from unwalled.broker.peers import LocalPeers
+from unwalled.broker.redis.shared import SharedRedis
 from unwalled.broker.server import Broker
 from unwalled.broker.store import EmbeddedStore
 from unwalled.clock import SystemClock
@@ -72,6 +74,7 @@ class Running:
     checked: Callable[[bytes], bytes]
     runner: web.AppRunner
     gateway_urls: list[str]
+    shared: SharedRedis | None = None
 
     def invite(self, *, expires_s: int = 0, doors: tuple[str, ...] = (), keys: OperatorKeys = KEYS) -> Invite:
         token = mint_token(keys.invite_key, os.urandom(8), expires_s)
@@ -79,6 +82,8 @@ class Running:
 
     async def stop(self) -> None:
         await self.broker.close()
+        if self.shared is not None:
+            await self.shared.close()
         await self.runner.cleanup()
 
 
@@ -90,6 +95,7 @@ async def start(
     trusted: str = "",
     allow_private: bool = False,
     find_country: FindCountry = lambda address: "",
+    shared: SharedRedis | None = None,
 ) -> Running:
     checked = token_checker(KEYS, InviteBook(folder), SystemClock())
     gateway_urls: list[str] = []
@@ -99,7 +105,7 @@ async def start(
     broker = Broker(
         key=KEYS.broker_key(),
         check_token=checked,
-        store=EmbeddedStore(Random(1), limits),
+        store=EmbeddedStore(Random(1), limits) if shared is None else shared.store,
         clock=SystemClock(),
         random_bytes=os.urandom,
         directory=directory,
@@ -108,15 +114,19 @@ async def start(
         naming_key=KEYS.naming_key(),
         trusted_proxies=[ipaddress.ip_network(trusted)] if trusted else [],
         find_country=find_country,
+        make_peers=LocalPeers if shared is None else shared.peers,
+        prefix_key=b"" if shared is None else shared.prefix_key,
         limits=limits,
     )
+    if shared is not None:
+        await shared.start()
     app = web.Application()
     app.add_routes(broker.routes())
     runner = web.AppRunner(app, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
-    return Running(broker, f"http://127.0.0.1:{runner.addresses[0][1]}", checked, runner, gateway_urls)
+    return Running(broker, f"http://127.0.0.1:{runner.addresses[0][1]}", checked, runner, gateway_urls, shared)
 
 
 class ScriptedBridge:

@@ -186,6 +186,8 @@ class BridgeHub:
         self._of_narrow: Counter[bytes] = Counter()
         self._of_wide: Counter[bytes] = Counter()
         self._supply = asyncio.Event()
+        self.on_supply: Callable[[], None] = lambda: None
+        """Called when a bridge of this broker has room, for whoever tells others."""
         self._tasks = TaskOwner()
 
     @property
@@ -200,6 +202,11 @@ class BridgeHub:
     def next_supply(self) -> asyncio.Event:
         """Set when next a bridge may have room. Take it before looking into the store, so that nothing is missed."""
         return self._supply
+
+    def tell_supply(self) -> None:
+        """A bridge has room, here or at another broker: whoever waits looks again."""
+        self._supply.set()
+        self._supply = asyncio.Event()
 
     async def serve(
         self,
@@ -331,8 +338,8 @@ class BridgeHub:
                 raise _Dropped(ErrorCode.MALFORMED)
 
     def _announce_supply(self) -> None:
-        self._supply.set()
-        self._supply = asyncio.Event()
+        self.tell_supply()
+        self.on_supply()
 
     async def _try_to_tell(self, link: BridgeLink, code: ErrorCode) -> None:
         try:

@@ -17,7 +17,7 @@ from unwalled.broker.limits import Asker
 from unwalled.broker.matching import Outcome, Reservation, Wanted
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.broker.peers import Peers
-from unwalled.broker.store import Store
+from unwalled.broker.store import Store, StoreAway
 from unwalled.clock import Clock
 from unwalled.crypto.identity import RandomBytes
 from unwalled.settings import BrokerLimits
@@ -145,7 +145,11 @@ class Matchmaker:
         if not offers:
             return []
         again = replace(wanted, offers=offers, avoid=wanted.avoid | course.failed)
-        return await self._store.reserve(again, self._clock.monotonic())
+        try:
+            return await self._store.reserve(again, self._clock.monotonic())
+        except StoreAway:
+            # What was answered is worth having.
+            return []
 
     async def _ask(self, reservation: Reservation, course: _Course) -> tuple[int, ...]:
         """Asks one bridge, and settles. Gives the offers that it did not answer."""
@@ -165,7 +169,7 @@ class Matchmaker:
             self._metrics.offers_refused["silent"] += len(reservation.offers)
             course.failed.add(reservation.bridge)
             return reservation.offers
-        except BridgeGone:
+        except (BridgeGone, StoreAway):
             course.failed.add(reservation.bridge)
             return reservation.offers
         finally:

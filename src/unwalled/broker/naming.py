@@ -17,10 +17,15 @@ _NAME_BYTES = 12
 _DAY_S = 86_400
 
 
+def key_of_day(key: bytes, now_wall_s: float) -> bytes:
+    """A key for one UTC day, the same for all who have ``key``: over days, what is hashed under it says nothing."""
+    day = int(now_wall_s // _DAY_S)
+    return hmac.digest(key, b"day" + day.to_bytes(8, "big"), "sha256")
+
+
 def naming_secret(key: bytes, salt: bytes, address: str, now_wall_s: float) -> bytes:
     """The secret of a bridge's names: the same for one salt, network (/24, /48) and UTC day, under the broker's key."""
-    day = int(now_wall_s // _DAY_S)
-    of_day = hmac.digest(key, b"day" + day.to_bytes(8, "big"), "sha256")
+    of_day = key_of_day(key, now_wall_s)
     return hmac.digest(of_day, salt + prefixes_of(address, of_day).narrow, "sha256")
 
 

@@ -1,6 +1,7 @@
 """The broker's HTTP side: ``POST /v1/match``, ``GET /v1/config`` and the bridges' WebSocket ``GET /v1/bridge``.
 
-The broker carries no traffic and keeps no address: it hashes their prefixes under a key that ends with the process.
+The broker carries no traffic and keeps no address: it hashes their prefixes under a key that ends with the process, or
+with the day where several brokers share it.
 docs/protocol/signalling.md says what each answer means.
 """
 
@@ -23,9 +24,9 @@ from unwalled.broker.limits import Prefixes, prefixes_of
 from unwalled.broker.matching import Wanted
 from unwalled.broker.matchmaker import Matchmaker
 from unwalled.broker.metrics import BrokerMetrics
-from unwalled.broker.naming import naming_secret
+from unwalled.broker.naming import key_of_day, naming_secret
 from unwalled.broker.peers import LocalPeers, Peers
-from unwalled.broker.store import Action, Store, StoreFull
+from unwalled.broker.store import Action, Store, StoreAway, StoreFull
 from unwalled.clock import Clock
 from unwalled.crypto.envelope import open_request, request_enc, seal_reply
 from unwalled.crypto.hpke import ClassicalPrivateKey, sha256
@@ -78,6 +79,7 @@ class Broker:
         trusted_proxies: Sequence[Network] = (),
         find_country: FindCountry = lambda address: "",
         make_peers: Callable[[BridgeHub], Peers] = LocalPeers,
+        prefix_key: bytes = b"",
         limits: BrokerLimits = BROKER,
     ) -> None:
         """``check_token`` gives an invite's id or raises TokenError. ``bundle`` is the encoded KeyBundle.
@@ -86,6 +88,7 @@ class Broker:
         ``allow_private`` holds for this broker, too. ``X-Forwarded-For`` is believed only from ``trusted_proxies``.
         ``naming_key`` (32 bytes) outlives restarts, so that readers' names do. ``find_country`` tells where a reader
         asks from, for bridges to show. ``make_peers``: the way to other brokers' bridges beside this one's.
+        ``prefix_key``: under which several brokers hash prefixes; b"" = one that ends with the process.
         """
         self.metrics = BrokerMetrics()
         self._key = key
@@ -100,6 +103,7 @@ class Broker:
         self._discretion = Discretion(limits)
         self._limits = limits
         self._naming_key = naming_key
+        self._prefix_key = prefix_key
         self._hash_key = random_bytes(_HASH_KEY_BYTES)
         self._closing = False
         self._tasks = TaskOwner()
@@ -208,7 +212,11 @@ class Broker:
             seal_reply(b"", asked.reply_key, body)
         except (SignallingError, CryptoError):
             raise _Answered(400, "malformed") from None
-        reply = await self._answer(asked, body, request)
+        try:
+            reply = await self._answer(asked, body, request)
+        except StoreAway:
+            self.metrics.refused["store"] += 1
+            reply = MatchReply(Status.NO_BRIDGE, self._limits.retry_no_bridge_s)
         # A reader whose clock is wrong learns it here, where no door can pretend.
         told = replace(reply, time_s=int(self._clock.wall()))
         return seal_reply(told.encode(), asked.reply_key, body)
@@ -274,11 +282,13 @@ class Broker:
         return MatchReply(Status.OK, lanes=tuple(lanes), bundle=bundle)
 
     def _prefixes(self, request: web.Request) -> Prefixes:
-        return prefixes_of(self.address_of(request), self._hash_key)
+        key = key_of_day(self._prefix_key, self._clock.wall()) if self._prefix_key else self._hash_key
+        return prefixes_of(self.address_of(request), key)
 
     def _country(self, request: web.Request) -> str:
         country = self._find_country(self.address_of(request))
-        network = self._prefixes(request).narrow
+        # Under a key that stays: a network that got another name at midnight would count twice.
+        network = prefixes_of(self.address_of(request), self._hash_key).narrow
         return country if country and self._discretion.may_tell(country, network, self._clock.monotonic()) else ""
 
     def address_of(self, request: web.Request) -> str:

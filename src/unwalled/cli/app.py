@@ -159,6 +159,13 @@ def operate(
             help="Answer /admin only there; within: this machine and its own network. May come again.",
         ),
     ] = None,
+    redis_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File with the URL of a Redis server that brokers share. Without it: UNWALLED_REDIS_URL.",
+        ),
+    ] = None,
     drain: Annotated[
         str | None,
         typer.Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unwalled.broker.countryfile import open_countries
+from unwalled.broker.redis.url import find_url
 from unwalled.cli.output import complain, say, warn
 from unwalled.clock import SystemClock
 from unwalled.errors import ConfigurationError
@@ -51,6 +52,11 @@ def _look_into_files(options: OperatorOptions, warnings: list[str]) -> list[Conf
     try:
         if options.certificate is not None:
             warnings += load_certificate(options.certificate, options.reached_at, SystemClock().wall()).warnings
+    except ConfigurationError as error:
+        errors.append(error)
+    try:
+        if options.redis_file is not None:
+            find_url(options.redis_file, {})
     except ConfigurationError as error:
         errors.append(error)
     if options.data.exists() and not options.data.is_dir():

@@ -194,6 +194,10 @@ class OperatorKeys:
         """The key of the names by which bridges tell readers apart, 32 bytes; the same after a restart."""
         return hmac.digest(self.broker_seed, b"unwalled/1 names of readers", "sha256")
 
+    def store_key(self) -> bytes:
+        """What only the operator's own brokers know, 32 bytes: hides what they keep in a store that they share."""
+        return hmac.digest(self.broker_seed, b"unwalled/1 shared store", "sha256")
+
     def gateway_key(self) -> PostQuantumPrivateKey:
         """The key to which readers seal a session's hello; ``.public`` stands in the bundle."""
         return PostQuantumPrivateKey(self.gateway_seed)

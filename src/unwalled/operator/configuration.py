@@ -70,6 +70,7 @@ OPTIONS: Mapping[str, Kind] = {
     "allow-private": Kind.FLAG,
     "trace": Kind.PATH,
     "admin-from": Kind.TEXTS,
+    "redis-file": Kind.PATH,
     "drain": Kind.TEXT,
 }
 """Every option, in the order of the documentation."""
@@ -210,6 +211,7 @@ class _Builder:
             trace=self._take("trace", Path, None),
             admin_from=admin_networks,
             is_admin_within=is_admin_within,
+            redis_file=self._take("redis-file", Path, None),
             drain_s=self._take("drain", check_drain, 0.0),
         )
         if url is None and not self._errors:

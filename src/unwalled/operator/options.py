@@ -122,6 +122,8 @@ class OperatorOptions:
     """Networks from which ``/admin`` is answered; with ``is_admin_within`` off and none, from everywhere."""
     is_admin_within: bool = False
     """``/admin`` is answered to this machine and its own network, if no reverse proxy is in between."""
+    redis_file: Path | None = None
+    """Holds the URL of the store that several brokers share; None: the environment may, or there is none."""
     drain_s: float = 0.0
     """How long it waits for what is under way when it is told to end."""
 

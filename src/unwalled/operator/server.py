@@ -13,7 +13,6 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -23,7 +22,6 @@ from unwalled.broker.countryfile import open_countries
 from unwalled.broker.directory import Directory, EmbeddedDirectory
 from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.server import Broker
-from unwalled.broker.store import EmbeddedStore
 from unwalled.clock import Clock, SystemClock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import TokenError, TokenExpired
@@ -44,6 +42,7 @@ from unwalled.operator.invites import CheckToken, InviteBook, token_checker
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
 from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
+from unwalled.operator.shared import shared_by
 from unwalled.operator.site import add_security_headers, page_routes
 from unwalled.operator.state import default_invite, keep_state
 from unwalled.operator.stun import StunCounters, StunServer, bind_stun, close_all, stun_urls
@@ -104,10 +103,11 @@ class Operator:
         self._drain_s = options.drain_s
         self._is_draining = False
         self._announcer = Announcer(directory, self._places)
+        self._shared = shared_by(options.redis_file, keys)
         self._broker = Broker(
             key=keys.broker_key(),
             check_token=check_token,
-            store=EmbeddedStore(SystemRandom()),
+            store=self._shared.store,
             clock=clock,
             random_bytes=os.urandom,
             directory=directory,
@@ -116,6 +116,8 @@ class Operator:
             naming_key=keys.naming_key(),
             trusted_proxies=options.trusted_proxies,
             find_country=find_country,
+            make_peers=self._shared.peers,
+            prefix_key=self._shared.prefix_key,
         )
         self._gateway = GatewayServer(policy, clock=clock, sources=options.sources, egress=egress)
         self._hub = SessionHub(
@@ -157,8 +159,8 @@ class Operator:
     ) -> tuple[Operator, Invite]:
         """Starts serving; gives the operator and its default invite. ``egress``: a way out of another kind.
 
-        Raises ConfigurationError when a port, URL, policy, file of countries or data folder cannot work; nothing is
-        left running then.
+        Raises ConfigurationError when a port, URL, policy, file of countries, data folder or store cannot work; nothing
+        is left running then.
         """
         clock = clock if clock is not None else SystemClock()
         if egress is not None:
@@ -188,6 +190,7 @@ class Operator:
             older = keep_versions(options.data)
             operator = cls(options, url, keys, book, policy, clock, find_country, older, egress)
             operator.listening = listen
+            await operator._shared.start()
             await operator._announcer.announce()
             await operator._serve(sockets, certificate)
             operator._tasks.start(operator._announcer.run(), "announce the gateway")
@@ -233,6 +236,7 @@ class Operator:
             self.stun.close()
         await self._hub.close()
         await self._broker.close()
+        await self._shared.close()
         await self._lanes.close()
         await self._server.close()
         await self._tasks.close()

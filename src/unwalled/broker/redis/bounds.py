@@ -33,6 +33,12 @@ class RedisLimits:
     """Bridges that are compared at most when those drawn first stand in too few networks."""
     swept_bridges: int = 500
     """A dead broker's bridges that are cleared up in one step."""
+    supply_every_s: float = 0.05
+    """At most so often do other brokers hear that bridges have room."""
+    settle_wait_s: float = 3.0
+    """For another broker to count a bridge's answers, before the bridge is heard again."""
+    url_bytes: int = 4096
+    """The largest file with the server's URL that is read."""
 
 
 REDIS = RedisLimits()

@@ -23,9 +23,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
-from urllib.parse import urlsplit
 
 from unwalled.broker.redis.bounds import REDIS, RedisLimits
+from unwalled.broker.redis.url import URL_REMEDY, check_url
 from unwalled.broker.store import StoreAway
 from unwalled.errors import ConfigurationError
 from unwalled.tasks import TaskOwner
@@ -49,7 +49,6 @@ except ImportError:
 
 Argument = str | bytes | int | float
 OnMessage = Callable[[bytes], None]
-_SCHEMES = ("redis", "rediss", "unix")
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +84,9 @@ class RedisServer:
             )
             self._new_link()
         except (ValueError, TypeError, RedisError):
-            raise ConfigurationError("The URL of the Redis server has a part that it must not have.", _REMEDY) from None
+            raise ConfigurationError(
+                "The URL of the Redis server has a part that it must not have.", URL_REMEDY
+            ) from None
         self._limits = limits
         self._scripts: dict[bytes, Script] = {}
         self._handlers: dict[str, OnMessage] = {}
@@ -281,23 +282,6 @@ class RedisServer:
     def _fail_all(self) -> None:
         _fail(self._calls)
         self._calls.clear()
-
-
-_REMEDY = (
-    "Write it as redis://HOST:PORT, rediss://HOST:PORT for TLS, or unix:///PATH, with USER:PASSWORD@ before the host."
-)
-
-
-def check_url(url: str) -> None:
-    """Raises ConfigurationError, without telling the URL, when it is none of a Redis server."""
-    try:
-        parts = urlsplit(url)
-        is_good = parts.scheme in _SCHEMES and bool(parts.path if parts.scheme == "unix" else parts.hostname)
-        _ = parts.port
-    except ValueError:
-        is_good = False
-    if not is_good:
-        raise ConfigurationError("This is not the URL of a Redis server.", _REMEDY)
 
 
 async def _ask(link: AbstractConnection, *words: Argument) -> Any:

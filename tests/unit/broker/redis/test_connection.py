@@ -16,7 +16,7 @@ import pytest
 from tests.support.broker_scene import eventually
 from tests.support.redis_server import RedisProcess
 from unwalled.broker.redis.bounds import RedisLimits
-from unwalled.broker.redis.connection import RedisServer, Script, check_url
+from unwalled.broker.redis.connection import RedisServer, Script
 from unwalled.broker.store import StoreAway
 from unwalled.errors import ConfigurationError
 
@@ -167,13 +167,6 @@ def test_a_call_that_the_server_refuses_harms_no_other(process: RedisProcess, ca
     play(act, process.url)
     assert "refused a call" in caplog.text
     assert "secret-name" not in caplog.text
-
-
-@pytest.mark.parametrize("url", ["", "http://a", "redis://", "redis://a:b", "unix://", "redis://user:secret@[::1", "a"])
-def test_what_is_no_url_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(ConfigurationError) as raised:
-        check_url(url)
-    assert "secret" not in str(raised.value)
 
 
 def test_a_part_that_a_url_must_not_have_is_refused(process: RedisProcess) -> None:

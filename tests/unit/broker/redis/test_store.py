@@ -1,0 +1,201 @@
+"""What only a shared store does: brokers that die, memory that is lost, keys that end. The rest: ../test_store.py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.broker_scene import eventually
+from tests.support.redis_server import RedisProcess
+from tests.support.redis_store import redis_store
+from unwalled.broker.limits import Asker, prefixes_of
+from unwalled.broker.matching import Outcome, WaitingBridge, Wanted
+from unwalled.broker.redis.bounds import RedisLimits
+from unwalled.broker.redis.store import RedisStore
+from unwalled.broker.store import Action, StoreAway
+from unwalled.settings import BrokerLimits
+from unwalled.wire.lanereport import LaneReport
+from unwalled.wire.signalling import Client, Nat, Report, Verdict
+
+WANTED = Wanted(Nat.UNKNOWN, (0, 1), 1, frozenset(), b"invite", b"reader")
+LEASES = RedisLimits(lease_s=5.0, reservation_s=20.0, swept_bridges=2, first_pause_s=0.01, longest_pause_s=0.02)
+# All that stays when everybody has gone is of a known number: a swarm's pools, which go with its bridges.
+Act = Callable[[RedisStore, RedisStore], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture(name="process")
+def _process() -> Iterator[RedisProcess]:
+    process = RedisProcess()
+    yield process
+    process.close()
+
+
+def bridge(name: str, swarm: str = "") -> WaitingBridge:
+    return WaitingBridge(name, f"net-{name}", Client.PAGE, Nat.UNKNOWN, 4, 4, swarm)
+
+
+def play(process: RedisProcess, act: Act) -> None:
+    """Two brokers over one server, at the time that the test says."""
+
+    async def main() -> None:
+        base = f"{{unwalled:{os.urandom(6).hex()}}}"
+        async with (
+            redis_store(process.url, BrokerLimits(), base=base, home="near", redis_limits=LEASES) as near,
+            redis_store(process.url, BrokerLimits(), base=base, home="far", seed=2, redis_limits=LEASES) as far,
+        ):
+            async with asyncio.timeout(60):
+                await act(near, far)
+
+    asyncio.run(main())
+
+
+def test_a_reservation_tells_where_its_bridge_hangs(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await far.join(bridge("a"), 1.0)
+        (held,) = await near.reserve(WANTED, 1.0)
+        assert (held.bridge, held.home) == ("a", "far")
+        await near.settle(held.match, Outcome(), 1.0)
+        (held,) = await far.reserve(WANTED, 1.0)
+        assert (held.bridge, held.home) == ("a", "")
+
+    play(process, act)
+
+
+def test_a_dead_brokers_bridges_leave_with_its_lease(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.beat(100.0)
+        await far.beat(100.0)
+        await near.join(bridge("stays"), 100.0)
+        for number in range(5):
+            await far.join(bridge(f"dies{number}"), 100.0)
+        await near.beat(104.0)
+        assert await near.waiting() == 6
+        await near.beat(105.5)
+        assert await near.waiting() == 1
+        # It was only away: it finds out, and lists again what it still holds.
+        await far.leave("dies0")
+        await far.beat(106.0)
+        assert await near.waiting() == 5
+
+    play(process, act)
+
+
+def test_a_broker_that_nobody_hears_at_loses_its_bridges_now(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.beat(100.0)
+        await far.beat(100.0)
+        await far.join(bridge("dies"), 100.0)
+        near.broker_is_gone("far")
+        near.broker_is_gone("unknown")
+        await near.beat(100.5)
+        assert await near.waiting() == 0
+        await far.beat(101.0)
+        assert await near.waiting() == 1
+
+    play(process, act)
+
+
+def test_what_a_dead_broker_reserved_is_free_again(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.join(bridge("a"), 100.0)
+        assert len(await far.reserve(Wanted(Nat.UNKNOWN, (0, 1, 2, 3), 1), 100.0)) == 1
+        assert await near.reserve(WANTED, 119.0) == []
+        (held,) = await near.reserve(WANTED, 120.5)
+        assert held.bridge == "a"
+
+    play(process, act)
+
+
+def test_a_server_that_lost_its_memory_is_told_all_again(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.beat(100.0)
+        for number in range(3):
+            await near.join(bridge(f"b{number}"), 100.0)
+        await near.set_free("b1", 0, 4, 100.0)
+        process.say("FLUSHALL")
+        assert await near.waiting() == 0
+        await near.beat(101.0)
+        # The one without room is known, too, and gets it back.
+        assert await near.waiting() == 2
+        await near.set_free("b1", 1, 4, 101.0)
+        assert await near.waiting() == 3
+
+    play(process, act)
+
+
+def test_while_the_server_is_gone_what_can_wait_waits(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.join(bridge("before"), 100.0)
+        await near.keep_ticket("mine", "before", Asker(), 100.0)
+        process.kill()
+        with pytest.raises(StoreAway):
+            await near.reserve(WANTED, 101.0)
+        with pytest.raises(StoreAway):
+            await near.first_sight(b"request", 101.0)
+        with pytest.raises(StoreAway):
+            await near.take_for_invite(b"invite", 101.0)
+        assert await near.join(bridge("meanwhile"), 101.0)
+        assert not await near.join(bridge("meanwhile"), 101.0)
+        await near.set_free("before", 2, 4, 101.0)
+        await near.settle("match", Outcome(), 101.0)
+        await near.lane_reported(LaneReport("mine", Verdict.BAD), 101.0)
+        await near.reader_reported(b"invite", [Report("before", Verdict.BAD)], 101.0)
+        assert await near.waiting() == 0
+        assert await near.bridge_of_ticket("mine", 101.0) == "before"
+        assert await near.bridge_of_ticket("another's", 101.0) is None
+        prefixes = prefixes_of("192.0.2.1", b"k")
+        waits = [await near.take_for_prefixes(Action.MATCH, prefixes, 101.0) for _ in range(101)]
+        assert (waits[99], waits[100] > 0.0) == (0.0, True)
+        process.start()
+        await eventually(lambda: near._server.is_up)
+        await near.beat(102.0)
+        assert await near.waiting() == 2
+
+    play(process, act)
+
+
+def test_all_that_is_kept_ends_by_itself(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.join(bridge("a"), 100.0)
+        await near.join(bridge("b", "family"), 100.0)
+        (held,) = await near.reserve(WANTED, 100.0)
+        await near.settle(held.match, Outcome(answered=1), 100.0)
+        await near.reserve(WANTED, 100.0)
+        await near.reader_reported(b"invite", [Report("a", Verdict.BAD)], 100.0)
+        await near.keep_ticket("ticket", "a", Asker(), 100.0)
+        await near.lane_reported(LaneReport("ticket", Verdict.BAD), 100.0)
+        await near.first_sight(b"request", 100.0)
+        await near.take_for_invite(b"invite", 100.0)
+        await near.take_for_prefixes(Action.JOIN, prefixes_of("192.0.2.1", b"k"), 100.0)
+        await near.beat(100.0)
+        server = near._server
+        keys = [key.decode() for key in await server.command("KEYS", "*")]
+        assert len(keys) > 15
+        forever = [key for key in keys if await server.command("PTTL", key) < 0]
+        assert [key.partition(":pool:")[2].partition(":")[0] for key in forever] == ["unknown"]
+        await near.leave("a")
+        await near.leave("b")
+        left = [key.decode().removeprefix(near.base) for key in await server.command("KEYS", "*")]
+        # What fits no bridge any more has gone with it; a network that failed is remembered for a while.
+        assert not [key for key in left if key.endswith((":a", ":b"))]
+        assert ":network:net-a" in left
+
+    play(process, act)
+
+
+def test_a_dead_broker_that_comes_back_under_another_name_finds_a_clean_list(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await far.beat(100.0)
+        await far.join(bridge("a", "family"), 100.0)
+        await far.close()
+        await near.beat(100.1)
+        assert await near.reserve(Wanted(Nat.UNKNOWN, (0,), swarm="family"), 100.1) == []
+        assert await near.join(bridge("a", "family"), 100.1)
+        (held,) = await near.reserve(Wanted(Nat.UNKNOWN, (0,), swarm="family"), 100.1)
+        assert held.home == ""
+
+    play(process, act)
