@@ -2,6 +2,9 @@
 
 Every write goes to a file beside the target, is flushed to the disk, and is then put in its place in one step,
 so that neither a crash nor a second program can leave half a file. Blocking; the files are small.
+
+Where root works in a folder of another user (`unwalled invite` while the operator runs as one), what it writes is that
+user's: else the operator could not read its own invites any more.
 """
 
 from __future__ import annotations
@@ -33,6 +36,25 @@ def make_private_folder(folder: Path) -> None:
         ) from None
 
 
+def make_folder_within(folder: Path) -> None:
+    """The same for one inside a data folder: it is its owner's."""
+    make_private_folder(folder)
+    if _POSIX:
+        # Not by its name, in whose place the owner of the folder above could put another one.
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        try:
+            _give(descriptor, folder.parent)
+        finally:
+            os.close(descriptor)
+
+
+def _give(descriptor: int, folder: Path) -> None:
+    """What root has just made in the folder of another user is that user's."""
+    if _POSIX and os.geteuid() == 0:
+        owner = os.stat(folder)
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def read_private(path: Path, max_bytes: int) -> bytes | None:
     """The file's content, or None when there is no such file.
 
@@ -59,9 +81,12 @@ def read_private(path: Path, max_bytes: int) -> bytes | None:
     return content
 
 
-def create_private(path: Path, content: bytes) -> bool:
-    """Puts a new file in place; False, and nothing changed, when there is one already (a second program won)."""
-    with _written_beside(path, content) as beside:
+def create_private(path: Path, content: bytes, *, is_own: bool = False) -> bool:
+    """Puts a new file in place; False, and nothing changed, when there is one already (a second program won).
+
+    ``is_own``: see ``replace_private``.
+    """
+    with _written_beside(path, content, is_own) as beside:
         try:
             os.link(beside, path)
         except FileExistsError:
@@ -75,9 +100,12 @@ def create_private(path: Path, content: bytes) -> bool:
     return True
 
 
-def replace_private(path: Path, content: bytes) -> None:
-    """Puts ``content`` in place of the file, or makes it. Readers see the old or the new one, never a part."""
-    with _written_beside(path, content) as beside:
+def replace_private(path: Path, content: bytes, *, is_own: bool = False) -> None:
+    """Puts ``content`` in place of the file, or makes it. Readers see the old or the new one, never a part.
+
+    ``is_own``: it is no file of a data folder, and belongs to whoever writes it.
+    """
+    with _written_beside(path, content, is_own) as beside:
         os.replace(beside, path)
     _flush_folder(path.parent)
 
@@ -88,7 +116,7 @@ def locked(path: Path) -> Iterator[None]:
 
     ``path`` is a file for the lock alone. The lock ends with the program, however that ends.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, _FILE_MODE)
+    descriptor = _opened(path)
     try:
         if sys.platform == "win32":  # pragma: no cover
             import msvcrt
@@ -101,6 +129,15 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(path: Path) -> int:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _FILE_MODE)
+    except FileExistsError:
+        return os.open(path, os.O_RDWR)
+    _give(descriptor, path.parent)
+    return descriptor
 
 
 def damaged(path: Path) -> ConfigurationError:
@@ -120,7 +157,7 @@ def newer(path: Path) -> ConfigurationError:
 
 
 @contextlib.contextmanager
-def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
+def _written_beside(path: Path, content: bytes, is_own: bool) -> Iterator[Path]:
     beside = None
     try:
         try:
@@ -130,6 +167,8 @@ def _written_beside(path: Path, content: bytes) -> Iterator[Path]:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
+                if not is_own:
+                    _give(descriptor, path.parent)
                 os.fsync(file.fileno())
         except OSError as error:
             raise ConfigurationError(

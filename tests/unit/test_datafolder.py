@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from unwalled.datafolder import create_private, locked, make_private_folder, read_private, replace_private
+from unwalled.datafolder import (
+    create_private,
+    locked,
+    make_folder_within,
+    make_private_folder,
+    read_private,
+    replace_private,
+)
 from unwalled.errors import ConfigurationError
 
 
@@ -31,6 +38,28 @@ def test_a_file_is_created_once(tmp_path: Path) -> None:
     assert not create_private(path, b"second")
     assert read_private(path, 10) == b"first"
     assert os.listdir(tmp_path) == ["f"]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_into_the_folder_of_an_operator_is_the_operators(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, 12_346)
+    replace_private(tmp_path / "replaced", b"x")
+    create_private(tmp_path / "created", b"x")
+    make_folder_within(tmp_path / "folder")
+    with locked(tmp_path / "lock"):
+        pass
+    for name in ("replaced", "created", "folder", "lock"):
+        status = (tmp_path / name).stat()
+        assert (status.st_uid, status.st_gid) == (12_345, 12_346), name
+        assert status.st_mode & 0o077 == 0
+    # What is no file of the folder's stays root's, and what was there is not given away.
+    replace_private(tmp_path / "own", b"x", is_own=True)
+    create_private(tmp_path / "own too", b"x", is_own=True)
+    (tmp_path / "there").touch()
+    with locked(tmp_path / "there"):
+        pass
+    for name in ("own", "own too", "there"):
+        assert (tmp_path / name).stat().st_uid == 0, name
 
 
 def test_a_file_is_replaced_whole_and_stays_private(tmp_path: Path) -> None:

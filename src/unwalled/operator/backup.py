@@ -19,7 +19,14 @@ from typing import Annotated
 import msgspec
 
 from unwalled.crypto.identity import KEYS_FILE, OperatorKeys
-from unwalled.datafolder import create_private, locked, make_private_folder, read_private, replace_private
+from unwalled.datafolder import (
+    create_private,
+    locked,
+    make_folder_within,
+    make_private_folder,
+    read_private,
+    replace_private,
+)
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.history import HISTORY_FILE, SIDE_FILES, copy_of
@@ -126,6 +133,7 @@ def restore_backup(backup: Backup, folder: Path, *, replace: bool = False) -> Pa
     aside = None
     if held:
         aside = Path(tempfile.mkdtemp(prefix=f"{_ASIDE}-", dir=folder))
+        make_folder_within(aside)
         # The keys first: whoever starts in between shall not mix the old ones with new invites.
         for name in reversed(held):
             (folder / name).rename(aside / name)
@@ -137,9 +145,9 @@ def write_backup(content: bytes, path: Path, *, replace: bool = False) -> None:
     """Writes the file, readable by its owner only. Raises UsageError when it is there and ``replace`` is not set."""
     try:
         if replace:
-            replace_private(path, content)
+            replace_private(path, content, is_own=True)
             return
-        is_new = create_private(path, content)
+        is_new = create_private(path, content, is_own=True)
     except ConfigurationError:
         raise UsageError(
             f"{path} cannot be written.", "Check that its folder is there and yours, and that the disk is not full."
@@ -149,7 +157,7 @@ def write_backup(content: bytes, path: Path, *, replace: bool = False) -> None:
 
 
 def _put(backup: Backup, folder: Path) -> None:
-    make_private_folder(folder / WIDGETS)
+    make_folder_within(folder / WIDGETS)
     for name in sorted(backup.files, key=lambda name: name == KEYS_FILE):
         replace_private(folder / name, backup.files[name])
 
