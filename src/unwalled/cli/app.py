@@ -172,6 +172,13 @@ def operate(
             metavar="SPAN", help="How long SIGTERM waits for what is being read, such as 3m. Without it: not at all."
         ),
     ] = None,
+    gateway_workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Processes that hold readers' sessions, one for each core. Without it: this process alone.",
+        ),
+    ] = None,
 ) -> None:
     """Run broker, gateway and the page with the switch in one process."""
     given = {name.replace("_", "-"): value for name, value in locals().items() if name != "config"}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from enum import Enum
 from pathlib import Path
 
 from unwalled.cli.output import complain, say, warn
 from unwalled.cli.running import run
+from unwalled.errors import ConfigurationError
 from unwalled.operator.configuration import ConfigurationErrors, Given, build, read_config
 from unwalled.operator.options import OperatorOptions
 from unwalled.operator.server import Operator
@@ -25,7 +27,7 @@ def operate(options: OperatorOptions) -> int:
             for sentence in operator.warnings:
                 warn(sentence)
             say(f"ready url={operator.url.text} invite={invite.text}")
-            await asked.to_drain()
+            await _renew_until_draining(operator, asked)
             if options.drain_s:
                 warn("No new readers are taken. This ends when those of now are done; another SIGTERM ends it at once.")
                 await operator.drain()
@@ -33,28 +35,66 @@ def operate(options: OperatorOptions) -> int:
         finally:
             await operator.close()
 
-    return run(serve, gentle={signal.SIGTERM: asked.drain} if options.drain_s else {})
+    gentle: dict[int, Callable[[], bool]] = {}
+    if options.drain_s:
+        gentle[signal.SIGTERM] = asked.to_drain
+    if options.gateway_workers > 1:
+        gentle[signal.SIGHUP] = asked.to_renew
+    return run(serve, gentle=gentle)
+
+
+async def _renew_until_draining(operator: Operator, asked: Asked) -> None:
+    """To renew takes minutes, in which the end may be asked for; then it stops where it is."""
+    renewing: asyncio.Task[None] | None = None
+    async with asyncio.TaskGroup() as group:
+        while await asked.next() is Wish.RENEW:
+            if renewing is None or renewing.done():
+                renewing = group.create_task(_renew(operator), name="renew the workers")
+        if renewing is not None:
+            renewing.cancel()
+
+
+async def _renew(operator: Operator) -> None:
+    try:
+        await operator.renew_workers()
+    except ConfigurationError as error:
+        complain(error.cause, f"{error.remedy} The workers of before go on.")
+    else:
+        warn("All gateway workers are new ones now.")
+
+
+class Wish(Enum):
+    """What a signal asks for."""
+
+    RENEW = "new gateway workers"
+    DRAIN = "a gentle end"
 
 
 class Asked:
-    """What signals have asked for."""
+    """What signals have asked for, in their order. Wishes are noted from handlers, at any moment."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._drain = asyncio.Event()
+        self._wishes: asyncio.Queue[Wish] = asyncio.Queue()
         self._is_draining = False
 
-    async def to_drain(self) -> None:
-        """Waits until the process is to go away gently."""
+    async def next(self) -> Wish:
+        """The next wish."""
         self._loop = asyncio.get_running_loop()
-        await self._drain.wait()
+        return await self._wishes.get()
 
-    def drain(self) -> bool:
-        """The first time asks to; False when that was asked before, or nothing runs yet."""
+    def to_drain(self) -> bool:
+        """False the second time, and before anything runs: then the program shall end at once."""
         if self._loop is None or self._is_draining:
             return False
         self._is_draining = True
-        self._loop.call_soon_threadsafe(self._drain.set)
+        self._loop.call_soon_threadsafe(self._wishes.put_nowait, Wish.DRAIN)
+        return True
+
+    def to_renew(self) -> bool:
+        """Asks for it; what is asked for while the program starts has happened already."""
+        if self._loop is not None and self._wishes.empty():
+            self._loop.call_soon_threadsafe(self._wishes.put_nowait, Wish.RENEW)
         return True
 
 

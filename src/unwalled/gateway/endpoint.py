@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from unwalled.gateway.sessions import SessionHub
+from unwalled.lanes.handover import Detached, adopt
 from unwalled.lanes.websocket import WebSocketLane, accept_websocket
 from unwalled.settings import GATEWAY
 
@@ -33,6 +34,7 @@ class LaneEndpoint:
         self._open: set[WebSocketLane] = set()
         self._none_open = asyncio.Event()
         self._is_closing = False
+        self._adopting = 0
 
     @property
     def open_sockets(self) -> int:
@@ -53,13 +55,29 @@ class LaneEndpoint:
             self._none_open.clear()
             await self._none_open.wait()
 
+    async def adopt(self, ticket: str, detached: Detached) -> None:
+        """Takes a lane whose connection another process has taken in, and checked. Closes it where there is no room."""
+        if not self._has_room(ticket):
+            detached.connection.close()
+            return
+        self._of_ticket[ticket] += 1
+        self._adopting += 1
+        try:
+            lane = await adopt(detached, functools.partial(self._lost, ticket))
+        except OSError:
+            self._forget(ticket)
+            return
+        finally:
+            self._adopting -= 1
+        self._open.add(lane)
+        self._hub.take_lane(lane, ticket)
+
     async def _lane(self, request: web.Request) -> web.StreamResponse:
         ticket = request.match_info["ticket"]
-        if _TICKET.fullmatch(ticket) is None or not await self._knows_ticket(ticket):
+        if not is_ticket(ticket) or not await self._knows_ticket(ticket):
             raise web.HTTPNotFound
-        is_full = len(self._open) >= GATEWAY.max_lanes or self._of_ticket[ticket] >= GATEWAY.lanes_per_ticket
-        if is_full or self._is_closing:
-            raise web.HTTPServiceUnavailable(text="The gateway is full. Try again later.\n")
+        if not self._has_room(ticket):
+            raise no_room()
         # No await between the count and what it counts, or a burst of requests would pass the check together.
         lane, response = accept_websocket(request, on_lost=functools.partial(self._lost, ticket))
         self._of_ticket[ticket] += 1
@@ -67,10 +85,27 @@ class LaneEndpoint:
         self._hub.take_lane(lane, ticket)
         return response
 
+    def _has_room(self, ticket: str) -> bool:
+        is_full = len(self._open) + self._adopting >= GATEWAY.max_lanes
+        return not is_full and not self._is_closing and self._of_ticket[ticket] < GATEWAY.lanes_per_ticket
+
     def _lost(self, ticket: str, lane: WebSocketLane) -> None:
         self._open.discard(lane)
+        self._forget(ticket)
+        if not self._open:
+            self._none_open.set()
+
+    def _forget(self, ticket: str) -> None:
         self._of_ticket[ticket] -= 1
         if not self._of_ticket[ticket]:
             del self._of_ticket[ticket]
-        if not self._open:
-            self._none_open.set()
+
+
+def is_ticket(text: str) -> bool:
+    """Whether it could be one."""
+    return _TICKET.fullmatch(text) is not None
+
+
+def no_room() -> web.HTTPServiceUnavailable:
+    """What a bridge hears when there is no room for its lane."""
+    return web.HTTPServiceUnavailable(text="The gateway is full. Try again later.\n")

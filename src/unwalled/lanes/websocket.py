@@ -355,21 +355,31 @@ def accept_websocket(
     HTTPBadRequest (or HTTPUpgradeRequired, for another version) when the request is none for a WebSocket, and
     HTTPServiceUnavailable when the connection is gone already.
     """
+    answer, transport, early, response = taken_over(request)
+    transport.write(answer)
+    lane = WebSocketLane(transport, is_client=False, on_lost=on_lost)
+    if early:
+        lane.data_received(early)
+    return lane, response
+
+
+def taken_over(request: web.Request) -> tuple[bytes, asyncio.Transport, bytes, web.StreamResponse]:
+    """Takes the connection of a request for a WebSocket from aiohttp, and answers nothing yet.
+
+    Gives the head of the answer, the transport, what came behind the request, and what the handler must return. Raises
+    as ``accept_websocket`` does.
+    """
     accept = _checked_key(request)
     protocol, transport = request.protocol, request.transport
     if transport is None or transport.is_closing():
         raise web.HTTPServiceUnavailable
     head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade"
-    transport.write(f"{head}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode())
     tail = _Tail()
     protocol.set_parser(cast(Any, tail))
     # For aiohttp the connection is lost from here on: it forgets all that it had for it.
     protocol.transport = None
     protocol.connection_lost(None)
-    lane = WebSocketLane(transport, is_client=False, on_lost=on_lost)
-    if tail.data:
-        lane.data_received(tail.data)
-    return lane, _TakenOver()
+    return f"{head}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n".encode(), transport, tail.data, _TakenOver()
 
 
 def _checked_key(request: web.Request) -> str:

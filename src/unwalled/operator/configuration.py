@@ -34,6 +34,7 @@ from unwalled.operator.options import (
     check_sources,
     check_stun,
     check_stun_listen,
+    check_workers,
     domain_url,
 )
 from unwalled.operator.tomlplaces import TomlPath, places_of
@@ -51,6 +52,7 @@ class Kind(Enum):
     TEXT = "Write it in quotes."
     PATH = "Write the path in quotes."
     FLAG = "Write true or false, without quotes."
+    COUNT = "Write a whole number, without quotes."
     TEXTS = 'Write a list of texts: ["…", "…"].'
 
 
@@ -72,6 +74,7 @@ OPTIONS: Mapping[str, Kind] = {
     "admin-from": Kind.TEXTS,
     "redis-file": Kind.PATH,
     "drain": Kind.TEXT,
+    "gateway-workers": Kind.COUNT,
 }
 """Every option, in the order of the documentation."""
 
@@ -164,6 +167,8 @@ def _what_is_wrong(key: str, value: object, places: Mapping[TomlPath, int]) -> t
             if kind is Kind.PATH and "\0" in str(value):
                 return (key,), f"{key} holds a zero character, which no path has.", "Write the path anew."
             return None
+        case Kind.COUNT, int() if not isinstance(value, bool):
+            return None
         case Kind.TEXTS, list():
             for number, item in enumerate(value):
                 if not isinstance(item, str):
@@ -213,6 +218,7 @@ class _Builder:
             is_admin_within=is_admin_within,
             redis_file=self._take("redis-file", Path, None),
             drain_s=self._take("drain", check_drain, 0.0),
+            gateway_workers=self._take("gateway-workers", lambda count: check_workers(count, certificate), 1),
         )
         if url is None and not self._errors:
             # On all addresses it listens where that was said, or by itself with a certificate.

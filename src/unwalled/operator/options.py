@@ -6,6 +6,7 @@ import dataclasses
 import ipaddress
 import math
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 from unwalled.errors import ConfigurationError
 from unwalled.network.listening import ListenAddress as ListenAddress
 from unwalled.operator.bounds import ADMIN, DRAIN, OPERATOR
+from unwalled.operator.workerbounds import WORKERS
 from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import is_door, is_private_url, is_stun_url
 
@@ -126,6 +128,8 @@ class OperatorOptions:
     """Holds the URL of the store that several brokers share; None: the environment may, or there is none."""
     drain_s: float = 0.0
     """How long it waits for what is under way when it is told to end."""
+    gateway_workers: int = 1
+    """Processes that hold sessions; 1 = the operator's own."""
 
     @property
     def reached_at(self) -> PublicUrl:
@@ -239,6 +243,24 @@ def check_drain(text: str) -> float:
             f"{text!r} is no time to wait for what is under way.", "Write it as 90s, 3m or 1h; 0 is not to wait."
         )
     return span_s
+
+
+def check_workers(count: int, certificate: CertificateFiles | None) -> int:
+    """How many processes hold sessions. Raises ConfigurationError."""
+    if not 1 <= count <= WORKERS.most:
+        raise ConfigurationError(
+            f"{count} is no number of gateway workers.", f"Give one for each core, at most {WORKERS.most}; 1 is none."
+        )
+    if count > 1 and (sys.platform != "linux" or getattr(sys, "frozen", False)):
+        raise ConfigurationError(
+            "Gateway workers are for Linux, with Unwalled installed as a package.", "Leave gateway-workers out."
+        )
+    if count > 1 and certificate is not None:
+        raise ConfigurationError(
+            "Gateway workers take over whole connections, so TLS must have ended before the operator.",
+            "Put a web server before it instead of cert, or leave gateway-workers out.",
+        )
+    return count
 
 
 def check_sources(texts: Sequence[str]) -> tuple[IPAddress, ...]:

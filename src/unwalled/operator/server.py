@@ -11,8 +11,7 @@ import dataclasses
 import errno
 import os
 import socket
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -24,21 +23,22 @@ from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.server import Broker
 from unwalled.clock import Clock, SystemClock
 from unwalled.crypto.identity import OperatorKeys
-from unwalled.crypto.tokens import TokenError, TokenExpired
 from unwalled.errors import ConfigurationError
 from unwalled.gateway.egress import Egress
 from unwalled.gateway.endpoint import LaneEndpoint
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
-from unwalled.gateway.sessions import SessionHub, TokenVerdict
+from unwalled.gateway.sessions import SessionHub
 from unwalled.operator.admintoken import AdminToken
 from unwalled.operator.announcing import Announcer, new_gateway_id
 from unwalled.operator.askers import asks_from_within
+from unwalled.operator.bounds import DRAIN
 from unwalled.operator.certificate import LiveCertificate
 from unwalled.operator.counts import Counts
 from unwalled.operator.draining import Carried, until_quiet
-from unwalled.operator.invites import CheckToken, InviteBook, token_checker
+from unwalled.operator.gatewaywords import in_gateways_words, sinks_in
+from unwalled.operator.invites import InviteBook, token_checker
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
 from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
@@ -48,10 +48,8 @@ from unwalled.operator.state import default_invite, keep_state
 from unwalled.operator.stun import StunCounters, StunServer, bind_stun, close_all, stun_urls
 from unwalled.operator.versions import keep_versions
 from unwalled.operator.watch import Surroundings, Watch
-from unwalled.session.notes import TraceSink
 from unwalled.settings import GATEWAY
 from unwalled.tasks import TaskOwner
-from unwalled.trace.file import TraceFolder
 from unwalled.web.pages import Page
 from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import BridgeConfig
@@ -59,6 +57,7 @@ from unwalled.wire.signalling import BridgeConfig
 if TYPE_CHECKING:
     from unwalled.operator.admin import Admin
     from unwalled.operator.adminparts import AdminParts
+    from unwalled.operator.workers import WorkerPool
 
 LANE_PATH = "/v1/lane"
 BRIDGE_PATH = "/v1/bridge"
@@ -120,15 +119,25 @@ class Operator:
             prefix_key=self._shared.prefix_key,
         )
         self._gateway = GatewayServer(policy, clock=clock, sources=options.sources, egress=egress)
-        self._hub = SessionHub(
+        has_workers = options.gateway_workers > 1
+        if has_workers:
+            from unwalled.operator.workers import WorkerHub, WorkerPool, begin_of
+        self._hub = (WorkerHub if has_workers else SessionHub)(
             keys.gateway_key(),
-            _in_gateways_words(check_token),
+            in_gateways_words(check_token),
             self._gateway.new_handler,
             os.urandom,
             self._broker.lane_reported,
-            new_sink=_new_sink(options.trace),
+            new_sink=sinks_in(options.trace),
         )
-        self._lanes = LaneEndpoint(self._hub, self._broker.knows_ticket)
+        self._pool: WorkerPool | None = None
+        if has_workers:
+            begin = begin_of(options)
+            count = options.gateway_workers
+            knows = self._broker.knows_ticket
+            self._pool = WorkerPool(begin, count, directory, gateway_url, knows, self._broker.lane_reported)
+            self._pool.count_into(self._hub, self._gateway.counters)
+        self._lanes = self._pool or LaneEndpoint(self._hub, self._broker.knows_ticket)
         self._tasks = TaskOwner()
         self.certificate: LiveCertificate | None = None
         """What it ends TLS with itself, if it does."""
@@ -191,9 +200,12 @@ class Operator:
             operator = cls(options, url, keys, book, policy, clock, find_country, older, egress)
             operator.listening = listen
             await operator._shared.start()
-            await operator._announcer.announce()
-            await operator._serve(sockets, certificate)
-            operator._tasks.start(operator._announcer.run(), "announce the gateway")
+            await operator._open_gateway()
+            try:
+                await operator._serve(sockets, certificate)
+            except BaseException:
+                await operator._lanes.close()
+                raise
             operator._answer_stun(stun_sockets, clock)
             operator._tasks.start(operator.watch.run(), "watch the numbers")
         except BaseException:
@@ -224,9 +236,20 @@ class Operator:
 
         Until then their lost lanes are replaced. ``close`` it then. Cancelling is safe.
         """
+        if self._pool is not None:
+            await self._pool.drain(self._drain_s)
+            return
         self._is_draining = True
         await self._announcer.announce()
         await until_quiet(self._carried, self._drain_s)
+
+    async def renew_workers(self) -> None:
+        """Puts new gateway workers in the place of the old ones, one after the other, and cuts nobody off.
+
+        Without workers it does nothing. Raises ConfigurationError when a new one cannot start: the old ones go on.
+        """
+        if self._pool is not None:
+            await self._pool.renew(self._drain_s or DRAIN.drain_s)
 
     async def close(self) -> None:
         """Tells readers and bridges, closes everything, within two seconds. Safe to call again."""
@@ -242,6 +265,13 @@ class Operator:
         await self._tasks.close()
         await self.watch.close()
         self._gateway.close()
+
+    async def _open_gateway(self) -> None:
+        if self._pool is not None:
+            await self._pool.start()
+            return
+        await self._announcer.announce()
+        self._tasks.start(self._announcer.run(), "announce the gateway")
 
     async def _serve(self, sockets: list[socket.socket], certificate: LiveCertificate | None) -> None:
         if certificate is None:
@@ -307,23 +337,6 @@ class Operator:
 
 
 _NO_STORE = {"Cache-Control": "no-store"}
-
-
-def _new_sink(folder: Path | None) -> Callable[[], TraceSink | None]:
-    return (lambda: None) if folder is None else TraceFolder(folder).new_sink
-
-
-def _in_gateways_words(check_token: CheckToken) -> Callable[[bytes], TokenVerdict]:
-    def judge(token: bytes) -> TokenVerdict:
-        try:
-            check_token(token)
-        except TokenExpired:
-            return TokenVerdict.EXPIRED
-        except TokenError:
-            return TokenVerdict.REFUSED
-        return TokenVerdict.GOOD
-
-    return judge
 
 
 def _check_source(source: IPAddress) -> None:

@@ -28,6 +28,7 @@ countries = "country.mmdb"
 allow-private = true
 trace = "traces"
 drain = "3m"
+gateway-workers = 1
 """
 
 
@@ -55,7 +56,7 @@ def test_everything_that_can_be_said() -> None:
     assert given.public_url.text == "https://news.example/bridge"
     # A path begins at the folder of the file, wherever the program was started.
     assert (given.data, given.policy) == (Path("/var/lib/unwalled"), HERE / "policy.toml")
-    assert given.drain_s == 180.0
+    assert (given.drain_s, given.gateway_workers) == (180.0, 1)
     assert (given.countries, given.trace) == (HERE / "country.mmdb", HERE / "traces")
     assert given.stun_listen == (ListenAddress("", 3478),)
     assert given.stun == ("stun:direct.news.example:3478",)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from pathlib import Path
 
 import pytest
 
 from unwalled.errors import ConfigurationError
 from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.options import (
+    CertificateFiles,
     ListenAddress,
     PublicUrl,
     check_drain,
@@ -16,6 +18,7 @@ from unwalled.operator.options import (
     check_sources,
     check_stun,
     check_stun_listen,
+    check_workers,
 )
 from unwalled.settings import SIGNALLING
 
@@ -137,3 +140,12 @@ def test_how_long_to_wait_for_what_is_under_way() -> None:
     for text in ("", "soon", "-1", "25h", "1.5m", "3 days"):
         with pytest.raises(ConfigurationError):
             check_drain(text)
+
+
+def test_gateway_workers_need_room_and_connections_that_can_be_handed_over() -> None:
+    assert [check_workers(count, None) for count in (1, 2, 64)] == [1, 2, 64]
+    own = CertificateFiles(Path("cert.pem"), Path("cert.pem"))
+    assert check_workers(1, own) == 1
+    for count, certificate in ((0, None), (65, None), (2, own)):
+        with pytest.raises(ConfigurationError):
+            check_workers(count, certificate)
