@@ -8,7 +8,7 @@ ARGS ?=
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
 
-.PHONY: help demo test check lint format types docs-limits docs-api man program test-unit test-integration test-browser \
+.PHONY: help demo test check lint format types docs-limits docs-api docs-metrics man program test-unit test-integration test-browser \
 	test-long widget widget-check gallery extension bench bench-net netem fuzz lock wheel wordpress clean env env-dev
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make bench bench-net      measure; the same over emulated links (as root, in namespaces of its own)"
 	@echo "make netem fuzz           build the link emulator; search for inputs that break the core"
 	@echo "make docs-limits man      write docs/reference/limits.md from settings.py, man/unwalled.1 from the command line"
+	@echo "make docs-metrics         write docs/reference/metrics.md from what an operator tells Prometheus"
 	@echo "make docs-api             write docs/reference/openapi.json from the routes of the admin's API"
 	@echo "make lock [ARGS=--upgrade]  pin the dependencies anew;   make wheel program wordpress   build the package, one file, the plug-in;   make clean"
 
@@ -54,6 +55,9 @@ types: env-dev
 
 docs-limits: env-dev
 	$(PY) scripts/limits.py
+
+docs-metrics: env-dev
+	$(PY) scripts/metrics.py
 
 docs-api: env-dev
 	$(PY) scripts/openapi.py

@@ -266,6 +266,26 @@ def admin_token(
 
 
 @app.command()
+def top(
+    data: Annotated[Path, _DATA] = Path("unwalled-data"),
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Another operator, such as https://bridges.example.org.")
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Has the admin token; else UNWALLED_ADMIN_TOKEN does.")
+    ] = None,
+    every: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds between two looks.")] = 2.0,
+    once: Annotated[bool, typer.Option("--once", help="Show it once and end, as without a terminal.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One line of JSON for each look.")] = False,
+) -> None:
+    """Show how an operator is: alarms with what to do, bridges, readers, traffic. Needs the admin token."""
+    from unwalled.cli import top as program
+
+    address = program.find_url(url, data)
+    raise typer.Exit(program.top(address, program.find_token(token_file), once=once, as_json=json, every_s=every))
+
+
+@app.command()
 def doctor(
     url: Annotated[
         str | None, typer.Argument(metavar="[URL]", help="The operator, such as https://bridges.example.org.")

@@ -5,7 +5,7 @@ Every label is one of a few fixed words. No address, name, invite or ticket can 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -16,7 +16,8 @@ from prometheus_client.registry import Collector
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.gateway.counters import DIAL_BOUNDS_S, EgressCounters
 from unwalled.gateway.sessions import SessionHub
-from unwalled.operator.counts import Counts, named
+from unwalled.operator.counts import Counts, fold, named
+from unwalled.operator.live import FLOOR
 from unwalled.operator.stun import StunCounters
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -31,6 +32,16 @@ class Numbers(Collector):
         self._egress = egress
         self._stun = stun
         self.bridges_with_room = 0
+        self.alarms: Callable[[], Mapping[str, tuple[str, bool]]] = dict
+        """By code: the level, and whether it is raised now."""
+        self.disk_free_bytes: Callable[[], int | None] = lambda: None
+        self.certificate_ends_s: Callable[[], float | None] = lambda: None
+        self.old_widgets = 0
+        """How often a version of the widget was loaded that is not the newest."""
+
+    def count_old_widget(self) -> None:
+        """An older version of the widget was loaded."""
+        self.old_widgets += 1
 
     def counts(self) -> Counts:
         """The same numbers under short names, for the live view and the history."""
@@ -52,6 +63,7 @@ class Numbers(Collector):
             **{f"egress_refused.{code.name.lower()}": count for code, count in egress.streams_refused.items()},
             "bytes.up": egress.bytes_up,
             "bytes.down": egress.bytes_down,
+            "widgets.old": self.old_widgets,
             **named("stun.", self._stun.requests),
         }
         held = {
@@ -71,11 +83,36 @@ class Numbers(Collector):
         yield from self._collect_broker()
         yield from self._collect_sessions()
         yield from self._collect_egress()
+        yield from self._collect_state()
         yield _counters("stun_requests", "STUN requests by what became of them.", "outcome", self._stun.requests)
+
+    def _collect_state(self) -> Iterator[Metric]:
+        alarms = GaugeMetricFamily(
+            "unwalled_alarm",
+            "1 while an alarm is raised (/admin tells cause and remedy), else 0.",
+            labels=["code", "level"],
+        )
+        for code, (level, is_raised) in sorted(self.alarms().items()):
+            alarms.add_metric([code, level], float(is_raised))
+        yield alarms
+        yield _counter("widget_old_loads", "Loads of a version of the widget that is not the newest.", self.old_widgets)
+        if (free_bytes := self.disk_free_bytes()) is not None:
+            yield _gauge("disk_free_bytes", "Room on the disk with the data folder.", free_bytes)
+        if (ends_s := self.certificate_ends_s()) is not None:
+            yield _gauge("certificate_ends_timestamp_seconds", "When the own certificate ends (Unix time).", ends_s)
 
     def _collect_broker(self) -> Iterator[Metric]:
         numbers = self._broker
         yield _gauges("broker_bridges", "Bridges that are connected, by kind.", "kind", numbers.bridges)
+        yield _gauges("broker_bridges_by_nat", "The same by what they say of their NAT.", "nat", numbers.bridge_nats)
+        yield _gauges(
+            "broker_bridges_by_country",
+            "The same by country (--countries), from five on; the others together.",
+            "country",
+            fold({word: count for word, count in numbers.bridge_countries.items() if count}, FLOOR),
+        )
+        yield _counter("broker_bridges_came", "Bridges that connected.", numbers.bridges_came)
+        yield _counter("broker_bridges_went", "Bridges that left.", numbers.bridges_went)
         yield _gauge("broker_bridges_with_room", "Bridges that could take a reader now.", self.bridges_with_room)
         yield _gauge("broker_requests", "Readers' requests in progress.", numbers.requests_now)
         yield _counters("broker_matches", "Readers' requests by what became of them.", "outcome", numbers.matches)

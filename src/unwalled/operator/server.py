@@ -160,6 +160,9 @@ class Operator:
         )
         """Its numbers over time, alarms among them."""
         self._broker.metrics.helped = self.watch.helped
+        self._numbers.alarms = self.watch.states
+        self._numbers.disk_free_bytes = lambda: self.watch.disk_free_bytes
+        self._numbers.certificate_ends_s = lambda: self._surroundings().certificate_ends_s
         self._server = HttpServer(self._application(), further_connections=lambda: self._lanes.open_sockets)
 
     @classmethod
@@ -290,7 +293,7 @@ class Operator:
         app = web.Application()
         add_security_headers(app, is_encrypted=self.url.is_encrypted)
         sources = [] if self.url.is_encrypted else [self.url.origin]
-        app.add_routes(page_routes(sources, self._older_pages))
+        app.add_routes(page_routes(sources, self._older_pages, self._numbers.count_old_widget))
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
         app.add_routes([web.route("*", path, self._answer_admin) for path in ("/admin", "/admin/{rest:.*}")])
         app.add_routes(self._broker.routes())

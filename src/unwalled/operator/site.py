@@ -21,11 +21,15 @@ _ALWAYS = {
 _HSTS = "max-age=31536000"
 
 
-def page_routes(connect_sources: Sequence[str] = (), further: Sequence[Page] = ()) -> list[web.RouteDef]:
+def page_routes(
+    connect_sources: Sequence[str] = (), further: Sequence[Page] = (), on_further: Callable[[], None] = lambda: None
+) -> list[web.RouteDef]:
     """GET and HEAD for each page, in the visitor's language; 304 for who has it already.
 
-    ``connect_sources``: see ``pages``. ``further``: older versions of the widget that go on being served.
+    ``connect_sources``: see ``pages``. ``further``: older versions of the widget that go on being served;
+    ``on_further`` is told when the script of one is.
     """
+    of_before = {page.path for page in further if page.path.endswith("/widget.js")}
 
     @cache
     def in_language(language: str, is_asked: bool) -> dict[str, Page]:
@@ -33,6 +37,8 @@ def page_routes(connect_sources: Sequence[str] = (), further: Sequence[Page] = (
 
     def serve(page: Page) -> Handler:
         async def answer(request: web.Request) -> web.Response:
+            if page.path in of_before and page.path not in known:
+                on_further()
             if not page.is_document:
                 return _answer(request, page)
             asked = request.query.get("lang", "")

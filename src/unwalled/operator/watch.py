@@ -93,6 +93,16 @@ class Watch:
         """Those that were raised at the last look."""
         return self._board.raised()
 
+    def states(self) -> dict[str, tuple[str, bool]]:
+        """All alarms that there can be, by code: the level, and whether it is raised."""
+        raised = {alarm.code for alarm in self._board.raised()}
+        return {rule.code: (rule.level, rule.code in raised) for rule in RULES}
+
+    @property
+    def disk_free_bytes(self) -> int | None:
+        """Room on the disk with the data folder at the last look."""
+        return None if self._disk is None else self._disk[0]
+
     async def run(self) -> None:
         """Looks every ``tick_s``, until cancelled."""
         while True:
