@@ -275,7 +275,7 @@ def test_the_gateways_word_puts_a_bridge_aside_and_takes_it_back(tmp_path: Path)
         await reader.match(offers(1))
         (ticket,) = scene.running.gateway_urls
         broker.lane_reported(LaneReport("unknown", Verdict.BAD, 0))
-        broker.lane_reported(LaneReport(ticket, Verdict.BAD, 10))
+        broker.lane_reported(LaneReport(ticket, Verdict.DEAD, 10))
         await eventually(lambda: len(broker._tasks) == 0)
         with pytest.raises(NoBridge):
             await reader.match(offers(1))

@@ -1,4 +1,5 @@
-"""The embedded store and that of Redis decide the same: each step of a random course is made in both.
+"""The embedded store, with the plain rules, and that of Redis decide the same: each step of a random course is made in
+both.
 
 No two things happen at the same time here, so that chance, the last rule of matching, never has to decide.
 """
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.plain_matching import PlainMatching
 from tests.support.redis_server import RedisProcess
 from tests.support.redis_store import redis_store
 from unwalled.broker.bounds import SwarmLimits
@@ -188,6 +190,8 @@ def _place(reservation: Reservation) -> tuple[str, str, tuple[int, ...]]:
 def test_both_stores_decide_the_same(process: RedisProcess, seed: int) -> None:
     async def main() -> int:
         embedded = EmbeddedStore(Random(1), LIMITS, SWARMS)
+        # The scripts do not learn yet.
+        embedded._matching = PlainMatching(Random(1), LIMITS, SWARMS)  # type: ignore[assignment]
         async with redis_store(process.url, LIMITS, swarm_limits=SWARMS, redis_limits=PATIENT) as redis:
             both = Both(embedded, redis)
             for kind, *words in course(Random(seed)):

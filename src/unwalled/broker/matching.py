@@ -2,19 +2,24 @@
 
 How a bridge is chosen, the first rule that tells two apart decides:
 
-1. Only bridges that fit: the two NATs can meet, lanes and readers are free, the reader did not ask to avoid it, and
-   it is not put aside.
+1. Only bridges that fit: the two NATs can meet, lanes and readers are free, the reader did not ask to avoid it, it is
+   not put aside, and the budgets of the reader's invite and network allow it (broker/harvest.py).
 2. NAT class, in the reader's order (``NAT_ORDER``). A reader without a NAT in its way takes the bridges that few
    others can use, so that the best ones stay for readers behind a restricted NAT.
-3. A bridge in a network from which this reader has none yet, nor one that it asks to avoid: it avoids those that it
+3. What is expected of it (broker/standing.py): fit, doubtful, poor. A bridge of which nothing is known is fit, and in
+   one match of eight it goes before all others, so that none is starved of the chance to show what it can.
+4. A bridge in a network from which this reader has none yet, nor one that it asks to avoid: it avoids those that it
    has already, and those that failed.
-4. Room for a whole share of the offers.
-5. The least used, as a share of its capacity; doubt of readers counts a little against it.
-6. The one heard of last, and then chance.
+5. Room for a whole share of the offers.
+6. The least burdened: lanes that it would have, as a share of its capacity times the speed that the gateway measured.
+   So faster bridges get more, in proportion, and none gets all. A bridge that the asker was not given before counts
+   as a quarter of its capacity more burdened, so that an asker meets the same bridges again; doubt of readers, and
+   answers of which nothing came, count a little, too.
+7. The one heard of last, and then chance.
 
-A bridge that fails is put aside, each time for twice as long; leaving and coming back does not wash that off. The
-gateway's word is trusted. A reader's word only moves a bridge back in the order, never out of it, is heard only from
-who was matched with that bridge, and each invite can spend only so many.
+Of many bridges some are drawn by chance and compared; if too few of them fit, more are, up to a bound. So a match takes
+as long with 100,000 bridges as with 1,000. A bridge that fails is put aside, each time for twice as long; leaving and
+coming back does not wash that off.
 
 Room is counted in lanes and in readers: what the bridge said last, less what was answered since, less what is
 reserved. A reservation holds room from the offer to its ``settle``.
@@ -25,13 +30,15 @@ who wants that swarm gets nothing else.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
 
-from unwalled.broker.bounds import SWARM, SwarmLimits
+from unwalled.broker.bounds import HARVEST, STANDING, SWARM, HarvestLimits, StandingLimits, SwarmLimits
+from unwalled.broker.harvest import Book, Harvest
 from unwalled.broker.limits import Asker, Prefixes
+from unwalled.broker.standing import Grade, Standing
 from unwalled.settings import BROKER, BrokerLimits
 from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Client, Nat, Refusal, Report, Verdict
@@ -41,8 +48,10 @@ NAT_ORDER = {
     Nat.UNKNOWN: (Nat.UNRESTRICTED, Nat.UNKNOWN, Nat.RESTRICTED),
     Nat.UNRESTRICTED: (Nat.RESTRICTED, Nat.UNKNOWN, Nat.UNRESTRICTED),
 }
-_DOUBT_WEIGHT = 0.25
-BAD_FAILURES = 4
+_DOUBT_WEIGHT = 0.5
+_MOST_SCANNED = 2048
+"""Bridges of one NAT class that are looked through for a match at most."""
+_RATE_GAIN = 0.02
 FAULTS = frozenset((Refusal.GATEWAY, Refusal.FAILED))
 
 
@@ -103,16 +112,15 @@ class Outcome:
     silent: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Bridge:
     about: WaitingBridge
     free: int
     free_readers: int
     heard_at: float
+    standing: Standing
     reserved: int = 0
     pending: int = 0
-    failures: int = 0
-    aside_until: float = 0.0
     busy_until: float = 0.0
     served: deque[bytes] = field(default_factory=deque)
     readers: deque[bytes] = field(default_factory=deque)
@@ -125,13 +133,16 @@ class _Bridge:
             return 0
         return max(0, self.free - self.reserved)
 
-    @property
-    def used(self) -> float:
+    def burden(self, further: int, unproven_lanes: int) -> float:
+        """How much of what it can it would do with so many lanes more, and what else counts against it."""
+        standing = self.standing
         capacity = max(1, self.about.capacity)
-        return 1.0 - min(self.room, capacity) / capacity + _DOUBT_WEIGHT * len(self.doubters)
+        claimed = capacity if standing.is_proven else min(capacity, unproven_lanes)
+        lanes = max(0, capacity - self.room) + further
+        return lanes / (claimed * standing.speed) + standing.burden + _DOUBT_WEIGHT * len(self.doubters)
 
     def is_aside(self, now: float) -> bool:
-        return now < self.aside_until or now < self.busy_until
+        return now < self.busy_until or self.standing.is_aside(now)
 
 
 class _Pool:
@@ -139,17 +150,30 @@ class _Pool:
 
     def __init__(self) -> None:
         self._bridges: list[_Bridge] = []
+        self._networks: Counter[str] = Counter()
 
     def file(self, bridge: _Bridge, has_room: bool) -> None:
         if has_room and bridge.slot < 0:
             bridge.slot = len(self._bridges)
             self._bridges.append(bridge)
+            self._networks[bridge.about.network] += 1
         elif not has_room and bridge.slot >= 0:
             last = self._bridges.pop()
             if last is not bridge:
                 self._bridges[bridge.slot] = last
                 last.slot = bridge.slot
             bridge.slot = -1
+            self._networks[bridge.about.network] -= 1
+            if not self._networks[bridge.about.network]:
+                del self._networks[bridge.about.network]
+
+    @property
+    def networks(self) -> int:
+        """From how many networks its bridges are."""
+        return len(self._networks)
+
+    def __contains__(self, bridge: _Bridge) -> bool:
+        return 0 <= bridge.slot < len(self._bridges) and self._bridges[bridge.slot] is bridge
 
     def draw(self, count: int, rng: Random) -> list[_Bridge]:
         return self._bridges if len(self._bridges) <= count else rng.sample(self._bridges, count)
@@ -171,9 +195,20 @@ _NOBODY = _Pools()
 
 
 class Matching:
-    """The table of waiting bridges and open reservations. Every table is bounded by ``limits`` and ``swarm_limits``."""
+    """The table of waiting bridges and open reservations. Every table is bounded by the limits."""
 
-    def __init__(self, rng: Random, limits: BrokerLimits = BROKER, swarm_limits: SwarmLimits = SWARM) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        limits: BrokerLimits = BROKER,
+        swarm_limits: SwarmLimits = SWARM,
+        harvest_limits: HarvestLimits = HARVEST,
+        learning: StandingLimits = STANDING,
+    ) -> None:
+        self._harvest = Harvest(rng, harvest_limits, limits.limiter_entries)
+        self._new_penalty = harvest_limits.new_penalty
+        self._learning = learning
+        self._typical_bytes_s = 0.0
         self._swarm_limits = swarm_limits
         self._rng = rng
         self._limits = limits
@@ -181,7 +216,7 @@ class Matching:
         self._public = _Pools()
         self._swarms: dict[str, _Pools] = {}
         self._reservations: dict[str, tuple[Reservation, Wanted]] = {}
-        self._networks: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._networks: OrderedDict[str, Standing] = OrderedDict()
         self._budgets: OrderedDict[bytes, tuple[float, int]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -196,18 +231,26 @@ class Matching:
         """Private swarms with a bridge that is here."""
         return len(self._swarms)
 
+    def standing(self, name: str) -> Standing | None:
+        """What is known of a bridge that is here."""
+        bridge = self._bridges.get(name)
+        return None if bridge is None else bridge.standing
+
     def join(self, about: WaitingBridge, now: float) -> bool:
         """Takes a bridge in; False when the table, or its swarm, is full. A name must not be there twice."""
         if len(self._bridges) >= self._limits.max_bridges or about.name in self._bridges:
             return False
         if about.swarm and not self._has_place_in_swarm(about.swarm):
             return False
-        most = self._limits.served_invites
-        served: deque[bytes] = deque(maxlen=most)
-        bridge = _Bridge(about, about.capacity, about.readers, now, served=served, readers=deque(maxlen=most))
-        failures, until = self._networks.get(about.network, (0, 0.0))
-        if now < until + self._limits.aside_max_s:
-            bridge.failures, bridge.aside_until = failures, until
+        voices = self._limits.served_invites
+        served: deque[bytes] = deque(maxlen=voices)
+        remembered = self._networks.get(about.network)
+        is_known = remembered is not None and now < remembered.aside_until + self._limits.aside_max_s
+        standing = remembered.again() if remembered and is_known else Standing(self._limits, self._learning)
+        standing.most_promises = min(max(self._learning.promises, about.readers), self._learning.promises_at_most)
+        bridge = _Bridge(
+            about, about.capacity, about.readers, now, standing, served=served, readers=deque(maxlen=voices)
+        )
         self._bridges[about.name] = bridge
         pools = self._swarms.setdefault(about.swarm, _Pools()) if about.swarm else self._public
         pools.joined += 1
@@ -236,11 +279,16 @@ class Matching:
         if bridge.pending:
             for match in [match for match, (held, _) in self._reservations.items() if held.bridge == name]:
                 del self._reservations[match]
-        if bridge.failures:
-            self._networks[bridge.about.network] = (bridge.failures, bridge.aside_until)
-            self._networks.move_to_end(bridge.about.network)
-            if len(self._networks) > self._limits.remembered_networks:
-                self._networks.popitem(last=False)
+        self._remember(bridge.about.network, bridge.standing)
+
+    def _remember(self, network: str, standing: Standing) -> None:
+        held = self._networks.get(network)
+        if not standing.is_worth_remembering or (held is not None and held.aside_until > standing.aside_until):
+            return
+        self._networks[network] = standing
+        self._networks.move_to_end(network)
+        if len(self._networks) > self._limits.remembered_networks:
+            self._networks.popitem(last=False)
 
     def set_free(self, name: str, free: int, readers: int, now: float) -> None:
         """What the bridge says it could take now, lanes of answered matches taken off."""
@@ -276,6 +324,7 @@ class Matching:
         bridge.pending -= 1
         if outcome.answered:
             bridge.heard_at = now
+            bridge.standing.promised(now)
             bridge.free = max(0, bridge.free - outcome.answered)
             if wanted.reader not in bridge.readers:
                 bridge.free_readers = max(0, bridge.free_readers - 1)
@@ -284,25 +333,29 @@ class Matching:
             if wanted.invite not in bridge.served:
                 bridge.served.append(wanted.invite)
         if outcome.silent or outcome.refusals & FAULTS:
-            self._fail(bridge, 1, now)
+            bridge.standing.failed(now)
         elif Refusal.BUSY in outcome.refusals:
             bridge.busy_until = now + self._limits.aside_busy_s
+            # It had said that it was free: once is a race, always is a bridge that only wastes readers' time.
+            bridge.standing.promised(now)
         self._file(bridge)
 
     def gateway_reported(self, name: str, report: LaneReport, asker: Asker, now: float) -> None:
         """The gateway's word about a lane of this bridge that ``asker`` was matched with.
 
-        A good lane that carried nothing proves nothing. Otherwise it ends or begins a time aside.
+        A good lane that carried nothing proves nothing.
         """
         bridge = self._bridges.get(name)
-        verdict = report.verdict
-        if bridge is None or (verdict is Verdict.GOOD and report.carried_bytes == 0):
+        is_good = report.verdict is Verdict.GOOD
+        if is_good and report.carried_bytes == 0:
             return
-        if verdict is Verdict.GOOD:
-            bridge.failures, bridge.aside_until = 0, 0.0
+        if bridge is not None and bridge.standing.heard(report, asker, self._typical_bytes_s, now):
             bridge.doubters.clear()
-        else:
-            self._fail(bridge, BAD_FAILURES if verdict is Verdict.BAD else 1, now)
+        if is_good:
+            self._harvest.earn(asker, report.carried_bytes, now)
+        if report.rate_bytes_s:
+            held = self._typical_bytes_s or report.rate_bytes_s
+            self._typical_bytes_s = held * (report.rate_bytes_s / held) ** _RATE_GAIN
 
     def reader_reported(self, invite: bytes, reports: Iterable[Report], now: float) -> None:
         """Readers' words; see the module's head for how little they weigh. ``good`` takes one's own doubt back."""
@@ -326,37 +379,69 @@ class Matching:
         share = -(-count // max(1, least))
         picked: list[_Bridge] = []
         held = (self._bridges.get(name) for name in wanted.avoid)
-        known = {bridge.about.network for bridge in held if bridge is not None}
         pools = self._pools_of(wanted.swarm)
+        networks = {bridge.about.network for bridge in held if bridge is not None}
+        # Who holds a swarm's own link may know all its bridges.
+        books = [] if wanted.swarm else self._harvest.books(wanted.asker, now)
         for nat in NAT_ORDER[wanted.nat]:
-            ranked = self._ranked(pools.of_nat[nat], wanted.avoid, most, share, now)
-            networks = known | {bridge.about.network for bridge in picked}
-            repeated: list[_Bridge] = []
-            for bridge in ranked:
-                if _is_enough(picked, least, most, count):
-                    return picked
-                if bridge.about.network in networks:
-                    repeated.append(bridge)
-                else:
-                    networks.add(bridge.about.network)
-                    picked.append(bridge)
-            for bridge in repeated:
-                if _is_enough(picked, least, most, count):
-                    return picked
-                picked.append(bridge)
+            for group in self._ranked(pools.of_nat[nat], books, wanted.avoid, least, share, now):
+                for may_repeat in (False, True):
+                    for bridge in group:
+                        if _is_enough(picked, least, most, count):
+                            return picked
+                        if bridge in picked or (bridge.about.network in networks and not may_repeat):
+                            continue
+                        if self._harvest.take(books, bridge.about.name, now):
+                            networks.add(bridge.about.network)
+                            picked.append(bridge)
         return picked
 
-    def _ranked(self, pool: _Pool, avoid: frozenset[str], wanted: int, share: int, now: float) -> list[_Bridge]:
-        drawn = pool.draw(self._limits.candidates, self._rng)
-        fitting = _fitting(drawn, avoid, now)
-        networks = {bridge.about.network for bridge in fitting}
-        if len(networks) < wanted and len(drawn) < len(pool.all()):
-            fitting = _fitting(pool.all(), avoid, now)
-        keys = {
-            bridge.about.name: (bridge.room < share, bridge.used, -bridge.heard_at, self._rng.random())
-            for bridge in fitting
-        }
-        return sorted(fitting, key=lambda bridge: keys[bridge.about.name])
+    def _ranked(
+        self, pool: _Pool, books: list[Book], avoid: frozenset[str], wanted: int, share: int, now: float
+    ) -> list[list[_Bridge]]:
+        """Bridges of a NAT class, the best first, in groups of those of which the same is expected."""
+        fitting = self._candidates(pool, books, self._limits.candidates, avoid, now)
+        networks = len({bridge.about.network for bridge in fitting})
+        room = sum(bridge.room for bridge in fitting)
+        is_scarce = len(fitting) < wanted or networks < min(wanted, pool.networks) or room < wanted * share
+        if is_scarce and len(pool.all()) > self._limits.candidates:
+            fitting = self._candidates(pool, books, _MOST_SCANNED, avoid, now)
+        explores = self._rng.random() < self._learning.explore_share
+        groups: list[list[tuple[tuple[bool, bool, float, float, float], _Bridge]]] = [[] for _ in Grade]
+        for bridge in fitting:
+            is_new = any(bridge.about.name not in book for book in books)
+            burden = bridge.burden(share, self._learning.unproven_lanes) + self._new_penalty * is_new
+            is_later = explores and not bridge.standing.is_untried
+            key = (is_later, bridge.room < share, burden, -bridge.heard_at, self._rng.random())
+            groups[bridge.standing.grade(now)].append((key, bridge))
+        return [[bridge for _, bridge in sorted(group, key=lambda one: one[0])] for group in groups]
+
+    def _candidates(
+        self, pool: _Pool, books: list[Book], count: int, avoid: frozenset[str], now: float
+    ) -> list[_Bridge]:
+        """Up to so many that the asker was given before, and so many of all, as far as its budgets allow those."""
+        spent = [book for book in books if book.level(now) < 1.0]
+        found = [] if spent else pool.draw(count, self._rng)
+        # With a budget spent, only what stands in its book may be given; the smallest book has the least in vain.
+        for book in [min(spent, key=len)] if spent else books[:1]:
+            found = found + self._known(book, pool, count)
+        return [
+            bridge
+            for bridge in dict.fromkeys(found)
+            if bridge.about.name not in avoid
+            and not bridge.is_aside(now)
+            and all(bridge.about.name in book for book in spent)
+        ]
+
+    def _known(self, book: Book, pool: _Pool, count: int) -> list[_Bridge]:
+        known = []
+        for name in book.sample(count, self._rng):
+            bridge = self._bridges.get(name)
+            if bridge is None:
+                self._harvest.forget(book, name)
+            elif bridge in pool:
+                known.append(bridge)
+        return known
 
     def _hold(self, bridge: _Bridge, offers: tuple[int, ...], wanted: Wanted) -> Reservation:
         reservation = Reservation(f"{self._rng.getrandbits(96):024x}", bridge.about.name, bridge.about.network, offers)
@@ -369,15 +454,6 @@ class Matching:
     def _file(self, bridge: _Bridge) -> None:
         has_room = bridge.room > 0 and bridge.pending < self._limits.pending_per_bridge
         self._pools_of(bridge.about.swarm).of_nat[bridge.about.nat].file(bridge, has_room)
-
-    def _fail(self, bridge: _Bridge, weight: int, now: float) -> None:
-        if now < bridge.aside_until:
-            # Several lanes of one match die together; that is one failure.
-            return
-        bridge.failures += weight
-        # Past this the doubling has long reached its bound, and a float would overflow.
-        exponent = min(bridge.failures - 1, 30)
-        bridge.aside_until = now + min(self._limits.aside_max_s, self._limits.aside_first_s * 2.0**exponent)
 
     def _spend(self, invite: bytes, now: float) -> bool:
         since, spent = self._budgets.get(invite, (now, 0))
@@ -396,7 +472,3 @@ def _is_enough(picked: list[_Bridge], least: int, most: int, count: int) -> bool
     if len(picked) >= most:
         return True
     return len(picked) >= least and sum(bridge.room for bridge in picked) >= count
-
-
-def _fitting(bridges: list[_Bridge], avoid: frozenset[str], now: float) -> list[_Bridge]:
-    return [bridge for bridge in bridges if bridge.about.name not in avoid and not bridge.is_aside(now)]

@@ -11,7 +11,7 @@ from unwalled.settings import KIB
 class WatchLimits:
     """When the gateway tells the broker how bridges do."""
 
-    first_report_s: float = 10.0
+    first_report_s: float = 3.0
     """After a session's start: its bridges have shown by then whether they carry anything at all."""
     report_every_s: float = 60.0
     """Between further reports of a session's lanes: a bridge may turn bad in its second hour."""

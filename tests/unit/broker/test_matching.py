@@ -5,8 +5,8 @@ from random import Random
 
 import pytest
 
-from unwalled.broker.bounds import SwarmLimits
-from unwalled.broker.limits import Asker
+from unwalled.broker.bounds import HarvestLimits, SwarmLimits
+from unwalled.broker.limits import Asker, Prefixes
 from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.settings import BrokerLimits
 from unwalled.wire.lanereport import LaneReport
@@ -266,10 +266,10 @@ def test_lanes_of_one_match_that_die_together_are_one_failure() -> None:
 def test_the_gateway_ends_a_time_aside() -> None:
     matching = table()
     join(matching, "a")
-    hear(matching, "a", Verdict.BAD, 0.0)
-    assert matching.reserve(wanted(), 70.0) == []
-    hear(matching, "a", Verdict.GOOD, 70.0)
-    assert bridges(matching.reserve(wanted(), 70.0)) == ["a"]
+    hear(matching, "a", Verdict.DEAD, 0.0)
+    assert matching.reserve(wanted(), 5.0) == []
+    hear(matching, "a", Verdict.GOOD, 5.0)
+    assert bridges(matching.reserve(wanted(), 5.0)) == ["a"]
     hear(matching, "nobody", Verdict.BAD, 0.0)
 
 
@@ -440,7 +440,7 @@ def test_of_many_bridges_some_are_drawn_and_all_are_searched_when_those_do_not_f
     names = [f"b{number}" for number in range(50)]
     for name in names:
         join(matching, name)
-    taken = {bridges(matching.reserve(wanted(), 0.0))[0] for _ in range(40)}
+    taken = {bridges(matching.reserve(wanted(invite=b""), 0.0))[0] for _ in range(40)}
     assert len(taken) > 20
     assert bridges(matching.reserve(wanted(avoid=" ".join(names[1:])), 0.0)) == ["b0"]
 
@@ -506,3 +506,117 @@ def test_swarms_and_their_bridges_are_bounded() -> None:
     join(matching, "public")
     matching.leave("b1")
     assert matching.join(private("c1", "c"), 0.0)
+
+
+def tell(matching: Matching, name: str, report: LaneReport, askers: int = 1) -> None:
+    for number in range(askers):
+        matching.gateway_reported(name, report, Asker(b"i%d" % number, b"n%d" % number), 0.0)
+
+
+def test_a_good_lane_that_carried_nothing_proves_nothing() -> None:
+    matching = table()
+    join(matching, "a")
+    tell(matching, "a", LaneReport("t", Verdict.GOOD, 0))
+    held = matching.standing("a")
+    assert held is not None
+    assert held.is_untried
+    assert matching.standing("nobody") is None
+
+
+def test_bridges_that_deliver_come_before_those_that_do_not() -> None:
+    matching = table()
+    for name in ("slow", "fast", "bad"):
+        join(matching, name)
+    tell(matching, "fast", LaneReport("t", Verdict.GOOD, 9_000_000, rate_bytes_s=400_000.0, peers_bytes_s=100_000.0), 9)
+    tell(matching, "slow", LaneReport("t", Verdict.GOOD, 9_000_000, rate_bytes_s=50_000.0, peers_bytes_s=100_000.0), 9)
+    tell(matching, "bad", LaneReport("t", Verdict.GOOD, 500, closed_early=True), 4)
+    assert bridges(matching.reserve(wanted(3, spread=3), 0.0)) == ["fast", "slow", "bad"]
+
+
+def test_a_faster_bridge_gets_more_but_not_all() -> None:
+    matching = table()
+    for name in ("fast", "usual"):
+        join(matching, name, capacity=30, readers=30)
+    for name, rate in (("fast", 300_000.0), ("usual", 100_000.0)):
+        tell(matching, name, LaneReport("t", Verdict.GOOD, 9_000_000, rate_bytes_s=rate, peers_bytes_s=100_000.0), 20)
+    taken = [bridges(matching.reserve(wanted(invite=b""), 0.0))[0] for _ in range(32)]
+    assert 20 <= taken.count("fast") <= 28
+
+
+def test_without_peers_what_lanes_deliver_as_a_rule_is_the_measure() -> None:
+    matching = table()
+    join(matching, "a")
+    join(matching, "b")
+    for name, rate in (("a", 100_000.0), ("b", 400_000.0)):
+        tell(matching, name, LaneReport("t", Verdict.GOOD, 9_000_000, rate_bytes_s=rate), 9)
+    assert bridges(matching.reserve(wanted(2, spread=2), 0.0)) == ["b", "a"]
+
+
+def test_an_untried_bridge_gets_its_chance_among_proven_ones() -> None:
+    matching = table()
+    for number in range(20):
+        join(matching, f"proven-{number}")
+        report = LaneReport("t", Verdict.GOOD, 9_000_000, rate_bytes_s=400_000.0, peers_bytes_s=100_000.0)
+        tell(matching, f"proven-{number}", report, 9)
+    join(matching, "untried")
+    taken = []
+    for _ in range(40):
+        (held,) = matching.reserve(wanted(invite=b""), 0.0)
+        matching.settle(held.match, Outcome(), 0.0)
+        taken.append(held.bridge)
+    assert 1 <= taken.count("untried") <= 15
+
+
+def asking(invite: bytes = b"i", network: bytes = b"n", avoid: str = "", count: int = 1) -> Wanted:
+    return replace(wanted(count, spread=count, invite=invite, avoid=avoid), prefixes=Prefixes(network, b"w" + network))
+
+
+def test_an_asker_meets_the_same_bridges_again_while_another_meets_others_too() -> None:
+    matching = Matching(Random(3))
+    for number in range(200):
+        join(matching, f"b{number}", capacity=100, readers=100)
+    mine = {name for _ in range(50) for name in bridges(matching.reserve(asking(), 0.0))}
+    assert len(mine) <= 16
+    all_of_them = {
+        name for number in range(50) for name in bridges(matching.reserve(asking(network=b"%d" % number), 0.0))
+    }
+    assert len(all_of_them) > 16
+
+
+def test_a_spent_budget_gives_known_bridges_and_then_none() -> None:
+    limits = HarvestLimits(narrow_burst=3.0)
+    matching = Matching(Random(3), BrokerLimits(candidates=4), harvest_limits=limits)
+    for number in range(100):
+        join(matching, f"b{number}")
+    known = set(bridges(matching.reserve(asking(count=8), 0.0)))
+    assert len(known) == 3
+    again = set(bridges(matching.reserve(asking(count=8), 0.0)))
+    assert again <= known
+    assert again
+    assert matching.reserve(asking(avoid=" ".join(known)), 0.0) == []
+    for name in known:
+        matching.leave(name)
+    assert matching.reserve(asking(), 0.0) == []
+    assert len(matching.reserve(asking(network=b"elsewhere", count=3), 0.0)) == 3
+    matching.gateway_reported("gone", LaneReport("t", Verdict.GOOD, 9_000_000), asking().asker, 0.0)
+    assert len(matching.reserve(asking(), 0.0)) == 1, "what was carried earned one more"
+
+
+def test_holders_of_a_swarms_link_may_know_all_of_it() -> None:
+    matching = Matching(Random(3), harvest_limits=HarvestLimits(narrow_burst=1.0))
+    for number in range(3):
+        about = WaitingBridge(f"b{number}", f"n{number}", Client.PAGE, OPEN, 8, 8, swarm="s")
+        assert matching.join(about, 0.0)
+    assert len(matching.reserve(replace(asking(count=3), swarm="s"), 0.0)) == 3
+
+
+def test_the_worse_of_two_that_left_a_network_is_remembered() -> None:
+    matching = table()
+    join(matching, "worse", network="A")
+    join(matching, "better", network="A")
+    hear(matching, "worse", Verdict.BAD, 0.0)
+    hear(matching, "better", Verdict.DEAD, 0.0)
+    for name in ("worse", "better"):
+        matching.leave(name)
+    join(matching, "again", network="A", now=1.0)
+    assert matching.reserve(wanted(), 60.0) == []

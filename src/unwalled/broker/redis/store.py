@@ -1,6 +1,8 @@
 """The store of several brokers, in a Redis or Valkey server. Whatever must be one step is one script (``lua/``).
 
-The rules of matching are those of broker/matching.py, and the same tests run on both. The time is the server's. Nothing
+The rules of matching are those of broker/matching.py but for what is learned there: the scripts know good, dead and bad
+lanes and put bridges aside for them, and neither their speeds nor budgets of bridges by invite and network
+(broker/standing.py, broker/harvest.py). The same tests run on both stores. The time is the server's. Nothing
 there tells who a reader is: invites, readers, swarms, tickets and requests are hashed under a key that only the
 operator's brokers have, and address prefixes come hashed already (docs/reference/store.md).
 
@@ -21,7 +23,7 @@ import msgspec
 
 from unwalled.broker.bounds import SWARM, SwarmLimits
 from unwalled.broker.limits import Asker, Prefixes, Rate
-from unwalled.broker.matching import BAD_FAILURES, FAULTS, NAT_ORDER, Outcome, Reservation, WaitingBridge, Wanted
+from unwalled.broker.matching import FAULTS, NAT_ORDER, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.broker.redis.bounds import REDIS, RedisLimits
 from unwalled.broker.redis.connection import RedisServer, Script
 from unwalled.broker.store import Action, EmbeddedStore, StoreAway, StoreFull
@@ -31,6 +33,7 @@ from unwalled.wire import b64
 from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Nat, Refusal, Report, Verdict
 
+_BAD_FAILURES = 4
 _HASH_BYTES = 12
 _MATCH_BITS = 80
 _SCRIPTS = (
@@ -179,7 +182,7 @@ class RedisStore:
         """See Store. While the server is gone it is lost."""
         if report.verdict is Verdict.GOOD and report.carried_bytes == 0:
             return
-        weight = {Verdict.GOOD: 0, Verdict.DEAD: 1, Verdict.BAD: BAD_FAILURES}[report.verdict]
+        weight = {Verdict.GOOD: 0, Verdict.DEAD: 1, Verdict.BAD: _BAD_FAILURES}[report.verdict]
         ticket = self._hidden(b"ticket", report.ticket.encode())
         await self._try("lane_reported", now, ticket=ticket, weight=weight)
 
