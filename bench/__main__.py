@@ -20,6 +20,7 @@ from bench.profile import ROLES, profile
 from bench.runs import Result, run_case
 from bench.scale import scale
 from bench.soak import soak
+from bench.swarm import swarm
 from bench.table import as_markdown
 from bench.tuning import TRIALS, tuning
 
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-ceilings", action="store_true", help="only the chain, for work on the code")
     parser.add_argument("--trace", type=Path, metavar="DIR", help="keep traces there, for `unwalled trace`")
     parser.add_argument("--list", action="store_true", help="the cases, one in each line")
-    commands = parser.add_subparsers(dest="command", metavar="profile ROLE | scale | tuning")
+    commands = parser.add_subparsers(dest="command", metavar="profile ROLE | scale | swarm | tuning")
     profiler = commands.add_parser("profile", help="where one part spends its time in a download")
     profiler.add_argument("role", choices=ROLES)
     profiler.add_argument("--through", choices=("chromium", "headless"), default="headless")
@@ -48,6 +49,12 @@ def main(arguments: list[str]) -> int:
     scaler = commands.add_parser("scale", help="very many lanes, and hostile bridges, on a simulated clock")
     scaler.add_argument("--seeds", type=int, default=20)
     scaler.add_argument("--lanes", type=int, default=100)
+    days = commands.add_parser("swarm", help="a day of 100,000 bridges around the real matching, simulated")
+    days.add_argument("--bridges", type=int, default=100_000)
+    days.add_argument("--hours", type=float, default=24.0)
+    days.add_argument("--sessions", type=int, default=100_000, help="of readers, beside those of the news event")
+    days.add_argument("--seed", type=int, default=1)
+    days.add_argument("--svg", type=Path, metavar="FILE", help="draw the day there")
     tuner = commands.add_parser("tuning", help="other settings beside the program's own (root for those over a link)")
     tuner.add_argument("trials", nargs="*", metavar="TRIAL", help=f"of {', '.join(TRIALS)} (default: all)")
     tuner.add_argument("--rounds", type=int, default=3)
@@ -65,6 +72,9 @@ def main(arguments: list[str]) -> int:
         return 0
     if options.command == "scale":
         print(scale(options.seeds, options.lanes))
+        return 0
+    if options.command == "swarm":
+        print(swarm(options.bridges, options.hours, options.sessions, options.seed, options.svg))
         return 0
     if options.command == "tuning":
         if options.rounds < 1:

@@ -311,7 +311,7 @@ class BrokerLimits:
     """Messages of one bridge at once."""
     default_spread: int = 4
     """Bridges for a reader who leaves the choice to the broker."""
-    candidates: int = 64
+    candidates: int = 32
     """Bridges of one NAT class that are compared for a match; of more, so many are drawn."""
     aside_first_s: float = 10.0
     """How long a bridge is put aside after its first failure; doubles with each further one."""

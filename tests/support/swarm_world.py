@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 
+from unwalled.broker.bounds import HARVEST
 from unwalled.broker.limits import Asker, Prefixes
 from unwalled.broker.matching import Matching, Outcome, WaitingBridge, Wanted
 from unwalled.broker.standing import Grade
@@ -62,8 +63,7 @@ class Plan:
     """The part of the readers that is behind one carrier's address, with the public invite."""
     session_median_s: float = 480.0
     session_bytes: float = 20.0 * MIB
-    attackers: bool = True
-    attacker_every_s: float = 5.0
+    attacker_every_s: float = 10.0
 
 
 @dataclass(slots=True)
@@ -101,6 +101,20 @@ class Attacker:
     """What the threat model says it learns in a day."""
     learned: set[str] = field(default_factory=set)
     asked: int = 0
+
+
+def attackers(hours: float) -> list[Attacker]:
+    """Three who pose as many readers, with what the threat model allows them in so many hours."""
+    invite = HARVEST.invite_burst + hours * HARVEST.invite_per_h
+    narrow = HARVEST.narrow_burst + hours * HARVEST.narrow_per_h
+    wide = HARVEST.wide_burst + hours * HARVEST.wide_per_h
+    block = [Asker(b"leak-%d" % (n % 10), b"x-%d" % n, b"x") for n in range(256)]
+    botnet = [Asker(b"leak", b"y-%d" % n, b"y-%d" % (n % 500)) for n in range(1000)]
+    return [
+        Attacker("one invite, one network", [Asker(b"lost", b"z", b"z")], int(min(invite, narrow))),
+        Attacker("ten invites, a whole block", block, int(min(10 * invite, 256 * narrow, wide))),
+        Attacker("one invite, a botnet", botnet, int(invite)),
+    ]
 
 
 @dataclass(slots=True)
@@ -445,7 +459,7 @@ class SwarmWorld:
             self.results.peak_loads = [
                 bridge.lanes / bridge.about.capacity for bridge in self._bridges.values() if bridge.harm is None
             ]
-        self._at(min(600.0, self._plan.duration_s / 24), self._sample)
+        self._at(min(300.0, self._plan.event_s / 2), self._sample)
 
     def _draw(self, mix: tuple[tuple[Nat, float], ...]) -> Nat:
         place = self._rng.random()

@@ -62,15 +62,21 @@ class HarvestLimits:
     """Bridges that a /24 or /48 was not given before, at once."""
     narrow_per_h: float = 8.0
     """The same on average in an hour."""
+    narrow_earned_per_h: float = 128.0
+    """How many more it may earn in an hour with what it carries."""
     wide_burst: float = 512.0
     """The same for each /16 or /32, at once."""
     wide_per_h: float = 64.0
     """The same on average in an hour."""
+    wide_earned_per_h: float = 1024.0
+    """How many more it may earn in an hour with what it carries."""
     invite_burst: float = 256.0
     """The same for all holders of one invite, at once."""
     invite_per_h: float = 32.0
     """The same on average in an hour."""
-    bytes_per_bridge: float = 8.0 * MIB
+    invite_earned_per_h: float = 4096.0
+    """How many more it may earn in an hour with what it carries."""
+    bytes_per_bridge: float = 4.0 * MIB
     """What the gateway must have seen carried for an asker before it is told of one bridge more: a carrier's NAT full
     of readers earns what it needs, and who only collects has to carry."""
     known_bridges: int = 8192

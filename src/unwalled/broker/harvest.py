@@ -6,8 +6,9 @@ books costs nothing; one that does not costs one from each budget whose book doe
 spent, it is not given. A reader so mostly gets bridges that its invite and network were given before, while they live
 (as Tor's bridge distribution ties a requester to a part of its ring).
 
-A budget grows with time, and with what the gateway saw carried through the bridges that were given: ten thousand
-readers behind one carrier's NAT with one public invite are one asker, who needs many bridges and carries much.
+A budget grows with time, and with what the gateway saw carried through the bridges that were given, so much in an hour:
+ten thousand readers behind one carrier's NAT with one public invite are one asker, who needs many bridges and carries
+much. ``most_learned`` is the bound that the threat model publishes.
 """
 
 from __future__ import annotations
@@ -23,14 +24,21 @@ from unwalled.settings import BROKER
 _HOUR_S = 3600.0
 
 
+def most_learned(burst: float, per_h: float, earned_per_h: float, hours: float, earned: float = 0.0) -> float:
+    """The most bridges that one invite or prefix is told of in so many hours, of which it ``earned`` some."""
+    return burst + hours * per_h + min(earned, (hours + 1.0) * earned_per_h)
+
+
 class Book:
     """The bridges that one invite or prefix was given, and its budget for further ones."""
 
-    __slots__ = ("_at", "_level", "_names", "_places", "_rate")
+    __slots__ = ("_at", "_earnable", "_earning", "_level", "_names", "_places", "_rate")
 
-    def __init__(self, rate: Rate, now: float) -> None:
+    def __init__(self, rate: Rate, earning: Rate, now: float) -> None:
         self._rate = rate
+        self._earning = earning
         self._level = rate.burst
+        self._earnable = earning.burst
         self._at = now
         self._names: list[str] = []
         self._places: dict[str, int] = {}
@@ -43,13 +51,17 @@ class Book:
 
     def level(self, now: float) -> float:
         """How many further bridges it may be told of now."""
-        self._level = min(self._rate.burst, self._level + max(0.0, now - self._at) * self._rate.per_s)
+        elapsed_s = max(0.0, now - self._at)
         self._at = now
+        self._level = min(self._rate.burst, self._level + elapsed_s * self._rate.per_s)
+        self._earnable = min(self._earning.burst, self._earnable + elapsed_s * self._earning.per_s)
         return self._level
 
     def earn(self, count: float, now: float) -> None:
-        """Adds to the budget, up to what may be spent at once."""
-        self._level = min(self._rate.burst, self.level(now) + count)
+        """Adds to the budget, up to what may be spent at once and what may be earned in an hour."""
+        earned = min(count, self._rate.burst - self.level(now), self._earnable)
+        self._level += earned
+        self._earnable -= earned
 
     def add(self, name: str, now: float) -> None:
         """Gives it one more."""
@@ -80,9 +92,9 @@ class Harvest:
         self._books: OrderedDict[bytes, Book] = OrderedDict()
         self._known = 0
         self._rates = {
-            b"i": Rate(limits.invite_per_h / _HOUR_S, limits.invite_burst),
-            b"n": Rate(limits.narrow_per_h / _HOUR_S, limits.narrow_burst),
-            b"w": Rate(limits.wide_per_h / _HOUR_S, limits.wide_burst),
+            b"i": _rates(limits.invite_burst, limits.invite_per_h, limits.invite_earned_per_h),
+            b"n": _rates(limits.narrow_burst, limits.narrow_per_h, limits.narrow_earned_per_h),
+            b"w": _rates(limits.wide_burst, limits.wide_per_h, limits.wide_earned_per_h),
         }
 
     @property
@@ -119,7 +131,7 @@ class Harvest:
     def _book(self, key: bytes, now: float) -> Book:
         book = self._books.get(key)
         if book is None:
-            book = self._books[key] = Book(self._rates[key[:1]], now)
+            book = self._books[key] = Book(*self._rates[key[:1]], now)
         self._books.move_to_end(key)
         while len(self._books) > self._max_entries or (
             self._known > self._limits.known_in_all and len(self._books) > 1
@@ -127,6 +139,10 @@ class Harvest:
             _, forgotten = self._books.popitem(last=False)
             self._known -= len(forgotten)
         return book
+
+
+def _rates(burst: float, per_h: float, earned_per_h: float) -> tuple[Rate, Rate]:
+    return Rate(per_h / _HOUR_S, burst), Rate(earned_per_h / _HOUR_S, earned_per_h)
 
 
 def _keys(asker: Asker) -> Iterator[bytes]:

@@ -51,6 +51,8 @@ NAT_ORDER = {
 _DOUBT_WEIGHT = 0.5
 _MOST_SCANNED = 2048
 """Bridges of one NAT class that are looked through for a match at most."""
+_FURTHER = 8
+"""How many times as many are looked at when too few were found."""
 _RATE_GAIN = 0.02
 FAULTS = frozenset((Refusal.GATEWAY, Refusal.FAILED))
 
@@ -400,12 +402,18 @@ class Matching:
         self, pool: _Pool, books: list[Book], avoid: frozenset[str], wanted: int, share: int, now: float
     ) -> list[list[_Bridge]]:
         """Bridges of a NAT class, the best first, in groups of those of which the same is expected."""
-        fitting = self._candidates(pool, books, self._limits.candidates, avoid, now)
-        networks = len({bridge.about.network for bridge in fitting})
-        room = sum(bridge.room for bridge in fitting)
-        is_scarce = len(fitting) < wanted or networks < min(wanted, pool.networks) or room < wanted * share
-        if is_scarce and len(pool.all()) > self._limits.candidates:
-            fitting = self._candidates(pool, books, _MOST_SCANNED, avoid, now)
+        # With a budget spent, only what stands in its book may be given; the smallest book has the least in vain.
+        spent = sorted((book for book in books if book.level(now) < 1.0), key=len)
+        there = len(spent[0]) if spent else len(pool.all())
+        count = self._limits.candidates
+        while True:
+            fitting = self._candidates(pool, books, spent, count, avoid, now)
+            networks = len({bridge.about.network for bridge in fitting})
+            room = sum(bridge.room for bridge in fitting)
+            is_scarce = len(fitting) < wanted or networks < min(wanted, pool.networks) or room < wanted * share
+            if not is_scarce or count >= min(there, _MOST_SCANNED):
+                break
+            count *= _FURTHER
         explores = self._rng.random() < self._learning.explore_share
         groups: list[list[tuple[tuple[bool, bool, float, float, float], _Bridge]]] = [[] for _ in Grade]
         for bridge in fitting:
@@ -417,13 +425,11 @@ class Matching:
         return [[bridge for _, bridge in sorted(group, key=lambda one: one[0])] for group in groups]
 
     def _candidates(
-        self, pool: _Pool, books: list[Book], count: int, avoid: frozenset[str], now: float
+        self, pool: _Pool, books: list[Book], spent: list[Book], count: int, avoid: frozenset[str], now: float
     ) -> list[_Bridge]:
         """Up to so many that the asker was given before, and so many of all, as far as its budgets allow those."""
-        spent = [book for book in books if book.level(now) < 1.0]
         found = [] if spent else pool.draw(count, self._rng)
-        # With a budget spent, only what stands in its book may be given; the smallest book has the least in vain.
-        for book in [min(spent, key=len)] if spent else books[:1]:
+        for book in (spent or books)[:1]:
             found = found + self._known(book, pool, count)
         return [
             bridge

@@ -15,6 +15,7 @@ LIMITS = HarvestLimits(
     wide_per_h=1.0,
     invite_burst=4.0,
     invite_per_h=1.0,
+    narrow_earned_per_h=2.5,
     bytes_per_bridge=1000.0,
 )
 HERE = Asker(b"i", b"n", b"w")
@@ -49,7 +50,9 @@ def test_a_budget_grows_with_time_and_with_what_was_carried() -> None:
     table.earn(HERE, 101, 3600.0)
     assert take(table, HERE, "d", 3600.0) == "d"
     table.earn(HERE, 1_000_000, 3600.0)
-    assert take(table, HERE, "efgh", 3600.0) == "ef", "no more than a burst is saved up"
+    assert take(table, HERE, "efgh", 3600.0) == "e", "no more than a burst is saved up, nor more earned in an hour"
+    table.earn(HERE, 1_000_000, 4200.0)
+    assert take(table, HERE, "fgh", 4200.0) == "f"
 
 
 def test_what_is_remembered_is_bounded() -> None:
