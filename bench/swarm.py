@@ -103,7 +103,7 @@ def picture(found: list[Results], hours: float) -> str:
     canvas = Canvas(_WIDTH)
     canvas.text(_LEFT, 22, "A day of the swarm, simulated", font_size=16, fill="#1f2430", font_weight="600")
     for number, share in enumerate(_HOSTILE):
-        x = _LEFT + 150 * number
+        x = _LEFT + 190 * number
         canvas.line(x, 38, x + 22, 38, stroke=_COLOURS[number], stroke_width=2, **{"class": f"c{number}"})
         canvas.text(x + 28, 42, f"{share:.0%} of bridges hostile", fill="#1f2430")
     panels: list[tuple[str, list[list[Point]]]] = [
@@ -125,8 +125,8 @@ def picture(found: list[Results], hours: float) -> str:
         top += 16
         _panel(canvas, name, curves, top, hours)
         top += _ROW + _GAP - 16
-    canvas.text(_LEFT, top - 8, "hours since the start", fill="#1f2430")
-    return canvas.render(int(top) + 6, "A day of the swarm, simulated", _DARK)
+    canvas.text(_LEFT, top + 8, "hours since the start", fill="#1f2430")
+    return canvas.render(int(top) + 20, "A day of the swarm, simulated", _DARK)
 
 
 def _panel(canvas: Canvas, name: str, curves: list[list[Point]], top: float, hours: float) -> None:
