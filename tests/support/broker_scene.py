@@ -15,6 +15,7 @@ import aiohttp
 import msgspec
 from aiohttp import WSMsgType, web
 
+from tests.support.admitting import admission
 from tests.support.descriptions import answer, offer
 from unwalled.broker.countries import FindCountry
 from unwalled.broker.directory import EmbeddedDirectory
@@ -28,7 +29,8 @@ from unwalled.crypto.envelope import seal_request
 from unwalled.crypto.hpke import ClassicalPrivateKey
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import mint_token
-from unwalled.operator.invites import InviteBook, token_checker
+from unwalled.operator.admission import Admission
+from unwalled.operator.options import PublicUrl
 from unwalled.settings import BrokerLimits, SignallingLimits
 from unwalled.signaling.client import SignalingClient
 from unwalled.signaling.doors import Door, HttpDoor
@@ -71,7 +73,7 @@ class Running:
 
     broker: Broker
     url: str
-    checked: Callable[[bytes], bytes]
+    admission: Admission
     runner: web.AppRunner
     gateway_urls: list[str]
     shared: SharedRedis | None = None
@@ -96,21 +98,26 @@ async def start(
     allow_private: bool = False,
     find_country: FindCountry = lambda address: "",
     shared: SharedRedis | None = None,
+    swarms: bool = False,
 ) -> Running:
-    checked = token_checker(KEYS, InviteBook(folder), SystemClock())
+    admitting = admission(KEYS, folder, swarms=swarms)
     gateway_urls: list[str] = []
 
     directory = EmbeddedDirectory(SystemClock(), KEYS.naming_key())
     await directory.announce(_Noted("g1", "ws://127.0.0.1/v1/lane", noted=gateway_urls))
     broker = Broker(
         key=KEYS.broker_key(),
-        check_token=checked,
+        check_token=admitting.terms,
+        share_wait_s=admitting.wait_s,
+        invite_for_swarm=lambda tag: admitting.invite_for_swarm(tag, PublicUrl("http://127.0.0.1"), ()),
         store=EmbeddedStore(Random(1), limits) if shared is None else shared.store,
         clock=SystemClock(),
         random_bytes=os.urandom,
         directory=directory,
         bundle=KEYS.bundle(()).encoded,
-        config=BridgeConfig(1, "ws://127.0.0.1/v1/bridge", ["ws://127.0.0.1/v1/lane"], ["stun:a"], allow_private),
+        config=BridgeConfig(
+            1, "ws://127.0.0.1/v1/bridge", ["ws://127.0.0.1/v1/lane"], ["stun:a"], allow_private, swarms
+        ),
         naming_key=KEYS.naming_key(),
         trusted_proxies=[ipaddress.ip_network(trusted)] if trusted else [],
         find_country=find_country,
@@ -126,7 +133,7 @@ async def start(
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
-    return Running(broker, f"http://127.0.0.1:{runner.addresses[0][1]}", checked, runner, gateway_urls, shared)
+    return Running(broker, f"http://127.0.0.1:{runner.addresses[0][1]}", admitting, runner, gateway_urls, shared)
 
 
 class ScriptedBridge:

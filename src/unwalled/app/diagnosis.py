@@ -84,7 +84,9 @@ def _judge(facts: Facts, error_s: float) -> tuple[State, Trouble]:
             return State.WAITING, Trouble.NO_WEBRTC
         case Cause.BUSY | Cause.FULL:
             return State.WAITING, Trouble.OPERATOR_FULL
-        case Cause.NONE | Cause.NO_BRIDGE:
+        case Cause.SHARE:
+            return State.WAITING, Trouble.SHARE_USED
+        case Cause.NONE | Cause.NO_BRIDGE | Cause.NO_HELPER:
             return _among_bridges(reader)
         case _:
             assert_never(reader.cause)
@@ -102,6 +104,8 @@ def _at_the_doors(facts: Facts, cause: Cause, error_s: float) -> tuple[State, Tr
 def _among_bridges(reader: ReaderStatus) -> tuple[State, Trouble]:
     if reader.is_deaf:
         return State.WAITING, Trouble.UDP_BLOCKED
+    if reader.cause is Cause.NO_HELPER:
+        return State.WAITING, Trouble.NO_HELPER
     if reader.cause is Cause.NO_BRIDGE:
         return State.WAITING, Trouble.NO_BRIDGE
     return (State.CONNECTING if reader.phase is Phase.CONNECTING else State.SEARCHING), Trouble.NONE

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Never
 
 import aiohttp
@@ -18,21 +18,27 @@ import aiohttp
 from unwalled.bridge.bounds import BRIDGE_RENEWAL
 from unwalled.bridge.helper import BridgeStats, Helper
 from unwalled.bridge.operator import LooseMatch, OperatorUrl, Rules, read_down
+from unwalled.bridge.swarmlink import readers_link
 from unwalled.clock import Clock, SystemClock
+from unwalled.crypto.swarm import swarm_tag
 from unwalled.errors import SignalingFailed, SignallingError
 from unwalled.lanes.bounds import NETWORK
 from unwalled.lanes.stun import find_nat
 from unwalled.lanes.webrtc import ReactorStack, WebRtcStack
 from unwalled.network.backoff import longest_wait_s
 from unwalled.settings import BRIDGE, SIGNALLING
-from unwalled.wire.signalling import Cancel, Capacity, Client, Hello, Nat, Ready, Refused
+from unwalled.wire.signalling import Cancel, Capacity, Client, ErrorCode, Hello, Nat, Ready, Refused
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeReady:
-    """The broker has taken the bridge into its list, under ``name``."""
+    """The broker has taken the bridge into its list, under ``name``.
+
+    ``link``: for a private bridge, what its readers need; secret. "" for one that helps everybody.
+    """
 
     name: str
+    link: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,11 @@ class Bridge:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         on_event: Callable[[BridgeEvent], None] = lambda event: None,
+        swarm: bytes = b"",
     ) -> None:
-        """``make_stack(stun_urls)`` is called in the event loop. ``rng`` only spreads reconnects. ``on_event`` must
+        """``swarm``: the secret of the private swarm that it helps, and nobody else; b"" = everybody.
+
+        ``make_stack(stun_urls)`` is called in the event loop. ``rng`` only spreads reconnects. ``on_event`` must
         not block or raise. Raises ConfigurationError for a URL that is none."""
         self._operator = OperatorUrl.parse(operator_url)
         self._max_readers = max_readers
@@ -78,6 +87,7 @@ class Bridge:
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()
         self._on_event = on_event
+        self._swarm = swarm
         self._helper: Helper | None = None
         self._stack: WebRtcStack | None = None
         self._stun: tuple[str, ...] = ()
@@ -164,7 +174,11 @@ class Bridge:
                 data += more
         if len(data) > BRIDGE.max_config_bytes:
             raise SignallingError("The operator's configuration is too large.")
-        return Rules.read(data, self._operator)
+        rules = Rules.read(data, self._operator)
+        if self._swarm and not rules.takes_swarms:
+            # One that does not know them would give this bridge to everybody.
+            raise SignalingFailed("This operator takes no bridges that help only people whom you know.", "Ask it to.")
+        return rules
 
     async def _stack_for(self, rules: Rules, helper: Helper) -> WebRtcStack:
         # Lanes belong to their stack, so new STUN servers count only once the last lane of the old ones is over.
@@ -186,7 +200,8 @@ class Bridge:
     async def _serve(
         self, socket: aiohttp.ClientWebSocketResponse, helper: Helper, renewal: _Renewal, stack: WebRtcStack
     ) -> Never:
-        hello = Hello(1, Client.HEADLESS, self._nat, helper.capacity, self._max_readers)
+        tag = swarm_tag(self._swarm) if self._swarm else ""
+        hello = Hello(1, Client.HEADLESS, self._nat, helper.capacity, self._max_readers, swarm=tag)
         # Lanes of an earlier connection may live on, so what was said there is corrected as soon as it may be.
         self._told = Capacity(helper.capacity, self._max_readers)
         self._room_changed.set()
@@ -196,8 +211,11 @@ class Bridge:
                 ready = read_down(await _receive(socket))
             if not isinstance(ready, Ready):
                 raise _not_ready(ready)
+            link = ""
+            if self._swarm:
+                link = readers_link(ready.invite, self._swarm, self._operator, self._clock.wall())
             self._ready_at = self._clock.monotonic()
-            self._on_event(BridgeReady(ready.bridge))
+            self._on_event(BridgeReady(ready.bridge, link))
             group.create_task(self._tell_room(socket, helper), name="bridge-room")
             while True:
                 message = read_down(await _receive(socket))
@@ -284,6 +302,8 @@ async def _receive(socket: aiohttp.ClientWebSocketResponse) -> str:
 
 
 def _not_ready(message: object) -> SignalingFailed | SignallingError:
+    if isinstance(message, Refused) and message.code is ErrorCode.SWARM:
+        return SignalingFailed("The operator takes no further bridge for this link.")
     if isinstance(message, Refused):
         return SignalingFailed(f"The broker does not want this bridge now ({message.code}).")
     return SignallingError("A message of the broker came out of turn.")

@@ -70,6 +70,8 @@ class Rules:
     gateways: tuple[str, ...]
     stun: tuple[str, ...]
     allow_private: bool
+    takes_swarms: bool = False
+    """Whether it knows bridges that help only the readers of their own link, and takes them."""
 
     def __repr__(self) -> str:
         return "Rules(…)"
@@ -88,7 +90,8 @@ class Rules:
         if any(not _STUN.fullmatch(url) for url in config.stun):
             raise SignallingError("The operator's configuration has a STUN server that is none.")
         allow_private = config.allow_private or operator.is_private
-        return cls(config.bridge_socket, tuple(config.gateways), tuple(config.stun), allow_private)
+        gateways, stun = tuple(config.gateways), tuple(config.stun)
+        return cls(config.bridge_socket, gateways, stun, allow_private, config.swarms)
 
     def allows_gateway(self, url: str) -> bool:
         """Whether ``url`` is one of the operator's gateways, a slash, and a ticket."""

@@ -174,8 +174,16 @@ class BridgeHub:
     """All bridges of this broker."""
 
     def __init__(
-        self, store: Store, clock: Clock, random_bytes: RandomBytes, metrics: BrokerMetrics, limits: BrokerLimits
+        self,
+        store: Store,
+        clock: Clock,
+        random_bytes: RandomBytes,
+        metrics: BrokerMetrics,
+        limits: BrokerLimits,
+        invite_for_swarm: Callable[[str], str] = lambda tag: "",
     ) -> None:
+        """``invite_for_swarm`` gives the invite of a private swarm by its tag; "" = private bridges are not taken."""
+        self._invite_for_swarm = invite_for_swarm
         self._store = store
         self._clock = clock
         self._random_bytes = random_bytes
@@ -270,6 +278,9 @@ class BridgeHub:
         hello = await self._hello(socket)
         # Without a salt the names are good for this connection alone.
         link.name_readers_by(hello.salt.encode() or self._random_bytes(KEY_BYTES))
+        invite = self._invite_for_swarm(hello.swarm) if hello.swarm else ""
+        if hello.swarm and not invite:
+            raise _Dropped(ErrorCode.SWARM)
         about = WaitingBridge(
             b64.encode(self._random_bytes(_NAME_BYTES)),
             b64.encode(prefixes.narrow),
@@ -277,13 +288,14 @@ class BridgeHub:
             hello.nat,
             min(hello.capacity, self._limits.max_claimed_lanes),
             min(hello.readers, self._limits.max_claimed_readers),
+            hello.swarm,
         )
         if not await self._store.join(about, self._clock.monotonic()):
-            raise _Dropped(ErrorCode.FULL)
+            raise _Dropped(ErrorCode.SWARM if hello.swarm else ErrorCode.FULL)
         self._links[about.name] = link
         try:
             with self._metrics.bridge(hello.client.value, hello.nat.value, country):
-                await link.send(Ready(about.name).encode())
+                await link.send(Ready(about.name, invite).encode())
                 self._announce_supply()
                 await self._listen(socket, link, about.name)
         finally:

@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from aiohttp import web
@@ -28,15 +28,16 @@ from unwalled.broker.naming import key_of_day, naming_secret
 from unwalled.broker.peers import LocalPeers, Peers
 from unwalled.broker.store import Action, Store, StoreAway, StoreFull
 from unwalled.clock import Clock
-from unwalled.crypto.envelope import open_request, request_enc, seal_reply
+from unwalled.crypto.envelope import is_sealed_to, open_request, request_enc, seal_reply
 from unwalled.crypto.hpke import ClassicalPrivateKey, sha256
 from unwalled.crypto.identity import BUNDLE_HASH_BYTES, RandomBytes
-from unwalled.crypto.tokens import TokenError, TokenExpired
+from unwalled.crypto.swarm import swarm_invite_id, swarm_tag
+from unwalled.crypto.tokens import InviteTerms, TokenError, TokenExpired, TokenForeign
 from unwalled.errors import CryptoError, SignallingError
 from unwalled.settings import BROKER, SIGNALLING, BrokerLimits
 from unwalled.tasks import TaskOwner
 from unwalled.wire.lanereport import LaneReport
-from unwalled.wire.signalling import BridgeConfig, MatchReply, MatchRequest, Status
+from unwalled.wire.signalling import BridgeConfig, MatchReply, MatchRequest, Status, Why
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -54,8 +55,10 @@ _TEXTS = {
 class _Answered(Exception):
     """Ends a request with an HTTP status; nothing of it could be, or was, sealed."""
 
-    def __init__(self, status: int, reason: str, retry_after_s: float = 0.0) -> None:
+    def __init__(self, status: int, reason: str, retry_after_s: float = 0.0, word: bytes = b"") -> None:
+        """``word``: signed, in the place of a text."""
         super().__init__()
+        self.word = word
         self.status = status
         self.reason = reason
         self.retry_after_s = retry_after_s
@@ -68,7 +71,7 @@ class Broker:
         self,
         *,
         key: ClassicalPrivateKey,
-        check_token: Callable[[bytes], bytes],
+        check_token: Callable[[bytes], InviteTerms],
         store: Store,
         clock: Clock,
         random_bytes: RandomBytes,
@@ -80,9 +83,14 @@ class Broker:
         find_country: FindCountry = lambda address: "",
         make_peers: Callable[[BridgeHub], Peers] = LocalPeers,
         prefix_key: bytes = b"",
+        share_wait_s: Callable[[InviteTerms, bytes], float] = lambda terms, reader: 0.0,
+        invite_for_swarm: Callable[[str], str] = lambda tag: "",
         limits: BrokerLimits = BROKER,
     ) -> None:
-        """``check_token`` gives an invite's id or raises TokenError. ``bundle`` is the encoded KeyBundle.
+        """``check_token`` gives an invite's terms or raises TokenError. ``bundle`` is the encoded KeyBundle.
+
+        ``share_wait_s`` says how long a reader has to wait for its invite's share: 0.0 = not at all.
+        ``invite_for_swarm`` gives the invite of a private swarm by its tag; "" = private bridges are not taken.
 
         ``config`` is what bridges are told, with the gateways of ``directory``, where readers are sent; its
         ``allow_private`` holds for this broker, too. ``X-Forwarded-For`` is believed only from ``trusted_proxies``.
@@ -91,8 +99,10 @@ class Broker:
         ``prefix_key``: under which several brokers hash prefixes; b"" = one that ends with the process.
         """
         self.metrics = BrokerMetrics()
-        self._key = key
+        self._keys: Sequence[ClassicalPrivateKey] = (key,)
+        self._ended: Mapping[bytes, bytes] = {}
         self._check_token = check_token
+        self._share_wait_s = share_wait_s
         self._store = store
         self._clock = clock
         self._config = LiveConfig(config, directory, clock)
@@ -109,7 +119,7 @@ class Broker:
         self._tasks = TaskOwner()
         self._reports: deque[LaneReport] = deque(maxlen=limits.max_reports_under_way)
         self._is_passing_on = False
-        self._hub = BridgeHub(store, clock, random_bytes, self.metrics, limits)
+        self._hub = BridgeHub(store, clock, random_bytes, self.metrics, limits, invite_for_swarm)
         self._matchmaker = Matchmaker(
             store,
             make_peers(self._hub),
@@ -129,6 +139,16 @@ class Broker:
             web.get("/v1/bridge", self._bridge),
             web.get("/v1/asker", self._tell_asker),
         ]
+
+    def use_keys(self, keys: Sequence[ClassicalPrivateKey], ended: Mapping[bytes, bytes], bundle: bytes) -> None:
+        """From now on requests may be sealed to these, the newest first.
+
+        ``ended``: for the names (SHA-256) of keys that are over, the signed word about that (crypto/rotation.py).
+        """
+        self._keys = tuple(keys)
+        self._ended = dict(ended)
+        self._bundle = bundle
+        self._bundle_hash = sha256(bundle)[:BUNDLE_HASH_BYTES]
 
     async def waiting(self) -> int:
         """How many bridges have room."""
@@ -197,6 +217,8 @@ class Broker:
             return web.Response(body=await self._reply(request), content_type="application/octet-stream")
         except _Answered as answered:
             metrics.refused[answered.reason] += 1
+            if answered.word:
+                return web.Response(status=answered.status, body=answered.word, content_type="application/octet-stream")
             return _plain(answered.status, answered.retry_after_s)
         finally:
             metrics.requests_now -= 1
@@ -207,10 +229,13 @@ class Broker:
             raise _Answered(429, "limited", wait_s)
         body = await self._read_body(request)
         try:
-            asked = MatchRequest.decode(open_request(body, self._key))
+            asked = MatchRequest.decode(open_request(body, *self._keys))
             # A reply key that is none must not cost a match first.
             seal_reply(b"", asked.reply_key, body)
         except (SignallingError, CryptoError):
+            for name, word in self._ended.items():
+                if is_sealed_to(body, name):
+                    raise _Answered(410, "old_key", word=word) from None
             raise _Answered(400, "malformed") from None
         try:
             reply = await self._answer(asked, body, request)
@@ -246,7 +271,8 @@ class Broker:
 
     async def _answer(self, asked: MatchRequest, body: bytes, request: web.Request) -> MatchReply:
         try:
-            invite = self._check_token(asked.token)
+            terms = self._check_token(asked.token)
+            swarm = _swarm_of(asked, terms)
         except TokenExpired:
             self.metrics.refused["expired"] += 1
             return MatchReply(Status.EXPIRED)
@@ -255,11 +281,15 @@ class Broker:
             return MatchReply(Status.REFUSED)
         # Only now: a withdrawn invite still opens requests to this broker, and must not fill the memory of them.
         await self._refuse_replay(body)
+        invite = terms.id
         now = self._clock.monotonic()
         wait_s = await self._store.take_for_invite(invite, now)
         if wait_s > 0.0:
             self.metrics.refused["limited"] += 1
             return MatchReply(Status.LIMITED, retry_after_s=wait_s)
+        if (wait_s := self._share_wait_s(terms, asked.reader)) > 0.0:
+            self.metrics.refused["share"] += 1
+            return MatchReply(Status.LIMITED, retry_after_s=wait_s, why=Why.SHARE)
         await self._store.reader_reported(invite, asked.reports, now)
         offers = tuple(range(len(asked.offers)))
         wanted = Wanted(
@@ -269,6 +299,7 @@ class Broker:
             frozenset(asked.avoid),
             invite,
             asked.reader,
+            swarm,
             prefixes=self._prefixes(request),
         )
         country = self._country(request)
@@ -307,6 +338,22 @@ class Broker:
         except ValueError:
             return False
         return any(parsed in network for network in self._trusted_proxies)
+
+
+def _swarm_of(asked: MatchRequest, terms: InviteTerms) -> str:
+    """The tag of the only swarm whose bridges will do, or "". Raises TokenForeign when secret and token do not fit.
+
+    The token of a swarm is given to whoever asks; it is worth nothing without the secret that its id is made from. An
+    ordinary token finds everybody's bridges, and no private ones.
+    """
+    if not terms.is_swarm:
+        if asked.swarm:
+            raise TokenForeign
+        return ""
+    tag = swarm_tag(asked.swarm)
+    if not asked.swarm or swarm_invite_id(tag) != terms.id:
+        raise TokenForeign
+    return tag
 
 
 def _is_gone(request: web.Request) -> bool:

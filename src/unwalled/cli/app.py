@@ -23,9 +23,13 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 config_app = typer.Typer(help="Look at the configuration of an operator.", no_args_is_help=True)
+keys_app = typer.Typer(
+    help="An operator's keys: how old they are, and new ones.", invoke_without_command=True, rich_markup_mode=None
+)
 admin_app = typer.Typer(help="Who may use an operator's /admin.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
 app.add_typer(admin_app, name="admin")
+app.add_typer(keys_app, name="keys")
 app.add_typer(rules_app, name="rules")
 _exit_code = 0
 _TRACE = typer.Option(metavar="FILE", help="Note lanes, times and sizes there, without addresses; see `trace`.")
@@ -166,6 +170,13 @@ def operate(
             help="File with the URL of a Redis server that brokers share. Without it: UNWALLED_REDIS_URL.",
         ),
     ] = None,
+    private_swarms: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|on|off",
+            help="Let visitors help only people whom they know. auto: where the policy lists the sites.",
+        ),
+    ] = None,
     drain: Annotated[
         str | None,
         typer.Option(
@@ -209,16 +220,44 @@ def invite(
     link: Annotated[bool, typer.Option("--link", help="Print the link only.")] = False,
     show: Annotated[bool, typer.Option("--list", help="Show the invites that were given out.")] = False,
     revoke: Annotated[str | None, typer.Option(metavar="ID", help="Withdraw an invite of the list.")] = None,
+    friends: Annotated[
+        list[str] | None, typer.Option("--for", metavar="LABEL", help="One invite for this friend; may come again.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(metavar="N", help="So many invites in one go.", min=1)] = None,
+    sessions: Annotated[int, typer.Option(metavar="N", help="Readers at once with it, at most.", min=0)] = 0,
+    bytes_day: Annotated[str, typer.Option(metavar="SIZE", help="Data a day, such as 2GB, at most.")] = "",
+    readers: Annotated[int, typer.Option(metavar="N", help="Different readers a day, at most.", min=0)] = 0,
+    quota: Annotated[
+        str | None, typer.Option(metavar="ID", help="Give an invite of the list these bounds and no others.")
+    ] = None,
+    again: Annotated[str | None, typer.Option(metavar="ID", help="Print the link of an invite anew.")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a table of them.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a page to print, with codes.")] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a code for each as SVG.")] = None,
+    png: Annotated[Path | None, typer.Option(metavar="DIR", help="Write a code for each as PNG.")] = None,
 ) -> None:
-    """Make an invite for readers, list invites, or withdraw one. Works while the operator runs."""
+    """Make invites for readers, list them, or withdraw one. Works while the operator runs."""
     from unwalled.cli import invite as command
 
+    sheets = command.Sheets(csv, html, svg, png)
     if revoke is not None:
         command.revoke(data, revoke)
     elif show:
         command.show_list(data)
+    elif again is not None:
+        command.again(data, again, sheets=sheets, qr=qr, link_only=link)
+    elif quota is not None:
+        command.set_quota(data, quota, command.quota_of(sessions, bytes_day, readers))
     else:
-        command.make(data, label=label, expires=expires, qr=qr, link_only=link)
+        command.make(
+            data,
+            labels=command.labels_of(label, friends or [], count),
+            expires=expires,
+            quota=command.quota_of(sessions, bytes_day, readers),
+            sheets=sheets,
+            qr=qr,
+            link_only=link,
+        )
 
 
 _REPLACE_FILE = typer.Option("--replace", help="Write over a file that is there.")
@@ -249,6 +288,30 @@ def restore(
     from unwalled.cli.backup import restore as put_back
 
     put_back(file, data, replace=replace)
+
+
+@keys_app.callback(invoke_without_command=True)
+def keys(context: typer.Context, data: Annotated[Path, _DATA] = Path("unwalled-data")) -> None:
+    """Say how old an operator's keys are and when old ones end, or renew them."""
+    from unwalled.cli.keys import show
+
+    if context.invoked_subcommand is None:
+        show(data)
+
+
+@keys_app.command("rotate")
+def keys_rotate(
+    which: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY]...", help="broker, gateway, invites; without one: all.")
+    ] = None,
+    data: Annotated[Path, _DATA] = Path("unwalled-data"),
+    grace: Annotated[str, typer.Option(metavar="SPAN", help="How long the old ones still count.")] = "60d",
+    now: Annotated[bool, typer.Option("--now", help="Not at all: the old ones have leaked.")] = False,
+) -> None:
+    """Make new keys. Invites of before go on for a time. Works while the operator runs."""
+    from unwalled.cli.keys import rotate
+
+    rotate(data, which or [], grace=grace, now=now)
 
 
 @admin_app.command("token")
@@ -331,11 +394,24 @@ def bridge(
     rate: Annotated[
         str | None, typer.Option(metavar="RATE", help="What to give at most, such as 20mbit. Without it: no limit.")
     ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Help only people whom you know: those with the link that it prints.")
+    ] = False,
+    join: Annotated[
+        bool, typer.Option("--join", help="With --private: share the link of another helper, from standard input.")
+    ] = False,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Delete the secret of your link, which then leads nowhere, and end.")
+    ] = False,
 ) -> None:
     """Be a bridge without a browser, until stopped."""
-    from unwalled.cli.bridge import run_bridge
+    from unwalled.cli.bridge import forget_private, private_secret, run_bridge
 
-    _set_code(run_bridge(url, max_readers=max_readers, rate=rate))
+    if forget:
+        forget_private(url)
+        return
+    secret = private_secret(url, join=join) if private or join else b""
+    _set_code(run_bridge(url, max_readers=max_readers, rate=rate, secret=secret))
 
 
 @app.command()

@@ -3,17 +3,43 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 
+from unwalled.app.home import Home
 from unwalled.bridge.client import Bridge, BridgeEvent, BridgeLost, BridgeReady, BridgeStatus
+from unwalled.bridge.operator import OperatorUrl
 from unwalled.bridge.rates import parse_rate
-from unwalled.cli.output import Status, StatusLine, say
+from unwalled.bridge.swarmlink import forget_secret, remember_link, remembered_secret
+from unwalled.cli.output import Status, StatusLine, note, say
 from unwalled.cli.running import run
 from unwalled.cli.units import RateMeter, show_count, show_rate, show_size
 from unwalled.clock import SystemClock
+from unwalled.settings import SIGNALLING
 
 
-def run_bridge(url: str, *, max_readers: int, rate: str | None) -> int:
-    """Helps until stopped. Raises ConfigurationError for a URL or a rate that is none."""
+def private_secret(url: str, *, join: bool) -> bytes:
+    """The secret of this user's private swarm at an operator: that of before, a new one, or another helper's.
+
+    A link to ``join`` comes on standard input, where no other user of the machine sees it. Raises UsageError.
+    """
+    folder, operator = Home.usual().folder, OperatorUrl.parse(url)
+    if join:
+        return remember_link(folder, operator, sys.stdin.read(SIGNALLING.max_invite_chars + 1))
+    return remembered_secret(folder, operator, os.urandom)
+
+
+def forget_private(url: str) -> None:
+    """Deletes the secret of a private swarm."""
+    was_there = forget_secret(Home.usual().folder, OperatorUrl.parse(url))
+    say("forgotten: the link leads nowhere any more" if was_there else "there was nothing to forget")
+
+
+def run_bridge(url: str, *, max_readers: int, rate: str | None, secret: bytes = b"") -> int:
+    """Helps until stopped; with a ``secret`` only the readers of that private swarm.
+
+    Raises ConfigurationError for a URL or a rate that is none.
+    """
     rate_bps = None if rate is None else parse_rate(rate)
     clock = SystemClock()
     meter = RateMeter()
@@ -26,10 +52,13 @@ def run_bridge(url: str, *, max_readers: int, rate: str | None) -> int:
         def on_event(event: BridgeEvent) -> None:
             nonlocal state, was_ready
             match event:
-                case BridgeReady():
+                case BridgeReady(link=link):
                     if not was_ready:
                         was_ready = True
                         say(f"ready operator={url} readers={max_readers} rate={rate or 'unlimited'}")
+                        if link:
+                            note("Only people with this link are helped, while this runs. Send it to those you know:")
+                            say(link)
                     state = "waiting for readers"
                 case BridgeLost(cause=cause):
                     state = f"{cause} It is tried again."
@@ -50,7 +79,7 @@ def run_bridge(url: str, *, max_readers: int, rate: str | None) -> int:
                 f"down {show_rate(down_bps)}, up {show_rate(up_bps)} · {show_size(total)} so far",
             )
 
-        bridge = Bridge(url, max_readers=max_readers, rate_bps=rate_bps, clock=clock, on_event=on_event)
+        bridge = Bridge(url, max_readers=max_readers, rate_bps=rate_bps, clock=clock, on_event=on_event, swarm=secret)
         line = StatusLine(describe, clock)
         async with asyncio.TaskGroup() as group:
             group.create_task(line.run(), name="status line")

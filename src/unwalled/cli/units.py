@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from unwalled.errors import ConfigurationError
 
 _SPAN = re.compile(r"([0-9]{1,5})\s*([hdwmy])", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(kb|mb|gb|tb)", re.IGNORECASE)
+_SIZE_UNITS = {"kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _SPAN_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 _DAY_S = 86_400
 _HOUR_S = 3_600
@@ -35,6 +37,14 @@ def parse_expiry(text: str, now_wall_s: float) -> int:
             f"{text!r} is not a time to expire.", "Write 30d, 12h, a day such as 2027-01-31, or never."
         ) from None
     return int((day + timedelta(days=1)).timestamp())
+
+
+def parse_size(text: str) -> int:
+    """Bytes: ``500MB``, ``2gb``, ``1.5 TB``, in decimal units. Raises ConfigurationError."""
+    size = _SIZE.fullmatch(text.strip())
+    if size is None:
+        raise ConfigurationError(f"{text!r} is not an amount of data.", "Write it like 500MB, 2GB or 1.5TB.")
+    return round(float(size[1]) * _SIZE_UNITS[size[2].lower()])
 
 
 def show_expiry(expires_s: int) -> str:

@@ -40,13 +40,22 @@ def check_request_size(plaintext: bytes) -> None:
         raise SignallingError("A request is too large to be sent.", "Ask for fewer lanes at once.")
 
 
-def open_request(body: bytes, key: ClassicalPrivateKey) -> bytes:
-    """The plaintext of a request. Raises SignallingError (another version or key) or CryptoError (does not open)."""
+def open_request(body: bytes, *keys: ClassicalPrivateKey) -> bytes:
+    """The plaintext of a request, by the one of ``keys`` to which it is sealed.
+
+    Raises SignallingError (another version or key) or CryptoError (does not open).
+    """
     if len(body) < _LEAST_BYTES or body[:1] != _VERSION:
         raise SignallingError("A request is not of a form that this broker knows.")
-    if body[1:_HEAD_BYTES] != _key_id(key.public):
-        raise SignallingError("A request is sealed to a key that this broker does not hold.")
-    return key.open(body[_HEAD_BYTES:], _REQUEST_INFO)
+    for key in keys:
+        if is_sealed_to(body, sha256(key.public)):
+            return key.open(body[_HEAD_BYTES:], _REQUEST_INFO)
+    raise SignallingError("A request is sealed to a key that this broker does not hold.")
+
+
+def is_sealed_to(body: bytes, name: bytes) -> bool:
+    """Whether a request says that it is sealed to the broker key of this name, its SHA-256."""
+    return body[1:_HEAD_BYTES] == name[:_KEY_ID_BYTES]
 
 
 def request_enc(body: bytes) -> bytes:

@@ -5,7 +5,8 @@
     hello plaintext    reader's fresh key (1216) ‖ reader's secret (32) ‖ token (28) ‖ early frames
     welcome plaintext  status (1) ‖ gateway's secret (32) ‖ session id (16) ‖ window ‖ largest message ‖ lifetime
 
-The last three are varints. Randomness comes in from outside, but for HPKE's own encapsulation.
+The last three are varints; in a refusal the first of them says why (WhyFull), and the others are 0. Randomness comes
+in from outside, but for HPKE's own encapsulation.
 """
 
 from __future__ import annotations
@@ -45,6 +46,14 @@ class Status(IntEnum):
     FULL = 3
 
 
+class WhyFull(IntEnum):
+    """What is behind FULL. What a reader does not know reads as UNSAID."""
+
+    UNSAID = 0
+    SHARE = 1
+    """The invite has used up its share, of today or at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What the gateway allows: bytes in flight over all streams, in each direction; bytes in a lane message; seconds
@@ -67,6 +76,11 @@ class Secrets:
     session_id: bytes
     master: bytes
     terms: Terms
+
+    @property
+    def why_full(self) -> WhyFull:
+        """Of a refusal with FULL."""
+        return WhyFull.SHARE if self.terms.session_window == WhyFull.SHARE else WhyFull.UNSAID
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -131,9 +145,9 @@ def open_hello(hello: Hello, key: PostQuantumPrivateKey) -> OpenedHello:
     return OpenedHello(sha256(hello.raw), reader_key, secret, token, plaintext[_HELLO_HEAD_BYTES:])
 
 
-def refuse_hello(hello: OpenedHello, status: Status, random: Random) -> bytes:
+def refuse_hello(hello: OpenedHello, status: Status, random: Random, why: WhyFull = WhyFull.UNSAID) -> bytes:
     """An authentic welcome that says no. Raises CryptoError when the reader's key is none."""
-    plaintext = bytes((status,)) + random(SECRET_BYTES) + bytes(SESSION_ID_BYTES) + bytes(3)
+    plaintext = bytes((status,)) + random(SECRET_BYTES) + bytes(SESSION_ID_BYTES) + Terms(why, 0, 0).encode()
     return encode_welcome(seal_post_quantum(plaintext, hello.reader_key, _WELCOME_INFO + hello.digest))
 
 

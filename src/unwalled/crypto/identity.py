@@ -7,14 +7,20 @@ Key bundle (docs/protocol/invite.md)::
                      not after (u64, seconds since 1970, 0 = never), array of STUN URLs
 
 Data folder: ``keys.msgpack``, a MessagePack array of version (1), sequence, identity seed (32), broker seed (32),
-gateway seed (96) and invite key (32). It is made once and never overwritten.
+gateway seed (96) and invite key (32). It is made once. Whoever renews keys (crypto/rotation.py) puts version 2 in its
+place, with two elements more::
+
+    dates     array of when the keys of broker, gateway and invites were made (u64, seconds since 1970, 0 = at the
+    start) past      array of [kind, name (bin 32), secret (bin; empty once its time is over), ends (u64), replaced
+    (u64)]
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import IntEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +36,7 @@ from unwalled.crypto.hpke import (
     sha256,
 )
 from unwalled.crypto.tokens import KEY_BYTES
-from unwalled.datafolder import create_private, damaged, make_private_folder, newer, read_private
+from unwalled.datafolder import create_private, damaged, make_private_folder, newer, read_private, replace_private
 from unwalled.errors import CryptoError
 from unwalled.settings import SIGNALLING
 
@@ -42,7 +48,9 @@ IDENTITY_BYTES = 32
 SIGNATURE_BYTES = 64
 BUNDLE_HASH_BYTES = 8
 _VERSION = 1
-_MAX_FILE_BYTES = 4096
+_RENEWED_VERSION = 2
+_MAX_FILE_BYTES = 8192
+MAX_PAST_KEYS = 24
 _CONTEXT = b"unwalled/1 keys"
 
 _Seed = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
@@ -60,6 +68,40 @@ class _KeysFile(msgspec.Struct, array_like=True, frozen=True):
     broker_seed: _Seed
     gateway_seed: Annotated[bytes, msgspec.Meta(min_length=SEED_BYTES, max_length=SEED_BYTES)]
     invite_key: Annotated[bytes, msgspec.Meta(min_length=KEY_BYTES, max_length=KEY_BYTES)]
+
+
+class KeyKind(IntEnum):
+    """Which of an operator's keys can be renewed. The identity cannot: everybody's trust starts from it."""
+
+    BROKER = 0
+    GATEWAY = 1
+    INVITES = 2
+
+
+class PastKey(msgspec.Struct, array_like=True, frozen=True):
+    """A key that was replaced. Until its time is over, what was made for it goes on. Its repr shows nothing secret."""
+
+    kind: KeyKind
+    name: Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+    """SHA-256 of the public key; of an invite key, which has none, of the secret under a word of its own."""
+    secret: Annotated[bytes, msgspec.Meta(max_length=SEED_BYTES)]
+    """b"" once it was forgotten."""
+    ends_s: _U64
+    """Seconds since 1970."""
+    replaced_s: _U64
+    """The same: what was made before is for this key, or for an older one."""
+
+    def __repr__(self) -> str:
+        return f"PastKey({self.kind.name}, ends_s={self.ends_s})"
+
+    def holds(self, now_wall_s: float) -> bool:
+        """Whether it still counts."""
+        return bool(self.secret) and now_wall_s < self.ends_s
+
+
+class _RenewedFile(_KeysFile, array_like=True, frozen=True):
+    dates: Annotated[list[_U64], msgspec.Meta(min_length=3, max_length=3)]
+    past: Annotated[list[PastKey], msgspec.Meta(max_length=MAX_PAST_KEYS)]
 
 
 class _BundleBody(msgspec.Struct, array_like=True, frozen=True):
@@ -137,6 +179,10 @@ class OperatorKeys:
     broker_seed: bytes
     gateway_seed: bytes
     invite_key: bytes
+    dates: tuple[int, int, int] = (0, 0, 0)
+    """By KeyKind: when it was made, in seconds since 1970, or 0 for at the first start."""
+    past: tuple[PastKey, ...] = ()
+    """Oldest first."""
 
     def __repr__(self) -> str:
         return "OperatorKeys(…)"
@@ -172,14 +218,24 @@ class OperatorKeys:
         if content is None:
             return None
         try:
-            if msgspec.msgpack.decode(content, type=_KeysVersion).version > _VERSION:
+            version = msgspec.msgpack.decode(content, type=_KeysVersion).version
+            if version > _RENEWED_VERSION:
                 raise newer(path)
-            fields = msgspec.msgpack.decode(content, type=_KeysFile)
+            kind = _RenewedFile if version == _RENEWED_VERSION else _KeysFile
+            fields = msgspec.msgpack.decode(content, type=kind)
         except msgspec.MsgspecError:
             raise damaged(path) from None
-        if fields.version != _VERSION:
+        if version < _VERSION:
             raise damaged(path)
-        return cls(fields.sequence, fields.identity_seed, fields.broker_seed, fields.gateway_seed, fields.invite_key)
+        made = cls(fields.sequence, fields.identity_seed, fields.broker_seed, fields.gateway_seed, fields.invite_key)
+        if not isinstance(fields, _RenewedFile):
+            return made
+        broker, gateway, invites = fields.dates
+        return replace(made, dates=(broker, gateway, invites), past=tuple(fields.past))
+
+    def save(self, folder: Path) -> None:
+        """Puts renewed keys in place. Hold the lock of the folder. Raises ConfigurationError."""
+        replace_private(folder / KEYS_FILE, self._encode())
 
     @property
     def identity(self) -> bytes:
@@ -189,6 +245,29 @@ class OperatorKeys:
     def broker_key(self) -> ClassicalPrivateKey:
         """The key to which readers seal their requests; ``.public`` stands in invites."""
         return ClassicalPrivateKey(self.broker_seed)
+
+    def broker_keys(self, now_wall_s: float) -> list[ClassicalPrivateKey]:
+        """All keys that open readers' requests now, the newest first."""
+        return [
+            self.broker_key(),
+            *(ClassicalPrivateKey(one) for one in self._past_secrets(KeyKind.BROKER, now_wall_s)),
+        ]
+
+    def gateway_keys(self, now_wall_s: float) -> list[PostQuantumPrivateKey]:
+        """All keys that open hellos now, the newest first."""
+        past = self._past_secrets(KeyKind.GATEWAY, now_wall_s)
+        return [self.gateway_key(), *(PostQuantumPrivateKey(one) for one in past)]
+
+    def invite_keys(self, now_wall_s: float) -> list[bytes]:
+        """All keys by which tokens are good now, the newest first."""
+        return [self.invite_key, *self._past_secrets(KeyKind.INVITES, now_wall_s)]
+
+    def _past_secrets(self, kind: KeyKind, now_wall_s: float) -> list[bytes]:
+        return [one.secret for one in reversed(self.past) if one.kind is kind and one.holds(now_wall_s)]
+
+    def sign(self, message: bytes) -> bytes:
+        """The identity's signature, 64 bytes. ``message`` begins with a word that says what it is."""
+        return Ed25519PrivateKey.from_private_bytes(self.identity_seed).sign(message)
 
     def naming_key(self) -> bytes:
         """The key of the names by which bridges tell readers apart, 32 bytes; the same after a restart."""
@@ -206,10 +285,12 @@ class OperatorKeys:
         """The signed bundle. Ed25519 is deterministic, so that equal keys and STUN lists make equal bytes."""
         public = self.gateway_key().public
         body = msgspec.msgpack.encode(_BundleBody(_VERSION, self.sequence, public, not_after_s, list(stun)))
-        signature = Ed25519PrivateKey.from_private_bytes(self.identity_seed).sign(_CONTEXT + body)
-        return KeyBundle(self.sequence, public, not_after_s, tuple(stun), signature + body)
+        return KeyBundle(self.sequence, public, not_after_s, tuple(stun), self.sign(_CONTEXT + body) + body)
 
     def _encode(self) -> bytes:
-        return msgspec.msgpack.encode(
-            _KeysFile(_VERSION, self.sequence, self.identity_seed, self.broker_seed, self.gateway_seed, self.invite_key)
-        )
+        secrets = (self.identity_seed, self.broker_seed, self.gateway_seed, self.invite_key)
+        if self.past or any(self.dates):
+            renewed = _RenewedFile(_RENEWED_VERSION, self.sequence, *secrets, list(self.dates), list(self.past))
+            return msgspec.msgpack.encode(renewed)
+        # As programs of before renewals wrote and read it.
+        return msgspec.msgpack.encode(_KeysFile(_VERSION, self.sequence, *secrets))

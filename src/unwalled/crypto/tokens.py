@@ -6,6 +6,9 @@ Byte layout (28)::
     expiry    4   u32, seconds since 1970, 0 = never
     mac      16   first 16 bytes of HMAC-SHA256(invite key, "unwalled/1 token" ‖ id ‖ expiry)
 
+The token of a private swarm (crypto/swarm.py) has "unwalled/1 swarm token" there, and its id comes from the swarm's
+tag.
+
 ::
 
     CryptoError
@@ -18,6 +21,8 @@ Byte layout (28)::
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from unwalled.errors import CryptoError
 
@@ -28,6 +33,7 @@ _EXPIRY_BYTES = 4
 _MAC_BYTES = 16
 _SIGNED_BYTES = ID_BYTES + _EXPIRY_BYTES
 _CONTEXT = b"unwalled/1 token"
+_SWARM_CONTEXT = b"unwalled/1 swarm token"
 MAX_EXPIRY_S = (1 << 32) - 1
 
 
@@ -56,6 +62,25 @@ class TokenRevoked(TokenError):
         super().__init__("The operator has withdrawn the invite.", "Ask the operator for a new invite.")
 
 
+@dataclass(frozen=True, slots=True)
+class InviteTerms:
+    """What the holders of one invite may have together: the one thing that broker and gateway know of an invite.
+
+    0 = no bound but those that hold for every invite.
+    """
+
+    id: bytes
+    """8 bytes; names it in the operator's book."""
+    sessions: int = 0
+    """At once."""
+    bytes_day: int = 0
+    """Carried in a day (UTC), both ways."""
+    readers: int = 0
+    """Runs of the reader's program that are told apart in a day (UTC)."""
+    is_swarm: bool = False
+    """It is good only with the secret from whose tag its id is made, and only for bridges of that private swarm."""
+
+
 def mint_token(invite_key: bytes, invite_id: bytes, expires_s: int) -> bytes:
     """A token of 28 bytes. ``invite_id``: 8 random bytes; ``expires_s``: seconds since 1970, 0 = never.
 
@@ -65,6 +90,27 @@ def mint_token(invite_key: bytes, invite_id: bytes, expires_s: int) -> bytes:
         raise ValueError("An invite's id or date is out of range.")
     signed = invite_id + expires_s.to_bytes(_EXPIRY_BYTES, "big")
     return signed + _mac(invite_key, signed)
+
+
+def mint_swarm_token(invite_key: bytes, invite_id: bytes) -> bytes:
+    """The token of a private swarm, whose id comes from its tag (crypto/swarm.py). It never expires."""
+    signed = invite_id + bytes(_EXPIRY_BYTES)
+    return signed + _mac(invite_key, signed, _SWARM_CONTEXT)
+
+
+def read_token(invite_keys: Sequence[bytes], token: bytes, now_wall_s: float) -> InviteTerms:
+    """Whose token it is, by any of the keys: of an invite, or of a private swarm. Raises TokenForeign or
+    TokenExpired.
+    """
+    signed, mac = token[:_SIGNED_BYTES], token[_SIGNED_BYTES:]
+    for invite_key in invite_keys:
+        if hmac.compare_digest(mac, _mac(invite_key, signed, _SWARM_CONTEXT)):
+            return InviteTerms(signed[:ID_BYTES], is_swarm=True)
+        try:
+            return InviteTerms(check_token(invite_key, token, now_wall_s))
+        except TokenForeign:
+            pass
+    raise TokenForeign
 
 
 def check_token(invite_key: bytes, token: bytes, now_wall_s: float) -> bytes:
@@ -86,5 +132,5 @@ def invite_of(token: bytes) -> bytes:
     return token[:ID_BYTES]
 
 
-def _mac(invite_key: bytes, signed: bytes) -> bytes:
-    return hmac.digest(invite_key, _CONTEXT + signed, "sha256")[:_MAC_BYTES]
+def _mac(invite_key: bytes, signed: bytes, context: bytes = _CONTEXT) -> bytes:
+    return hmac.digest(invite_key, context + signed, "sha256")[:_MAC_BYTES]

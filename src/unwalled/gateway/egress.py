@@ -6,7 +6,7 @@ Nothing here writes down where anyone goes: errors carry codes, counters carry n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from weakref import WeakValueDictionary
 
 from unwalled.clock import Clock, SystemClock
@@ -50,12 +50,14 @@ class Egress:
         self._sockets = 0
         # An invite's share lives as long as one of its sessions does.
         self._shares: WeakValueDictionary[bytes, InviteShare] = WeakValueDictionary()
+        self.meter: Callable[[bytes], Callable[[int], bool] | None] = lambda invite: None
+        """Gives what counts the bytes of one invite, for those that have a bound (see InviteShare)."""
 
     def new_budget(self, invite: bytes = b"") -> SessionBudget:
         """The account of a new session that came with ``invite`` (its id)."""
         share = self._shares.get(invite)
         if share is None:
-            share = self._shares[invite] = InviteShare()
+            share = self._shares[invite] = InviteShare(self.meter(invite))
         return SessionBudget(self.policy.limits, self.clock, share)
 
     async def addresses_of(self, target: Target, session: SessionBudget) -> list[IPAddress]:

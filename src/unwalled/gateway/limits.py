@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from unwalled.clock import Clock
 from unwalled.gateway.buckets import TokenBucket
@@ -14,12 +15,22 @@ from unwalled.wire.codes import Code
 class InviteShare:
     """What the sessions of one invite have together, so that one that leaked cannot use up what all need."""
 
-    __slots__ = ("__weakref__", "lookups", "sockets")
+    __slots__ = ("__weakref__", "_count", "is_spent", "lookups", "sockets")
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[int], bool] | None = None) -> None:
+        """``count`` is told of each moved chunk, and says whether the invite has bytes of its day left."""
+        self._count = count
+        self.is_spent = False
+        """Whether it had none left when some were moved last."""
         self.sockets = 0
         """Connections and datagram flows of all its sessions."""
         self.lookups = asyncio.Semaphore(GATEWAY.lookups_per_invite)
+
+    def use_bytes(self, count: int) -> bool:
+        """Counts moved bytes; False once the invite has moved more than it may today."""
+        if self._count is not None:
+            self.is_spent = not self._count(count)
+        return not self.is_spent
 
 
 class SessionBudget:
@@ -82,11 +93,15 @@ class SessionBudget:
     @property
     def spent(self) -> bool:
         """Whether the session has moved all the bytes that it may."""
+        if self.share.is_spent:
+            return True
         return bool(self.limits.total_bytes) and self._used_bytes >= self.limits.total_bytes
 
     def use_bytes(self, count: int) -> bool:
         """Counts moved bytes; False once the session has moved more than it may."""
         self._used_bytes += count
+        if not self.share.use_bytes(count):
+            return False
         return not self.limits.total_bytes or self._used_bytes <= self.limits.total_bytes
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import Counter, OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from unwalled.crypto.handshake import OpenedHello, Random, Status, Terms, open_hello, refuse_hello, welcome
+from unwalled.crypto.handshake import OpenedHello, Random, Status, Terms, WhyFull, open_hello, refuse_hello, welcome
 from unwalled.crypto.hpke import PostQuantumPrivateKey
 from unwalled.crypto.tokens import invite_of
 from unwalled.errors import CryptoError, FrameError, LaneClosed, MessageError, UnwalledError
@@ -48,6 +48,8 @@ class TokenVerdict(Enum):
     GOOD = "good"
     EXPIRED = "expired"
     REFUSED = "refused"
+    SPENT = "spent"
+    """Good, and its share of today is used up."""
 
 
 Report = Callable[[LaneReport], None]
@@ -84,8 +86,10 @@ class SessionHub:
         new_sink: Callable[[], TraceSink | None] = lambda: None,
     ) -> None:
         self._new_sink = new_sink
-        self._key = key
+        self._keys: Sequence[PostQuantumPrivateKey] = (key,)
         self._check_token = check_token
+        self.sessions_allowed: Callable[[bytes], int] = lambda invite: GATEWAY.sessions_per_invite
+        """How many sessions the holders of an invite (its id) may have at once."""
         self._new_handler = new_handler
         self._random = random
         self._report = report
@@ -116,6 +120,15 @@ class SessionHub:
         """Streams and flows that are being served."""
         return len(self._tasks)
 
+    def use_keys(self, keys: Sequence[PostQuantumPrivateKey]) -> None:
+        """From now on hellos may be sealed to these, the newest first. Sessions that are open go on."""
+        self._keys = tuple(keys)
+
+    def end_sessions(self, invite: bytes) -> None:
+        """Ends all sessions of an invite (its id); their readers ask anew, and are told why not."""
+        for session in [one for one in self._sessions.values() if one.invite == invite]:
+            session.pump.close(Code.LIMIT_REACHED)
+
     def take_lane(self, lane: Lane, ticket: str) -> None:
         """A bridge has opened a lane. Its first message, due within seconds, says to which session it belongs."""
         self.counters.lanes_taken += 1
@@ -145,7 +158,7 @@ class SessionHub:
         try:
             match decode_message(message):
                 case Hello() as hello:
-                    return self._open(greeter, open_hello(hello, self._key))
+                    return self._open(greeter, self._opened(hello))
                 case Join() as join:
                     return self._join(greeter, join)
                 case _:
@@ -196,10 +209,19 @@ class SessionHub:
         finally:
             flow.close()
 
+    def _opened(self, hello: Hello) -> OpenedHello:
+        for key in self._keys[:-1]:
+            try:
+                return open_hello(hello, key)
+            except CryptoError:
+                # Most likely to one of the older keys: a hello does not say to which.
+                pass
+        return open_hello(hello, self._keys[-1])
+
     def _open(self, greeter: _Greeter, hello: OpenedHello) -> LaneReceiver | None:
         if hello.digest in self._seen_hellos:
             raise MessageError("A hello came again.")
-        status = self._judge(hello.token)
+        status, why = self._judge(hello.token)
         if status in (Status.OK, Status.FULL):
             # Of good invites only: who has none must not be able to make us forget, and so to replay what readers sent.
             self._seen_hellos[hello.digest] = None
@@ -207,7 +229,7 @@ class SessionHub:
                 self._seen_hellos.popitem(last=False)
         if status is not Status.OK:
             self.counters.sessions_refused += 1
-            greeter.answer_and_close(refuse_hello(hello, status, self._random))
+            greeter.answer_and_close(refuse_hello(hello, status, self._random, why))
             return None
         message, secrets = welcome(hello, self._terms, self._random)
         now = asyncio.get_running_loop().time()
@@ -243,18 +265,22 @@ class SessionHub:
         if self._reports_due and self._next_look is None:
             self._next_look = asyncio.get_running_loop().call_later(WATCH.tick_s, self._report_due)
 
-    def _judge(self, token: bytes) -> Status:
+    def _judge(self, token: bytes) -> tuple[Status, WhyFull]:
         match self._check_token(token):
             case TokenVerdict.EXPIRED:
-                return Status.INVITE_EXPIRED
+                return Status.INVITE_EXPIRED, WhyFull.UNSAID
             case TokenVerdict.REFUSED:
-                return Status.INVITE_REFUSED
+                return Status.INVITE_REFUSED, WhyFull.UNSAID
+            case TokenVerdict.SPENT:
+                return Status.FULL, WhyFull.SHARE
             case TokenVerdict.GOOD:
-                is_full = (
-                    len(self._sessions) >= GATEWAY.max_sessions
-                    or self._of_invite[invite_of(token)] >= GATEWAY.sessions_per_invite
-                )
-                return Status.FULL if is_full else Status.OK
+                invite = invite_of(token)
+                if len(self._sessions) >= GATEWAY.max_sessions:
+                    return Status.FULL, WhyFull.UNSAID
+                if self._of_invite[invite] < self.sessions_allowed(invite):
+                    return Status.OK, WhyFull.UNSAID
+                is_own = self.sessions_allowed(invite) < GATEWAY.sessions_per_invite
+                return Status.FULL, WhyFull.SHARE if is_own else WhyFull.UNSAID
 
     def _join(self, greeter: _Greeter, join: Join) -> LaneReceiver | None:
         session = self._sessions.get(join.session_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from unwalled.broker.server import Broker
@@ -30,7 +31,8 @@ class AdminParts:
     token: AdminToken
     options: OperatorOptions
     url: PublicUrl
-    keys: OperatorKeys
+    keys: Callable[[], OperatorKeys]
+    """Those of now."""
     book: InviteBook
     broker: Broker
     hub: SessionHub

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -85,7 +86,7 @@ class InviteRoutes:
     """The routes, over one book."""
 
     def __init__(
-        self, keys: OperatorKeys, book: InviteBook, url: PublicUrl, stun: tuple[str, ...], clock: Clock
+        self, keys: Callable[[], OperatorKeys], book: InviteBook, url: PublicUrl, stun: tuple[str, ...], clock: Clock
     ) -> None:
         self._keys = keys
         self._book = book
@@ -147,7 +148,7 @@ class InviteRoutes:
         expires_s = min(int(now) + wanted.lifetime_s, MAX_EXPIRY_S) if wanted.lifetime_s else 0
         try:
             invite = make_invite(
-                self._keys,
+                self._keys(),
                 self._book,
                 doors=[self._url.text],
                 stun=self._stun,

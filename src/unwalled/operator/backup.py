@@ -31,6 +31,8 @@ from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.history import HISTORY_FILE, SIDE_FILES, copy_of
 from unwalled.operator.invites import BOOK_FILE, LOCK_FILE, InviteBook
+from unwalled.operator.livekeys import KEYS_LOCK
+from unwalled.operator.quotas import USAGE_FILE, USAGE_LOCK
 from unwalled.operator.state import STATE_FILE, OperatorState
 from unwalled.operator.versions import FOLDER as WIDGETS
 
@@ -43,7 +45,8 @@ _WIDGET = re.compile(rf"{WIDGETS}/[0-9a-f]{{8,64}}\.msgpack")
 # The state first: the invite that it names is in the book by then.
 _FILES = (STATE_FILE, BOOK_FILE, KEYS_FILE)
 _KNOWN = frozenset({*_FILES, HISTORY_FILE})
-_LEFT_OUT = frozenset({LOCK_FILE, WIDGETS, *SIDE_FILES})
+# What was used today is nothing to bring back on another day.
+_LEFT_OUT = frozenset({LOCK_FILE, KEYS_LOCK, USAGE_FILE, USAGE_LOCK, WIDGETS, *SIDE_FILES})
 _ASIDE = "before-restore"
 
 

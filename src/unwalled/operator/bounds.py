@@ -162,9 +162,40 @@ class DrainLimits:
     """How often that is looked at."""
 
 
-ADMIN = AdminLimits()
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class QuotaLimits:
+    """Shares of invites, and what private swarms may use of an operator whom they only ask for the way."""
+
+    counted_invites: int = 20_000
+    """Invites whose bytes or readers of today are counted at once; a further one with a share has none left."""
+    uncounted_bytes: int = 1 << 62
+    """What an invite counts as having used for which there is no room in the table."""
+    most_readers: int = 100_000
+    """Readers of one invite that are told apart in a day, whatever its share."""
+    most_sessions: int = 2500
+    """The largest bound of sessions at once that an invite can have of its own."""
+    most_bytes_day: int = 1 << 50
+    """The largest bound of bytes a day."""
+    file_bytes: int = 2 * MIB
+    """The largest ``usage.json`` that is read."""
+    save_s: float = 10.0
+    """How often the bytes of today are written down."""
+    made_at_once: int = 1000
+    """Invites that one command or request makes."""
+    swarm_sessions: int = 16
+    """Sessions at once of one private swarm."""
+    swarm_bytes_day: int = 20 * 1024 * MIB
+    """Bytes a day of one private swarm, both ways."""
+    swarms_bytes_day: int = 200 * 1024 * MIB
+    """Bytes a day of all private swarms together."""
+    keys_check_s: float = 5.0
+    """How often the file of keys is looked at for a change."""
+
+
 OPERATOR = OperatorLimits()
+ADMIN = AdminLimits()
 DRAIN = DrainLimits()
+QUOTA = QuotaLimits()
 DOCTOR = DoctorLimits()
 NUMBERS = NumbersLimits()
 STUN = StunLimits()

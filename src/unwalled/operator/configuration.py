@@ -35,6 +35,7 @@ from unwalled.operator.options import (
     check_stun,
     check_stun_listen,
     check_workers,
+    check_swarms,
     domain_url,
 )
 from unwalled.operator.tomlplaces import TomlPath, places_of
@@ -75,6 +76,7 @@ OPTIONS: Mapping[str, Kind] = {
     "redis-file": Kind.PATH,
     "drain": Kind.TEXT,
     "gateway-workers": Kind.COUNT,
+    "private-swarms": Kind.TEXT,
 }
 """Every option, in the order of the documentation."""
 
@@ -219,6 +221,7 @@ class _Builder:
             redis_file=self._take("redis-file", Path, None),
             drain_s=self._take("drain", check_drain, 0.0),
             gateway_workers=self._take("gateway-workers", lambda count: check_workers(count, certificate), 1),
+            private_swarms=self._take("private-swarms", check_swarms, "auto"),
         )
         if url is None and not self._errors:
             # On all addresses it listens where that was said, or by itself with a certificate.

@@ -120,6 +120,10 @@ class OperatorOptions:
     """None: TLS, if any, ends before it."""
     trace: Path | None = None
     """Folder for a trace of each session."""
+    private_swarms: str = "auto"
+    """Whether bridges are taken that help only the holders of their own link: ``on``, ``off``, ``auto`` (see
+    Admission).
+    """
     admin_from: tuple[IPNetwork, ...] = ()
     """Networks from which ``/admin`` is answered; with ``is_admin_within`` off and none, from everywhere."""
     is_admin_within: bool = False
@@ -149,6 +153,13 @@ def domain_url(text: str) -> PublicUrl:
             "Write the bare name, such as bridges.example.org. A port or a path goes into --public-url.",
         )
     return PublicUrl.parse(f"https://{text.strip().lower()}")
+
+
+def check_swarms(text: str) -> str:
+    """Whether private bridges are taken. Raises ConfigurationError."""
+    if text not in ("auto", "on", "off"):
+        raise ConfigurationError(f"{text!r} does not say whether private swarms are taken.", "Write auto, on or off.")
+    return text
 
 
 def check_stun(urls: Sequence[str]) -> tuple[str, ...]:

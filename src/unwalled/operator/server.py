@@ -7,8 +7,10 @@ Everything that a person could have got wrong is found before the first request 
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import errno
+import functools
 import os
 import socket
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.server import Broker
 from unwalled.clock import Clock, SystemClock
 from unwalled.crypto.identity import OperatorKeys
+from unwalled.crypto.rotation import ended_broker_keys
 from unwalled.errors import ConfigurationError
 from unwalled.gateway.egress import Egress
 from unwalled.gateway.endpoint import LaneEndpoint
@@ -31,17 +34,20 @@ from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import SessionHub
 from unwalled.operator.admintoken import AdminToken
+from unwalled.operator.admission import Admission, takes_swarms
 from unwalled.operator.announcing import Announcer, new_gateway_id
 from unwalled.operator.askers import asks_from_within
 from unwalled.operator.bounds import DRAIN
 from unwalled.operator.certificate import LiveCertificate
 from unwalled.operator.counts import Counts
 from unwalled.operator.draining import Carried, until_quiet
-from unwalled.operator.gatewaywords import in_gateways_words, sinks_in
-from unwalled.operator.invites import InviteBook, token_checker
+from unwalled.operator.gatewaywords import sinks_in
+from unwalled.operator.invites import InviteBook
 from unwalled.operator.listener import HttpServer, bind
+from unwalled.operator.livekeys import LiveKeys
 from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
 from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
+from unwalled.operator.quotas import Quotas
 from unwalled.operator.shared import shared_by
 from unwalled.operator.site import add_security_headers, page_routes
 from unwalled.operator.state import default_invite, keep_state
@@ -88,7 +94,10 @@ class Operator:
             self.warnings.append(
                 "Sessions are traced: when each reader read and how much, though not what, is kept in the folder."
             )
-        check_token = token_checker(keys, book, clock)
+        self._quotas = Quotas(options.data, clock, os.urandom)
+        self._admission = admission = Admission(
+            keys, book, self._quotas, clock, swarms=takes_swarms(options.private_swarms, policy)
+        )
         gateway_url = url.socket_base + LANE_PATH
         config = BridgeConfig(
             v=1,
@@ -96,6 +105,7 @@ class Operator:
             gateways=[gateway_url],
             stun=list(options.stun),
             allow_private=options.allow_private,
+            swarms=admission.has_swarms,
         )
         directory: Directory = EmbeddedDirectory(clock, keys.naming_key())
         self._id, self._lanes_at = new_gateway_id(), gateway_url
@@ -105,7 +115,7 @@ class Operator:
         self._shared = shared_by(options.redis_file, keys)
         self._broker = Broker(
             key=keys.broker_key(),
-            check_token=check_token,
+            check_token=admission.terms,
             store=self._shared.store,
             clock=clock,
             random_bytes=os.urandom,
@@ -117,6 +127,8 @@ class Operator:
             find_country=find_country,
             make_peers=self._shared.peers,
             prefix_key=self._shared.prefix_key,
+            share_wait_s=admission.wait_s,
+            invite_for_swarm=lambda tag: admission.invite_for_swarm(tag, url, options.stun),
         )
         self._gateway = GatewayServer(policy, clock=clock, sources=options.sources, egress=egress)
         has_workers = options.gateway_workers > 1
@@ -124,7 +136,7 @@ class Operator:
             from unwalled.operator.workers import WorkerHub, WorkerPool, begin_of
         self._hub = (WorkerHub if has_workers else SessionHub)(
             keys.gateway_key(),
-            in_gateways_words(check_token),
+            admission.verdict,
             self._gateway.new_handler,
             os.urandom,
             self._broker.lane_reported,
@@ -138,6 +150,10 @@ class Operator:
             self._pool = WorkerPool(begin, count, directory, gateway_url, knows, self._broker.lane_reported)
             self._pool.count_into(self._hub, self._gateway.counters)
         self._lanes = self._pool or LaneEndpoint(self._hub, self._broker.knows_ticket)
+        self._hub.sessions_allowed = admission.sessions
+        self._gateway.egress.meter = admission.meter
+        admission.on_spent = self._share_spent
+        self._keys = LiveKeys(options.data, keys, clock, functools.partial(self._use_keys, options.stun, clock))
         self._tasks = TaskOwner()
         self.certificate: LiveCertificate | None = None
         """What it ends TLS with itself, if it does."""
@@ -148,7 +164,7 @@ class Operator:
         self._registry = new_registry(self._numbers)
         self._admin_token = AdminToken(options.data)
         self._admin: Admin | None = None
-        self._admin_parts = (options, keys, book, clock)
+        self._admin_parts = (options, book, clock)
         self.watch = Watch(
             self._counts,
             clock,
@@ -211,6 +227,8 @@ class Operator:
                 raise
             operator._answer_stun(stun_sockets, clock)
             operator._tasks.start(operator.watch.run(), "watch the numbers")
+            operator._tasks.start(operator._keys.watch(), "watch the keys")
+            operator._tasks.start(operator._quotas.keep(), "keep what invites have used")
         except BaseException:
             close_all([sockets, *stun_sockets])
             raise
@@ -220,12 +238,12 @@ class Operator:
         """What the admin can look at and change."""
         from unwalled.operator.adminparts import AdminParts
 
-        options, keys, book, clock = self._admin_parts
+        options, book, clock = self._admin_parts
         return AdminParts(
             token=self._admin_token,
             options=options,
             url=self.url,
-            keys=keys,
+            keys=lambda: self._keys.now,
             book=book,
             broker=self._broker,
             hub=self._hub,
@@ -267,6 +285,7 @@ class Operator:
         await self._server.close()
         await self._tasks.close()
         await self.watch.close()
+        await self._quotas.save(is_last=True)
         self._gateway.close()
 
     async def _open_gateway(self) -> None:
@@ -337,6 +356,16 @@ class Operator:
     def _carried(self) -> Carried:
         egress = self._gateway.counters
         return Carried(self._hub.task_count, egress.bytes_up + egress.bytes_down + egress.datagrams_down)
+
+    def _share_spent(self, invite: bytes) -> None:
+        # Not at once: it is a session of this invite that has just moved the last byte.
+        asyncio.get_running_loop().call_soon(self._hub.end_sessions, invite)
+
+    def _use_keys(self, stun: tuple[str, ...], clock: Clock, keys: OperatorKeys) -> None:
+        self._admission.keys = keys
+        now = clock.wall()
+        self._broker.use_keys(keys.broker_keys(now), ended_broker_keys(keys, now), keys.bundle(stun).encoded)
+        self._hub.use_keys(keys.gateway_keys(now))
 
 
 _NO_STORE = {"Cache-Control": "no-store"}

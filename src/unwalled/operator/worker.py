@@ -26,8 +26,11 @@ from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import SessionHub
 from unwalled.lanes.handover import Detached
 from unwalled.operator.channel import Channel
-from unwalled.operator.gatewaywords import in_gateways_words, sinks_in
-from unwalled.operator.invites import InviteBook, token_checker
+from unwalled.operator.admission import Admission, takes_swarms
+from unwalled.operator.gatewaywords import sinks_in
+from unwalled.operator.invites import InviteBook
+from unwalled.operator.livekeys import LiveKeys
+from unwalled.operator.quotas import Quotas
 from unwalled.operator.tally import tally_of
 from unwalled.operator.workerbounds import WORKERS
 from unwalled.operator.workermessages import (
@@ -53,6 +56,7 @@ class Worker:
         self._over = asyncio.Event()
         self._gateway: GatewayServer | None = None
         self._hub: SessionHub | None = None
+        self._quotas: Quotas | None = None
         self._lanes: LaneEndpoint | None = None
         self._reports: list[LaneReport] = []
         self._tasks = TaskOwner()
@@ -70,6 +74,8 @@ class Worker:
                 self._say_reports()
                 self._say_status()
             await self._tasks.close()
+            if self._quotas is not None:
+                await self._quotas.save(is_last=True)
             self._channel.close()
 
     def _told(self, packet: bytes, descriptor: socket.socket | None) -> None:
@@ -113,16 +119,33 @@ class Worker:
         policy = EgressPolicy(allow_private=begin.allow_private)
         if begin.policy is not None:
             policy = load_policy(Path(begin.policy), allow_private=begin.allow_private)
+        self._quotas = Quotas(folder, clock, os.urandom)
+        swarms = takes_swarms(begin.private_swarms, policy)
+        admission = Admission(keys, InviteBook(folder), self._quotas, clock, swarms=swarms)
         self._gateway = GatewayServer(policy, clock=clock, sources=[ip_address(text) for text in begin.sources])
         self._hub = SessionHub(
             keys.gateway_key(),
-            in_gateways_words(token_checker(keys, InviteBook(folder), clock)),
+            admission.verdict,
             self._gateway.new_handler,
             os.urandom,
             self._reports.append,
             new_sink=sinks_in(None if begin.trace is None else Path(begin.trace)),
         )
+        hub = self._hub
+        hub.sessions_allowed = admission.sessions
+        self._gateway.egress.meter = admission.meter
+        admission.on_spent = lambda invite: self._later(lambda: hub.end_sessions(invite))
+
+        def use(renewed: OperatorKeys) -> None:
+            admission.keys = renewed
+            hub.use_keys(renewed.gateway_keys(clock.wall()))
+
+        self._tasks.start(LiveKeys(folder, keys, clock, use).watch(), "watch the keys")
+        self._tasks.start(self._quotas.keep(), "keep what invites have used")
         self._lanes = LaneEndpoint(self._hub, _every_ticket)
+
+    def _later(self, act: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_soon(act)
 
     async def _report(self) -> None:
         while True:

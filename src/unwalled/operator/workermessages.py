@@ -30,6 +30,7 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     allow_private: bool
     sources: list[str]
     trace: str | None
+    private_swarms: str = "auto"
 
 
 class TakeLane(msgspec.Struct, frozen=True, tag=True):

@@ -364,6 +364,7 @@ def begin_of(options: OperatorOptions) -> Begin:
         options.allow_private,
         [str(source) for source in options.sources],
         None if options.trace is None else str(options.trace),
+        options.private_swarms,
     )
 
 

@@ -26,6 +26,7 @@ from unwalled.reader.reached import ReachedTargets
 from unwalled.reader.status import (
     REFUSED_CAUSES,
     REFUSED_WORDS,
+    SHARE_WORDS,
     Cause,
     LaneFacts,
     Phase,
@@ -594,7 +595,10 @@ class ReaderClient:
             # Asking again at once would bring lanes to the same answer.
             self._rest_until = self._clock.monotonic() + self._limits.retry_max_s
             final = refused is not Status.FULL
-            self._say(Phase.REFUSED if final else Phase.NO_BRIDGE, REFUSED_WORDS[refused], REFUSED_CAUSES[refused])
+            words, cause = REFUSED_WORDS[refused], REFUSED_CAUSES[refused]
+            if live.is_share_used:
+                words, cause = SHARE_WORDS, Cause.SHARE
+            self._say(Phase.REFUSED if final else Phase.NO_BRIDGE, words, cause)
         self._changed.set()
 
     def _say_hopeful(self, phase: Phase) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from unwalled.crypto.handshake import Random, Status
+from unwalled.crypto.handshake import Random, Status, WhyFull
 from unwalled.lanes.base import Lane
 from unwalled.reader.status import LaneFacts
 from unwalled.session.events import LeaveReason
@@ -60,6 +60,11 @@ class LiveSession:
     def refused(self) -> Status | None:
         """The gateway's authentic no, if it gave one."""
         return self._session.refused
+
+    @property
+    def is_share_used(self) -> bool:
+        """Whether the invite has used up its share, when the gateway said that it is full."""
+        return self._session.why_full is WhyFull.SHARE
 
     @property
     def is_established(self) -> bool:

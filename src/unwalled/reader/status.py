@@ -15,6 +15,8 @@ from unwalled.signaling.errors import (
     InviteNotTaken,
     InviteOver,
     NoBridge,
+    NoHelper,
+    ShareUsed,
 )
 
 
@@ -40,6 +42,10 @@ class Cause(StrEnum):
     NO_BRIDGE = "no bridge"
     BUSY = "busy"
     """The broker limits this network or this invite, or has no room."""
+    NO_HELPER = "no helper"
+    """Nobody of the private swarm that the invite is for is there."""
+    SHARE = "share"
+    """The invite has used up its share, of today or at once."""
     FULL = "full"
     """The gateway takes no further session."""
     EXPIRED = "expired"
@@ -105,6 +111,9 @@ REFUSED_WORDS = {
 }
 """For each answer of a gateway that takes no session."""
 
+SHARE_WORDS = f"{ShareUsed.CAUSE} {ShareUsed.REMEDY}"
+"""Instead of "full", when it is the invite's own share."""
+
 REFUSED_CAUSES = {
     Status.INVITE_EXPIRED: Cause.EXPIRED,
     Status.INVITE_REFUSED: Cause.NOT_TAKEN,
@@ -139,8 +148,12 @@ def cause_of(failed: SignalingFailed) -> Cause:
             return Cause.UNREACHABLE
         case DoorNonsense():
             return Cause.NONSENSE
+        case NoHelper():
+            return Cause.NO_HELPER
         case NoBridge():
             return Cause.NO_BRIDGE
+        case ShareUsed():
+            return Cause.SHARE
         case OffersFailed():
             return Cause.NO_WEBRTC
         case _:

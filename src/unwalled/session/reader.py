@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from unwalled.crypto.handshake import Random, ReaderHandshake, Status
+from unwalled.crypto.handshake import Random, ReaderHandshake, Status, WhyFull
 from unwalled.errors import CryptoError, MessageError
 from unwalled.session.core import Session
 from unwalled.session.events import Event, LaneLeft, LeaveReason, SessionEstablished, SessionResumed
@@ -33,6 +33,7 @@ class ReaderSession:
         self.core = Session(True, now, trace)
         self._trace = trace
         self.refused: Status | None = None
+        self.why_full = WhyFull.UNSAID
         self._gateway_key = gateway_key
         self._token = token
         self._random = random
@@ -167,6 +168,7 @@ class ReaderSession:
             return
         if status is not Status.OK:
             self.refused = status
+            self.why_full = secrets.why_full
             self.core.close(Code.NOT_ALLOWED)
             return
         self._established = self._is_carried = True

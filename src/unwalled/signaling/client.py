@@ -15,6 +15,7 @@ from unwalled.clock import Clock
 from unwalled.crypto.envelope import check_request_size, open_reply, seal_request
 from unwalled.crypto.hpke import ClassicalPrivateKey
 from unwalled.crypto.identity import BundleExpired, KeyBundle, RandomBytes, newest
+from unwalled.crypto.rotation import says_that_it_is_over
 from unwalled.errors import CryptoError, SignalingFailed, SignallingError
 from unwalled.settings import SIGNALLING, SignallingLimits
 from unwalled.signaling.doors import Door, DoorFailed, HttpDoor
@@ -27,14 +28,16 @@ from unwalled.signaling.errors import (
     InviteNotTaken,
     InviteOver,
     NoBridge,
+    NoHelper,
+    ShareUsed,
     TooManyRequests,
 )
 from unwalled.wire.description import LaneDescription
 from unwalled.wire.invite import Invite
-from unwalled.wire.signalling import READER_BYTES, MatchReply, MatchRequest, Nat, Report, Status
+from unwalled.wire.signalling import READER_BYTES, MatchReply, MatchRequest, Nat, Report, Status, Why
 
 _KEY_BYTES = 32
-_FINAL = (InviteOver, InviteNotTaken, NoBridge)
+_FINAL = (InviteOver, InviteNotTaken, NoBridge, ShareUsed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,7 @@ class SignalingClient:
             b"" if wish.held is None else wish.held.short_hash,
             tuple(wish.reports),
             self._reader,
+            self._invite.swarm,
         )
 
     async def _try(
@@ -208,6 +212,11 @@ class SignalingClient:
                 self.clock_error_s = self._clock.wall() - reply.time_s
             return self._judge(reply, wish, door)
         except DoorFailed as failed:
+            # What the identity of the invite has signed counts, whoever brings it.
+            if failed.status == 410 and says_that_it_is_over(
+                failed.body, self._invite.identity, self._invite.broker_key
+            ):
+                return InviteNotTaken()
             return _from_door(failed)
         except SignalingFailed as failed:
             return failed
@@ -221,7 +230,9 @@ class SignalingClient:
             case Status.OK:
                 pass
             case Status.NO_BRIDGE:
-                raise NoBridge(reply.retry_after_s)
+                raise NoHelper(reply.retry_after_s) if self._invite.swarm else NoBridge(reply.retry_after_s)
+            case Status.LIMITED if reply.why is Why.SHARE:
+                raise ShareUsed(reply.retry_after_s)
             case Status.LIMITED:
                 raise TooManyRequests(reply.retry_after_s)
             case Status.EXPIRED:
@@ -271,7 +282,17 @@ def _cancel(tasks: dict[asyncio.Task[MatchResult | SignalingFailed], _DoorState]
 
 def _worst_known(failures: Sequence[SignalingFailed]) -> SignalingFailed:
     """What tells the person most: the broker's own word, then a limit, then a stranger's answer, then silence."""
-    kinds = (InviteNotTaken, InviteOver, NoBridge, TooManyRequests, BrokerBusy, DoorNonsense, DoorsUnreachable)
+    kinds = (
+        InviteNotTaken,
+        InviteOver,
+        ShareUsed,
+        NoHelper,
+        NoBridge,
+        TooManyRequests,
+        BrokerBusy,
+        DoorNonsense,
+        DoorsUnreachable,
+    )
 
     def rank(failure: SignalingFailed) -> tuple[int, int]:
         sign = failure.sign if isinstance(failure, DoorTrouble) else DoorSign.SILENCE

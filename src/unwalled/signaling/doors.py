@@ -50,8 +50,11 @@ class DoorFailed(UnwalledError):
         status: int = 0,
         retry_after_s: float | None = None,
         sign: DoorSign = DoorSign.SILENCE,
+        body: bytes = b"",
     ) -> None:
+        """``body``: what came with the status."""
         super().__init__(f"A door failed: {word}.")
+        self.body = body
         self.sign = sign
         self.word = word
         self.status = status
@@ -139,7 +142,11 @@ class HttpDoor:
             raise DoorFailed("no answer") from None
         if reply.status != 200:
             raise DoorFailed(
-                _word(reply.status), reply.status, _retry_after_s(reply.retry_after), self.sign_of(reply.status)
+                _word(reply.status),
+                reply.status,
+                _retry_after_s(reply.retry_after),
+                self.sign_of(reply.status),
+                reply.body,
             )
         return reply.body
 

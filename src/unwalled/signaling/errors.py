@@ -4,6 +4,8 @@
 
     SignalingFailed
     ├── NoBridge          nobody lends a bridge just now
+    │   └── NoHelper      nobody of the private swarm does
+    ├── ShareUsed         the invite has used up its share of today
     ├── TooManyRequests   this network or this invite asks too often
     ├── BrokerBusy        the broker has no room just now
     ├── InviteOver        the broker says that the invite has expired
@@ -42,6 +44,28 @@ class NoBridge(SignalingFailed):
 
     def __init__(self, retry_after_s: float | None) -> None:
         super().__init__("No bridge is free just now.", "Unwalled keeps trying.", retry_after_s)
+
+
+class NoHelper(NoBridge):
+    """The broker is there, but none of the helpers whom the invite is from."""
+
+    def __init__(self, retry_after_s: float | None) -> None:
+        SignalingFailed.__init__(
+            self,
+            "None of your helpers is there just now.",
+            "Ask them to open their page or to start their program. Unwalled keeps trying.",
+            retry_after_s,
+        )
+
+
+class ShareUsed(SignalingFailed):
+    """The invite has used up its share of today."""
+
+    CAUSE = "This invite has used up its share of today."
+    REMEDY = "Ask whoever gave it to you for another one, or wait: Unwalled goes on by itself."
+
+    def __init__(self, retry_after_s: float | None) -> None:
+        super().__init__(self.CAUSE, self.REMEDY, retry_after_s)
 
 
 class TooManyRequests(SignalingFailed):

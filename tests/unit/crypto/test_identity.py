@@ -181,6 +181,6 @@ def test_keys_that_vanish_between_two_starts_are_not_made_up(tmp_path: Path, mon
 
 
 def test_keys_of_a_newer_program_are_not_called_damaged(tmp_path: Path) -> None:
-    datafolder.create_private(tmp_path / KEYS_FILE, msgspec.msgpack.encode([2, "whatever comes"]))
+    datafolder.create_private(tmp_path / KEYS_FILE, msgspec.msgpack.encode([3, "whatever comes"]))
     with pytest.raises(ConfigurationError, match="written by a newer Unwalled"):
         OperatorKeys.load(tmp_path)

@@ -19,12 +19,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.structure.source import ROOT
+from tests.support.admitting import admission
 from unwalled.clock import SystemClock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import TokenRevoked
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.backup import read_backup, restore_backup, take_backup, write_backup
-from unwalled.operator.invites import InviteBook, make_invite, token_checker
+from unwalled.operator.invites import InviteBook, make_invite
 from unwalled.operator.options import PublicUrl
 from unwalled.operator.state import default_invite, keep_state, require_state
 from unwalled.operator.versions import keep_versions
@@ -218,7 +219,7 @@ def test_after_an_upgrade_all_invites_of_before_still_hold(tmp_path: Path) -> No
         of_before.identity,
         of_before.broker_key,
     )
-    check = token_checker(keys, InviteBook(folder), SystemClock())
+    check = admission(keys, folder).terms
     for name in ("default", "choir"):
         check(Invite.parse(OLD["invites"][name], time.time()).token)
     with pytest.raises(TokenRevoked):
@@ -232,7 +233,7 @@ def test_after_an_upgrade_all_invites_of_before_still_hold(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["keys.msgpack", "invites.json", "operator.json"])
 def test_a_file_of_a_newer_program_is_left_as_it_is_and_said(tmp_path: Path, name: str) -> None:
     folder = old_folder(tmp_path / "data")
-    later = msgspec.msgpack.encode([2, "other"]) if name.endswith("msgpack") else b'{"v": 2, "other": []}'
+    later = msgspec.msgpack.encode([3, "other"]) if name.endswith("msgpack") else b'{"v": 2, "other": []}'
     (folder / name).write_bytes(later)
     with pytest.raises(ConfigurationError, match=f"{name} in the data folder was written by a newer Unwalled"):
         started(folder)

@@ -6,11 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from unwalled.crypto.identity import OperatorKeys
+from tests.support.admitting import admission
+from unwalled.crypto.identity import KeyKind, OperatorKeys
+from unwalled.crypto.rotation import renewed
 from unwalled.crypto.tokens import TokenExpired, TokenForeign, TokenRevoked, mint_token
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator import invites
-from unwalled.operator.invites import BOOK_FILE, InviteBook, make_invite, token_checker
+from unwalled.operator.invites import (
+    BOOK_FILE,
+    NO_QUOTA,
+    InviteBook,
+    MadeInvite,
+    Quota,
+    link_again,
+    make_invite,
+    make_invites,
+)
 from unwalled.settings import BrokerLimits
 from unwalled.wire.invite import Invite
 
@@ -41,6 +52,20 @@ def make(
     )
 
 
+def many(book: InviteBook, labels: list[str], *, quota: Quota = NO_QUOTA) -> list[MadeInvite]:
+    return make_invites(
+        KEYS,
+        book,
+        doors=["https://news.example"],
+        stun=[],
+        labels=labels,
+        now_wall_s=NOW,
+        expires_s=0,
+        random_bytes=os.urandom,
+        quota=quota,
+    )
+
+
 def test_an_invite_is_made_written_down_and_let_in(tmp_path: Path) -> None:
     book = InviteBook(tmp_path / "data")
     invite = make(book, expires_s=int(NOW) + 60)
@@ -51,7 +76,7 @@ def test_an_invite_is_made_written_down_and_let_in(tmp_path: Path) -> None:
         int(NOW) + 60,
         False,
     )
-    assert token_checker(KEYS, book, FixedClock())(invite.token).hex() == entry.id
+    assert admission(KEYS, tmp_path / "data", FixedClock()).terms(invite.token).id.hex() == entry.id
     assert invite.identity == KEYS.identity
     assert (tmp_path / "data" / BOOK_FILE).stat().st_mode & 0o777 == 0o600
     assert invite.token.hex() not in (tmp_path / "data" / BOOK_FILE).read_text()
@@ -59,7 +84,7 @@ def test_an_invite_is_made_written_down_and_let_in(tmp_path: Path) -> None:
 
 def test_a_revoked_invite_is_turned_away_by_whoever_runs_already(tmp_path: Path) -> None:
     running = InviteBook(tmp_path)
-    check = token_checker(KEYS, running, FixedClock())
+    check = admission(KEYS, tmp_path, FixedClock(), book=running).terms
     kept, withdrawn = make(running), make(running)
     check(withdrawn.token)
     InviteBook(tmp_path).revoke(withdrawn.token[:8].hex())
@@ -67,11 +92,11 @@ def test_a_revoked_invite_is_turned_away_by_whoever_runs_already(tmp_path: Path)
         check(withdrawn.token)
     check(kept.token)
     with pytest.raises(TokenRevoked):
-        token_checker(KEYS, InviteBook(tmp_path), FixedClock())(withdrawn.token)
+        admission(KEYS, tmp_path, FixedClock()).terms(withdrawn.token)
 
 
 def test_foreign_and_expired_tokens_are_told_apart(tmp_path: Path) -> None:
-    check = token_checker(KEYS, InviteBook(tmp_path), FixedClock())
+    check = admission(KEYS, tmp_path, FixedClock()).terms
     with pytest.raises(TokenForeign):
         check(bytes(28))
     with pytest.raises(TokenExpired):
@@ -144,3 +169,63 @@ def test_a_bad_door_leaves_no_entry(tmp_path: Path) -> None:
 def test_revoking_what_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no invite"):
         InviteBook(tmp_path).revoke("0" * 16)
+
+
+def test_one_for_each_friend_is_made_in_one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    book = InviteBook(tmp_path)
+    quota = Quota(sessions=2, bytes_day=5, readers=3)
+    made = many(book, ["Aunt Mina", "Reza"], quota=quota)
+    assert [(one.entry.label, one.entry.quota) for one in made] == [("Aunt Mina", quota), ("Reza", quota)]
+    assert [one.entry for one in made] == book.entries()
+    assert len({one.invite.token for one in made}) == 2
+    monkeypatch.setattr(invites, "BROKER", BrokerLimits(max_invites=3))
+    with pytest.raises(UsageError, match="too many"):
+        many(book, ["three", "four"])
+    assert len(book.entries()) == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "quota", "words"),
+    [([], Quota(), "at once"), (["x"] * 1001, Quota(), "at once"), (["x"], Quota(sessions=-1), "out of range")],
+)
+def test_what_cannot_be_made_is_told(tmp_path: Path, labels: list[str], quota: Quota, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        many(InviteBook(tmp_path), labels, quota=quota)
+
+
+def test_bounds_are_changed_and_seen_by_whoever_runs(tmp_path: Path) -> None:
+    running = InviteBook(tmp_path)
+    name = make(running).token[:8]
+    assert running.quota_of(name) == Quota()
+    InviteBook(tmp_path).set_quota(name.hex(), Quota(readers=4))
+    assert running.quota_of(name) == Quota(readers=4)
+    assert running.find(name.hex()).quota == Quota(readers=4)
+    with pytest.raises(UsageError, match="no invite of that name"):
+        running.set_quota("0" * 16, Quota())
+    with pytest.raises(UsageError, match="no invite of that name"):
+        running.find("0" * 16)
+
+
+def test_a_book_of_before_bounds_is_read_and_one_without_bounds_looks_the_same(tmp_path: Path) -> None:
+    old = '{"v":1,"invites":[{"id":"' + "0" * 16 + '","label":"choir","created":5,"expires":0,"revoked":false}]}'
+    (tmp_path / BOOK_FILE).write_text(old)
+    (tmp_path / BOOK_FILE).chmod(0o600)
+    book = InviteBook(tmp_path)
+    assert book.find("0" * 16).quota == Quota()
+    make(book)
+    assert "sessions" not in (tmp_path / BOOK_FILE).read_text()
+
+
+def test_an_invite_ends_with_the_keys_that_it_was_made_with_until_it_is_linked_again(tmp_path: Path) -> None:
+    book = InviteBook(tmp_path)
+    name = make(book, expires_s=int(NOW) + 1000).token[:8].hex()
+    later = int(NOW) + 10
+    keys = renewed(KEYS, [KeyKind.INVITES, KeyKind.GATEWAY], later, later + 100, os.urandom)
+    assert book.find(name).ends(KEYS) == int(NOW) + 1000
+    assert book.find(name).ends(keys) == later + 100
+    again = link_again(keys, book, name, doors=["https://news.example"], stun=[], now_wall_s=later)
+    assert again.entry.ends(keys) == int(NOW) + 1000
+    assert again.invite.token[:12] == bytes.fromhex(name) + (int(NOW) + 1000).to_bytes(4, "big")
+    book.revoke(name)
+    with pytest.raises(UsageError, match="is over"):
+        link_again(keys, book, name, doors=["https://news.example"], stun=[], now_wall_s=later)
