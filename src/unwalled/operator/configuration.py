@@ -34,8 +34,8 @@ from unwalled.operator.options import (
     check_sources,
     check_stun,
     check_stun_listen,
-    check_workers,
     check_swarms,
+    check_workers,
     domain_url,
 )
 from unwalled.operator.tomlplaces import TomlPath, places_of

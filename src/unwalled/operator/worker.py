@@ -25,8 +25,8 @@ from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import SessionHub
 from unwalled.lanes.handover import Detached
-from unwalled.operator.channel import Channel
 from unwalled.operator.admission import Admission, takes_swarms
+from unwalled.operator.channel import Channel
 from unwalled.operator.gatewaywords import sinks_in
 from unwalled.operator.invites import InviteBook
 from unwalled.operator.livekeys import LiveKeys
