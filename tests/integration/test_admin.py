@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from scripts.openapi import PAGE
+from tests.support.fake_streams import FakeStream
+from tests.support.gateway_sites import FakeResolver
 from unwalled.operator.admindoor import HEADER
 from unwalled.operator.admintoken import AdminToken
 from unwalled.operator.bounds import ADMIN
 from unwalled.operator.options import IPNetwork, ListenAddress, OperatorOptions, PublicUrl
 from unwalled.operator.server import Operator
+from unwalled.wire.address import Target
+from unwalled.wire.codes import Code
 from unwalled.wire.invite import Invite
 
 HERE = ListenAddress("127.0.0.1", 0)
@@ -184,11 +190,11 @@ def test_invites_are_made_listed_and_withdrawn(tmp_path: Path) -> None:
         (entry,) = page["invites"]
         assert (entry["label"], entry["revoked"], page["total"], page["next"]) == ("spring issue", False, 2, None)
         assert entry["expires"] - entry["created"] == 3600
-        assert (await call("DELETE", f"/invites/{made['id']}"))[0] == 204
+        assert (await call("POST", f"/invites/{made['id']}/revoke"))[0] == 200
         status, entry = await call("GET", f"/invites/{made['id']}")
         assert isinstance(entry, dict)
         assert entry["revoked"] is True
-        assert (await call("DELETE", "/invites/0000000000000000"))[0] == 404
+        assert (await call("POST", "/invites/0000000000000000/revoke"))[0] == 404
         assert (await call("GET", "/invites?limit=501"))[0] == 400
         assert (await call("POST", "/invites", {"label": "\u200b"}))[0] == 409
         assert (await call("POST", "/invites", {"other": 1}))[0] == 400
@@ -204,5 +210,128 @@ def test_the_api_describes_itself_as_the_documentation_does(tmp_path: Path) -> N
         status, _, body = await ask("GET", f"{API}/openapi.json", headers=bearer(token))
         assert status == 200
         assert json.loads(PAGE.read_text(encoding="utf-8")) == json.loads(body), "run: make docs-api"
+
+    with_admin(OperatorOptions(HERE, None, tmp_path / "data"), use)
+
+
+def test_a_target_is_blocked_at_once_and_what_is_open_is_cut(tmp_path: Path) -> None:
+    async def use(operator: Operator, ask: Ask, token: str) -> None:
+        async def call(method: str, path: str, body: object = None) -> tuple[int, Any]:
+            given = {} if body is None else {"json": body}
+            status, _, content = await ask(method, API + path, headers=bearer(token), **given)
+            return status, json.loads(content) if content else None
+
+        served = asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            served.set()
+            with contextlib.suppress(ConnectionResetError):
+                await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            egress = operator._gateway.egress
+            egress._resolver = FakeResolver({"abused.test": [["127.0.0.1"]]})
+            budget = egress.new_budget()
+            for target, block in (("abused.test", "abused.test"), ("127.0.0.1", f"127.0.0.1:{port}")):
+                served.clear()
+                stream = FakeStream(Target.parse(target, port))
+                task = asyncio.create_task(egress.handle_stream(stream, budget))
+                await asyncio.wait_for(served.wait(), 30)
+                await asyncio.wait_for(stream.reader.opened(), 30)
+                status, told = await call("POST", "/policy/blocks", {"target": block})
+                assert (status, told["blocks"]) == (201, [block])
+                await asyncio.wait_for(task, 30)
+                assert stream.cut_by is Code.NOT_ALLOWED
+                again = FakeStream(Target.parse(target, port))
+                await egress.handle_stream(again, budget)
+                assert again.cut_by is Code.NOT_ALLOWED
+                assert (await call("DELETE", f"/policy/blocks/{block}"))[0] == 204
+                assert (await call("DELETE", f"/policy/blocks/{block}"))[0] == 404
+        assert (await call("POST", "/policy/blocks", {"target": "a..b"}))[0] == 409
+
+    with_admin(OperatorOptions(HERE, None, tmp_path / "data", allow_private=True), use)
+
+
+def test_the_policy_is_shown_asked_and_read_anew(tmp_path: Path) -> None:
+    policy = tmp_path / "policy.toml"
+    policy.write_text('[categories]\nmalware = ["bad.txt"]\n[gateway]\nbytes_per_month = 5\n')
+    (tmp_path / "bad.txt").write_text("bad.example\n")
+
+    async def use(operator: Operator, ask: Ask, token: str) -> None:
+        async def call(method: str, path: str, body: object = None) -> tuple[int, Any]:
+            given = {} if body is None else {"json": body}
+            status, _, content = await ask(method, API + path, headers=bearer(token), **given)
+            return status, json.loads(content) if content else None
+
+        status, view = await call("GET", "/policy")
+        assert status == 200
+        assert view["traffic"]["month_limit_bytes"] == 5
+        assert (view["categories"][0]["name"], view["categories"][0]["entries"]) == ("malware", 1)
+        status, told = await call("GET", "/policy/check?host=www.bad.example")
+        assert told == {"is_allowed": False, "reason": "category", "category": "malware"}
+        assert (await call("GET", "/policy/check?host=news.example&port=587"))[1]["reason"] == "port"
+        assert (await call("GET", "/policy/check?host=a..b"))[0] == 404
+        assert (await call("GET", "/policy/check"))[0] == 400
+        (tmp_path / "bad.txt").write_text("worse.example\n")
+        assert (await call("POST", "/policy/refresh"))[0] == 200
+        assert (await call("GET", "/policy/check?host=www.bad.example"))[1]["is_allowed"]
+        policy.write_text("[nothing]\n")
+        status, told = await call("POST", "/policy/refresh")
+        assert status == 409
+        assert "line 1" in told["detail"]
+        assert (await call("GET", "/policy"))[1]["trouble"] == told["detail"]
+
+    with_admin(OperatorOptions(HERE, None, tmp_path / "data", policy=policy), use)
+
+
+def test_refused_hosts_are_counted_only_while_the_admin_wants_it(tmp_path: Path) -> None:
+    async def use(operator: Operator, ask: Ask, token: str) -> None:
+        async def call(method: str, body: object = None) -> tuple[int, Any]:
+            given = {} if body is None else {"json": body}
+            status, _, content = await ask(method, f"{API}/policy/refused", headers=bearer(token), **given)
+            return status, json.loads(content) if content else None
+
+        egress = operator._gateway.egress
+
+        async def open_one() -> None:
+            stream = FakeStream(Target.parse("cdn.example", 443))
+            await egress.handle_stream(stream, egress.new_budget())
+            assert stream.cut_by is Code.NOT_ALLOWED
+
+        await open_one()
+        assert (await call("GET"))[1] == {"is_running": False, "ends_in_s": 0, "hosts": [], "others": 0}
+        assert (await call("POST", {"minutes": 61}))[0] == 400
+        assert (await call("POST", {"minutes": 5}))[0] == 201
+        await open_one()
+        _, told = await call("GET")
+        assert told["hosts"] == [{"host": "cdn.example", "port": 443, "reason": "not listed", "count": 1}]
+        assert (await call("DELETE"))[0] == 204
+        assert egress.on_refused is None
+        assert (await call("GET"))[1]["hosts"] == []
+
+    with_admin(OperatorOptions(HERE, None, tmp_path / "data", only_my_sites=("news.example",)), use)
+
+
+def test_the_state_its_history_and_the_gateways_are_told_and_drained(tmp_path: Path) -> None:
+    async def use(operator: Operator, ask: Ask, token: str) -> None:
+        async def call(method: str, path: str, body: object = None) -> tuple[int, Any]:
+            given = {} if body is None else {"json": body}
+            status, _, content = await ask(method, API + path, headers=bearer(token), **given)
+            return status, json.loads(content) if content else None
+
+        status, live = await call("GET", "/live")
+        assert (status, live["bridges"]["connected"]) == (200, 0)
+        assert (await call("GET", "/history?span=month"))[1]["span"] == "month"
+        assert (await call("GET", "/history?span=ever"))[0] == 400
+        assert (await call("GET", "/totals"))[1]["days"] == 0
+        (place,) = (await call("GET", "/gateways"))[1]["gateways"]
+        assert place["draining"] is False
+        for is_draining in (True, False):
+            status, told = await call("PUT", "/gateways/drain", {"is_draining": is_draining})
+            assert (status, told["gateways"][0]["draining"]) == (200, is_draining)
+            assert operator._is_draining is is_draining
 
     with_admin(OperatorOptions(HERE, None, tmp_path / "data"), use)

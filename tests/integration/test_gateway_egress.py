@@ -326,7 +326,7 @@ def test_a_connection_that_turns_out_to_be_to_this_machine_is_cut() -> None:
         class Careless(EgressPolicy):
             """Judges addresses like the real one, but takes loopback for a public network."""
 
-            def check_address(self, address: IPAddress, own_addresses: Any = ()) -> Code | None:
+            def check_address(self, address: IPAddress, own_addresses: Any = (), port: int = 0) -> Code | None:
                 return Code.NOT_ALLOWED if address in own_addresses else None
 
         async with site(connected) as port:

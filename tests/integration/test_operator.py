@@ -59,7 +59,18 @@ def with_operator(
 def test_pages_health_and_numbers_are_served_with_careful_headers(tmp_path: Path) -> None:
     async def use(operator: Operator, invite: Invite, session: aiohttp.ClientSession) -> None:
         url = operator.url.text
-        for path in ("/", "/read", "/embed", "/widget.js", "/site.css", "/healthz", "/metrics", "/v1/config", "/none"):
+        for path in (
+            "/",
+            "/read",
+            "/embed",
+            "/widget.js",
+            "/site.css",
+            "/healthz",
+            "/metrics",
+            "/v1/config",
+            "/abuse",
+            "/none",
+        ):
             async with session.get(url + path, headers={"Host": "elsewhere.example"}) as response:
                 assert response.status == (404 if path == "/none" else 200), path
                 assert response.headers["X-Content-Type-Options"] == "nosniff"

@@ -10,6 +10,7 @@ import typer
 
 from unwalled.cli.ending import end, explained, set_debug, show_traceback
 from unwalled.cli.output import complain
+from unwalled.cli.policycommands import policy_app
 from unwalled.cli.rulescommands import rules_app
 from unwalled.cli.running import INTERRUPTED
 from unwalled.errors import UsageError
@@ -30,6 +31,7 @@ admin_app = typer.Typer(help="Who may use an operator's /admin.", no_args_is_hel
 app.add_typer(config_app, name="config")
 app.add_typer(admin_app, name="admin")
 app.add_typer(keys_app, name="keys")
+app.add_typer(policy_app, name="policy")
 app.add_typer(rules_app, name="rules")
 _exit_code = 0
 _TRACE = typer.Option(metavar="FILE", help="Note lanes, times and sizes there, without addresses; see `trace`.")
@@ -114,6 +116,16 @@ def operate(
     policy: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Which sites readers may open (TOML). Without it: all public ones."),
+    ] = None,
+    only_my_sites: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST", help="Readers may open this site and all below it, and no others; may come again."
+        ),
+    ] = None,
+    contact: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="How to reach you, shown at /abuse: a mail address or a URL."),
     ] = None,
     stun_listen: Annotated[
         list[str] | None,

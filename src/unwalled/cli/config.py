@@ -9,10 +9,10 @@ from unwalled.broker.redis.url import find_url
 from unwalled.cli.output import complain, say, warn
 from unwalled.clock import SystemClock
 from unwalled.errors import ConfigurationError
-from unwalled.gateway.policyfile import load_policy
 from unwalled.operator.certificate import load_certificate
 from unwalled.operator.configuration import ConfigurationErrors, build, read_config
 from unwalled.operator.options import OperatorOptions
+from unwalled.operator.policykeeper import load_operator_policy
 
 _WRONG = 2
 
@@ -40,8 +40,7 @@ def check(path: Path) -> int:
 def _look_into_files(options: OperatorOptions, warnings: list[str]) -> list[ConfigurationError]:
     errors: list[ConfigurationError] = []
     try:
-        if options.policy is not None:
-            warnings += load_policy(options.policy, allow_private=options.allow_private).warnings()
+        warnings += load_operator_policy(options).warnings()
     except ConfigurationError as error:
         errors.append(error)
     try:

@@ -72,6 +72,11 @@ class DatagramRelay:
             self._sockets.clear()
             await self._lookups.close()
 
+    def forget_routes(self) -> None:
+        """The policy is another one: every destination is judged again, and no answer is taken until then."""
+        self._routes.clear()
+        self._sent_to.clear()
+
     async def _take(self, target: Target, payload: bytes) -> None:
         known = self._routes.get(target)
         if known is not None and self._loop.time() < known[0]:

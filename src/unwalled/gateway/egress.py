@@ -11,12 +11,13 @@ from weakref import WeakValueDictionary
 
 from unwalled.clock import Clock, SystemClock
 from unwalled.errors import OpenFailed, StreamReset
+from unwalled.gateway.allowance import Used
 from unwalled.gateway.counters import EgressCounters
 from unwalled.gateway.datagrams import DatagramRelay
 from unwalled.gateway.idle import IdleWatch
-from unwalled.gateway.limits import InviteShare, SessionBudget
+from unwalled.gateway.limits import GatewayShare, InviteShare, SessionBudget
 from unwalled.gateway.own_addresses import OwnAddresses
-from unwalled.gateway.policy import EgressPolicy
+from unwalled.gateway.policy import Decision, EgressPolicy
 from unwalled.network.addresses import IPAddress, plain, unmapped
 from unwalled.network.dialler import code_of, dial
 from unwalled.network.resolver import Resolver, SystemResolver
@@ -38,16 +39,24 @@ class Egress:
         own_addresses: Container[IPAddress] | None = None,
         counters: EgressCounters | None = None,
         sources: Iterable[IPAddress] = (),
+        used: Used | None = None,
     ) -> None:
-        """``sources``: own addresses to dial from, at most one of each IP version, so that a site can let this gateway
-        in by its address. With some, only their versions are dialled: another one would show another address."""
+        """``used``: what the gateway has moved before, this month. ``sources``: own addresses to dial from, at most one
+        of each IP version, so that a site can let this gateway in by its address. With some, only their versions are
+        dialled: another one would show another address."""
         self.policy = policy
         self.sources: dict[int, IPAddress] = {source.version: source for source in sources}
         self.clock: Clock = clock if clock is not None else SystemClock()
         self.counters = counters if counters is not None else EgressCounters()
         self._resolver: Resolver = resolver if resolver is not None else SystemResolver(self.clock)
-        self._own = own_addresses if own_addresses is not None else OwnAddresses(self.clock)
+        self.own_addresses = own_addresses if own_addresses is not None else OwnAddresses(self.clock)
+        self.gateway_share = GatewayShare(policy.ceiling, self.clock, used)
+        """What all sessions have together."""
+        self.on_refused: Callable[[Target, Decision], None] | None = None
+        """Told of what the policy refuses before a look-up, while the operator wants to know."""
         self._sockets = 0
+        self._passages: set[_Passage] = set()
+        self._relays: set[DatagramRelay] = set()
         # An invite's share lives as long as one of its sessions does.
         self._shares: WeakValueDictionary[bytes, InviteShare] = WeakValueDictionary()
         self.meter: Callable[[bytes], Callable[[int], bool] | None] = lambda invite: None
@@ -58,7 +67,19 @@ class Egress:
         share = self._shares.get(invite)
         if share is None:
             share = self._shares[invite] = InviteShare(self.meter(invite))
-        return SessionBudget(self.policy.limits, self.clock, share)
+        return SessionBudget(self.policy.limits, self.clock, share, self.gateway_share)
+
+    def set_policy(self, policy: EgressPolicy) -> None:
+        """Another policy from now on. Streams and flows to what it does not allow any more are cut at once.
+
+        Limits for each session hold for new sessions, those for all together at once.
+        """
+        self.policy = policy
+        self.gateway_share.change(policy.ceiling)
+        for passage in list(self._passages):
+            passage.judge_again()
+        for relay in self._relays:
+            relay.forget_routes()
 
     async def addresses_of(self, target: Target, session: SessionBudget) -> list[IPAddress]:
         """The addresses of ``target`` that may be connected to, at least one.
@@ -66,8 +87,11 @@ class Egress:
         Raises OpenFailed. Whoever connects must use these and not look the name up again: the next answer to the same
         question may be an address that is not allowed.
         """
-        if (refusal := self.policy.check_target(target)) is not None:
-            raise OpenFailed(refusal)
+        decision = self.policy.decide(target)
+        if not decision.is_allowed:
+            if self.on_refused is not None:
+                self.on_refused(target, decision)
+            raise OpenFailed(Code.NOT_ALLOWED)
         literal = target.literal
         found: Sequence[IPAddress]
         if literal is not None:
@@ -75,7 +99,14 @@ class Egress:
         else:
             async with session.lookups, session.share.lookups:
                 found = await self._resolver.resolve(target.host)
-        allowed = [unmapped(address) for address in found if self.policy.check_address(address, self._own) is None]
+        policy = self.policy
+        if policy.check_target(target) is not None:
+            # It was changed during the look-up.
+            raise OpenFailed(Code.NOT_ALLOWED)
+        port = target.port
+        allowed = [
+            unmapped(address) for address in found if policy.check_address(address, self.own_addresses, port) is None
+        ]
         if not allowed:
             raise OpenFailed(Code.NOT_ALLOWED)
         reachable = [address for address in allowed if not self.sources or address.version in self.sources]
@@ -102,9 +133,12 @@ class Egress:
             stream.reset(refusal)
             return
         self.counters.open_streams += 1
+        passage = _Passage(self, stream, session)
+        self._passages.add(passage)
         try:
-            await _Passage(self, stream, session).run()
+            await passage.run()
         finally:
+            self._passages.discard(passage)
             self.counters.open_streams -= 1
             self._sockets -= 1
             session.give_back_stream()
@@ -116,9 +150,12 @@ class Egress:
             return
         self.counters.open_flows += 1
         self.counters.flows_opened += 1
+        relay = DatagramRelay(flow, session, self.addresses_of, self.counters, self.sources)
+        self._relays.add(relay)
         try:
-            await DatagramRelay(flow, session, self.addresses_of, self.counters, self.sources).run()
+            await relay.run()
         finally:
+            self._relays.discard(relay)
             flow.close()
             self.counters.open_flows -= 1
             self._sockets -= 1
@@ -129,7 +166,7 @@ class Egress:
         return self.policy.check_address(address, (plain(address),)) is not None
 
     def _admit(self, session: SessionBudget) -> Code | None:
-        if self._sockets >= GATEWAY.max_sockets:
+        if self._sockets >= (self.policy.ceiling.connections or GATEWAY.max_sockets):
             return Code.LIMIT_REACHED
         if (refusal := session.take_stream()) is not None:
             return refusal
@@ -192,6 +229,20 @@ class _Passage:
             ended = Code.TIMED_OUT
         return ended if ended is not None else self._gone
 
+    def judge_again(self) -> None:
+        """The policy is another one: ends the stream if it is not allowed any more."""
+        target, policy, site = self._stream.target, self._egress.policy, self._site
+        address = None if site is None else site.peer
+        if policy.check_target(target) is None and (
+            address is None or policy.check_address(address, self._egress.own_addresses, target.port) is None
+        ):
+            return
+        self._gone = Code.NOT_ALLOWED
+        self._stream.reset(Code.NOT_ALLOWED)
+        if site is not None:
+            # Whoever waits for the site hears of it.
+            site.abort()
+
     async def _connect(self) -> SiteSocket:
         session = self._session
         started = self._egress.clock.monotonic()
@@ -224,7 +275,7 @@ class _Passage:
                 session.up.take(len(data))
                 counters.bytes_up += len(data)
                 if not session.use_bytes(len(data)):
-                    raise _Ended(Code.LIMIT_REACHED)
+                    raise _Ended(session.why_spent)
                 await site.send(data)
                 idle.touch()
         except StreamReset as reset:
@@ -247,7 +298,7 @@ class _Passage:
                 session.down.take(len(data))
                 counters.bytes_down += len(data)
                 if not session.use_bytes(len(data)):
-                    raise _Ended(Code.LIMIT_REACHED)
+                    raise _Ended(session.why_spent)
                 await stream.write(data)
                 idle.touch()
                 await site.breathe()

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 from unwalled.clock import Clock
+from unwalled.gateway.allowance import Allowance, Used
 from unwalled.gateway.buckets import TokenBucket
-from unwalled.gateway.policy import EgressLimits
+from unwalled.gateway.policy import EgressLimits, GatewayCeiling
 from unwalled.settings import GATEWAY
 from unwalled.wire.codes import Code
 
@@ -33,16 +34,49 @@ class InviteShare:
         return not self.is_spent
 
 
+class GatewayShare:
+    """What all sessions of a gateway have together. Belongs to the event loop's thread."""
+
+    __slots__ = ("_clock", "allowance", "down", "up")
+
+    def __init__(self, ceiling: GatewayCeiling, clock: Clock, used: Used | None = None) -> None:
+        self._clock = clock
+        self.allowance = Allowance(ceiling, clock.wall(), used)
+        self.up = Pace(ceiling.bytes_per_second, clock)
+        self.down = Pace(ceiling.bytes_per_second, clock)
+
+    def change(self, ceiling: GatewayCeiling) -> None:
+        """Other limits from now on, for those who are here already, too."""
+        self.allowance.change(ceiling, self._clock.wall())
+        self.up.change(ceiling.bytes_per_second)
+        self.down.change(ceiling.bytes_per_second)
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the traffic of the day or of the month is used up."""
+        return self.allowance.is_used_up(self._clock.wall())
+
+    def use_bytes(self, count: int) -> None:
+        """Counts moved bytes."""
+        self.allowance.use(count, self._clock.wall())
+
+
 class SessionBudget:
     """The account of one session: make one when the session begins, drop it when the session ends.
 
     Holds numbers only, no address. Belongs to the event loop's thread.
     """
 
-    __slots__ = ("_clock", "_connects", "_open", "_used_bytes", "down", "limits", "lookups", "share", "up")
+    __slots__ = ("_clock", "_connects", "_open", "_used_bytes", "down", "gateway", "limits", "lookups", "share", "up")
 
-    def __init__(self, limits: EgressLimits, clock: Clock, share: InviteShare | None = None) -> None:
-        """``share`` is that of the session's invite; without one the session has its own."""
+    def __init__(
+        self,
+        limits: EgressLimits,
+        clock: Clock,
+        share: InviteShare | None = None,
+        gateway: GatewayShare | None = None,
+    ) -> None:
+        """``share`` is that of the session's invite, ``gateway`` that of all; without one the session has its own."""
         now = clock.monotonic()
         self.limits = limits
         self._clock = clock
@@ -50,9 +84,10 @@ class SessionBudget:
         self._open = 0
         self._used_bytes = 0
         self._connects = TokenBucket(limits.connects_per_minute / 60, limits.connects_per_minute, now)
-        self.up = Pace(limits.bytes_per_second, clock)
+        self.gateway = gateway if gateway is not None else GatewayShare(GatewayCeiling(), clock)
+        self.up = Pace(limits.bytes_per_second, clock, self.gateway.up)
         """Reader to site."""
-        self.down = Pace(limits.bytes_per_second, clock)
+        self.down = Pace(limits.bytes_per_second, clock, self.gateway.down)
         self.lookups = asyncio.Semaphore(GATEWAY.lookups_per_session)
 
     @property
@@ -71,8 +106,10 @@ class SessionBudget:
         return min(GATEWAY.copy_chunk_bytes, GATEWAY.session_chunks_bytes // max(1, self._open))
 
     def take_stream(self) -> Code | None:
-        """Takes in one stream or flow: None, or LIMIT_REACHED and nothing was taken. Give it back when it ends."""
+        """Takes in one stream or flow: None, or a code and nothing was taken. Give it back when it ends."""
         limits = self.limits
+        if self.gateway.is_used_up:
+            return Code.USED_UP
         if (limits.streams and self._open >= limits.streams) or self.spent:
             return Code.LIMIT_REACHED
         if self.share.sockets >= GATEWAY.sockets_per_invite:
@@ -92,51 +129,81 @@ class SessionBudget:
 
     @property
     def spent(self) -> bool:
-        """Whether the session has moved all the bytes that it may."""
-        if self.share.is_spent:
-            return True
+        """Whether nothing may be moved any more: by this session, or by anybody."""
+        return self._has_spent or self.share.is_spent or self.gateway.is_used_up
+
+    @property
+    def why_spent(self) -> Code:
+        """What a reader is told then."""
+        return Code.USED_UP if self.gateway.is_used_up else Code.LIMIT_REACHED
+
+    @property
+    def _has_spent(self) -> bool:
         return bool(self.limits.total_bytes) and self._used_bytes >= self.limits.total_bytes
 
     def use_bytes(self, count: int) -> bool:
-        """Counts moved bytes; False once the session has moved more than it may."""
+        """Counts moved bytes; False once the session, or the gateway, has moved more than it may."""
         self._used_bytes += count
+        self.gateway.use_bytes(count)
         if not self.share.use_bytes(count):
             return False
-        return not self.limits.total_bytes or self._used_bytes <= self.limits.total_bytes
+        is_over = bool(self.limits.total_bytes) and self._used_bytes > self.limits.total_bytes
+        return not is_over and not self.gateway.is_used_up
 
 
 class Pace:
-    """A rate in one direction, shared by all streams of a session, first come first served."""
+    """A rate in one direction, shared by all streams of a session, first come first served; and, through the pace
+    ``above`` it, by all sessions of a gateway.
 
-    __slots__ = ("_bucket", "_clock", "_turn")
+    Only one stream of a session waits above at a time. So whoever waits there is a session, and sessions take turns of
+    a chunk each, whether they have one stream or a thousand.
+    """
 
-    def __init__(self, bytes_per_second: float, clock: Clock) -> None:
-        # A quarter of a second's worth may come at once: smooth enough, and few wake-ups.
-        self._bucket = TokenBucket(bytes_per_second, bytes_per_second / 4, clock.monotonic())
+    __slots__ = ("_above", "_bucket", "_clock", "_turn")
+
+    def __init__(self, bytes_per_second: float, clock: Clock, above: Pace | None = None) -> None:
         self._clock = clock
+        self._above = above
         self._turn = asyncio.Lock()
+        self.change(bytes_per_second)
+
+    def change(self, bytes_per_second: float) -> None:
+        """Another rate from now on; 0 = none."""
+        # A quarter of a second's worth may come at once: smooth enough, and few wake-ups.
+        self._bucket = TokenBucket(bytes_per_second, bytes_per_second / 4, self._clock.monotonic())
 
     async def wait(self) -> None:
         """Returns when something may be sent. Take it at once, before the next await. Cancelling is safe."""
-        if not self._bucket.limited or not (self._turn.locked() or self._bucket.delay(self._clock.monotonic())):
+        if not self._is_busy() and (self._above is None or not self._above._is_busy()):
             return
         # The lock is a fair queue: only its holder sleeps on a timer, so a thousand streams cost one wake-up.
         async with self._turn:
             while True:
+                if self._above is not None:
+                    await self._above.wait()
                 delay_s = self._bucket.delay(self._clock.monotonic())
                 if not delay_s:
                     return
                 await asyncio.sleep(delay_s)
 
+    def _is_busy(self) -> bool:
+        """Whether one has to wait."""
+        if not self._bucket.limited:
+            # Whoever has the turn may wait above, and others come after it.
+            return self._turn.locked()
+        return self._turn.locked() or self._bucket.delay(self._clock.monotonic()) > 0.0
+
     def take(self, count: int) -> None:
         """Counts ``count`` bytes that were moved."""
         if self._bucket.limited:
             self._bucket.take(count, self._clock.monotonic())
+        if self._above is not None:
+            self._above.take(count)
 
     def try_take(self, count: int) -> bool:
         """For datagrams, which are dropped and never wait: False when the rate is used up."""
         now = self._clock.monotonic()
-        if self._bucket.delay(now):
+        if self._bucket.delay(now) or (self._above is not None and self._above._bucket.delay(now)):
             return False
-        self._bucket.take(count, now)
+        self.take(count)
         return True

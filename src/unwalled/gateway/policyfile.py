@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from unwalled.errors import ConfigurationError
-from unwalled.gateway.policy import DEFAULT_DENIED_PORTS, EgressLimits, EgressPolicy, PortRange, SiteList, site_list
+from unwalled.gateway.bounds import POLICY
+from unwalled.gateway.categories import load_categories
+from unwalled.gateway.policy import (
+    DEFAULT_DENIED_PORTS,
+    EgressLimits,
+    EgressPolicy,
+    GatewayCeiling,
+    PortRange,
+    SiteList,
+    site_list,
+)
 from unwalled.settings import GATEWAY
 
 _KEYS: dict[str, tuple[str, ...]] = {
@@ -16,12 +28,33 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "ports": ("allow", "deny", "udp"),
     "addresses": ("allow", "own"),
     "limits": ("streams", "bytes_per_second", "total_bytes", "idle_seconds", "connects_per_minute"),
+    "gateway": ("bytes_per_second", "bytes_per_day", "bytes_per_month", "month_begins", "connections"),
 }
+_CATEGORIES = "categories"
+_CATEGORY = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_SECTIONS = (*_KEYS, _CATEGORIES)
 _RANGE = re.compile(r"(\d{1,5})-(\d{1,5})")
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """What a policy file says, before the lists that it names are read."""
+
+    policy: EgressPolicy
+    categories: Mapping[str, tuple[str, ...]]
+    """The files of each category, as they were written."""
+    has_ports: bool
+    """Whether it says itself which ports are allowed."""
+
+
 def load_policy(path: Path, *, allow_private: bool = False) -> EgressPolicy:
-    """Reads and checks the file. Raises ConfigurationError."""
+    """Reads and checks the file and the lists that it names. Raises ConfigurationError."""
+    file = read_policy(path, allow_private=allow_private)
+    return replace(file.policy, categories=load_categories(file.categories, path.parent))
+
+
+def read_policy(path: Path, *, allow_private: bool = False) -> PolicyFile:
+    """Reads and checks the file alone. Raises ConfigurationError."""
     try:
         with path.open("rb") as file:
             raw = file.read(GATEWAY.policy_file_bytes + 1)
@@ -31,19 +64,20 @@ def load_policy(path: Path, *, allow_private: bool = False) -> EgressPolicy:
         ) from error
     if len(raw) > GATEWAY.policy_file_bytes:
         raise ConfigurationError(
-            f"The policy file {path} is larger than {GATEWAY.policy_file_bytes} bytes.", "Shorten its lists."
+            f"The policy file {path} is larger than {GATEWAY.policy_file_bytes} bytes.",
+            "Put long lists of hosts into files of their own, under [categories].",
         )
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(f"The policy file {path}, line {line}, is not UTF-8.", "Save it as UTF-8.") from None
-    return parse_policy(text, str(path), allow_private=allow_private)
+    return _Parser(text, str(path)).file(allow_private)
 
 
 def parse_policy(text: str, name: str = "policy", *, allow_private: bool = False) -> EgressPolicy:
-    """Like load_policy, from the file's text; ``name`` stands in the errors."""
-    return _Parser(text, name).policy(allow_private)
+    """A policy from the file's text, without categories; ``name`` stands in the errors."""
+    return _Parser(text, name).file(allow_private).policy
 
 
 class _Parser:
@@ -53,7 +87,7 @@ class _Parser:
         self._text = text
         self._name = name
 
-    def policy(self, allow_private: bool) -> EgressPolicy:
+    def file(self, allow_private: bool) -> PolicyFile:
         try:
             document = tomllib.loads(self._text)
         except tomllib.TOMLDecodeError as error:
@@ -64,10 +98,12 @@ class _Parser:
         except RecursionError:
             raise ConfigurationError(f"The policy file {self._name} is nested too deeply.") from None
         for section, content in document.items():
-            if section not in _KEYS:
-                self._fail(section, None, "is not a section", f"The sections are {', '.join(_KEYS)}.")
+            if section not in _SECTIONS:
+                self._fail(section, None, "is not a section", f"The sections are {', '.join(_SECTIONS)}.")
             if not isinstance(content, dict):
                 self._fail(section, None, "must be a section", f"Write [{section}] on a line of its own.")
+            if section == _CATEGORIES:
+                continue
             for key in content:
                 if key not in _KEYS[section]:
                     self._fail(section, key, "is unknown", f"In [{section}] there are {', '.join(_KEYS[section])}.")
@@ -80,7 +116,7 @@ class _Parser:
         allow = self._sites(document, "sites", "allow")
         if mode == "open" and "allow" in document.get("sites", {}):
             self._fail("sites", "allow", "has no effect while mode is open", 'Write mode = "publisher".')
-        return EgressPolicy(
+        policy = EgressPolicy(
             publisher=mode == "publisher",
             allow=allow,
             deny=self._sites(document, "sites", "deny"),
@@ -91,7 +127,32 @@ class _Parser:
             own=self._sites(document, "addresses", "own", names=False),
             allow_private=allow_private,
             limits=self._limits(document),
+            ceiling=self._ceiling(document),
         )
+        return PolicyFile(policy, self._categories(document), "allow" in document.get("ports", {}))
+
+    def _categories(self, document: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+        section: dict[str, Any] = document.get(_CATEGORIES, {})
+        if len(section) > POLICY.categories:
+            self._fail(_CATEGORIES, None, f"has more than {POLICY.categories} categories", "Join some of them.")
+        for name, files in section.items():
+            if _CATEGORY.fullmatch(name) is None:
+                self._fail(_CATEGORIES, name, "is no name of a category", "Use small letters, digits, - and _.")
+            if not isinstance(files, list) or not all(isinstance(file, str) and file for file in files):
+                self._fail(_CATEGORIES, name, "must be a list of files", f'Write {name} = ["lists/{name}.txt"].')
+            if len(files) > POLICY.category_files:
+                self._fail(_CATEGORIES, name, f"has more than {POLICY.category_files} files", "Join some of them.")
+        return {name: tuple(files) for name, files in section.items()}
+
+    def _ceiling(self, document: dict[str, Any]) -> GatewayCeiling:
+        values: dict[str, int] = {}
+        for key, value in document.get("gateway", {}).items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                self._fail("gateway", key, "must be a whole number, at least 0", "0 means no limit.")
+            if key == "month_begins" and not 1 <= value <= 28:
+                self._fail("gateway", key, "must be a day from 1 to 28", "Every month has these.")
+            values[key] = value
+        return GatewayCeiling(**values)
 
     def _get(self, document: dict[str, Any], section: str, key: str, default: Any) -> Any:
         return document.get(section, {}).get(key, default)

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable
 from types import TracebackType
 
 from unwalled.clock import Clock, SystemClock
+from unwalled.gateway.allowance import Used
 from unwalled.gateway.egress import Egress
 from unwalled.gateway.limits import SessionBudget
 from unwalled.gateway.policy import EgressPolicy
@@ -46,11 +47,14 @@ class GatewayServer:
         own_addresses: Container[IPAddress] | None = None,
         sources: Iterable[IPAddress] = (),
         egress: Egress | None = None,
+        used: Used | None = None,
     ) -> None:
-        """``sources``: see Egress. ``egress``: a way out of another kind, for which nothing else matters."""
+        """``sources``, ``used``: see Egress. ``egress``: a way out of another kind, for which nothing else matters."""
         clock = clock if clock is not None else SystemClock()
         self._system_resolver = SystemResolver(clock) if resolver is None and egress is None else None
-        self.egress = egress or Egress(policy, resolver or self._system_resolver, clock, own_addresses, sources=sources)
+        self.egress = egress or Egress(
+            policy, resolver or self._system_resolver, clock, own_addresses, sources=sources, used=used
+        )
         self.counters = self.egress.counters
 
     @property

@@ -43,6 +43,14 @@ class SiteSocket:
             return None
         return ipaddress.ip_address(peer) if peer == own else None
 
+    @property
+    def peer(self) -> IPAddress | None:
+        """The far end's address; None once it is not known any more."""
+        try:
+            return ipaddress.ip_address(self._sock.getpeername()[0].partition("%")[0])
+        except OSError:
+            return None
+
     async def readable(self) -> None:
         """Waits until there is something to receive: bytes, the end, or an error. Cancelling is safe.
 

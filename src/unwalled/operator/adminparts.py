@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.server import Broker
 from unwalled.clock import Clock
 from unwalled.crypto.identity import OperatorKeys
@@ -16,11 +17,14 @@ from unwalled.operator.adminapi import AdminApi
 from unwalled.operator.admindoor import AdminDoor
 from unwalled.operator.adminpage import admin_pages
 from unwalled.operator.admintoken import AdminToken
+from unwalled.operator.apigateways import GatewayRoutes
 from unwalled.operator.apiinvites import InviteRoutes
 from unwalled.operator.apinumbers import NumberRoutes
+from unwalled.operator.apipolicy import PolicyRoutes
 from unwalled.operator.askers import AskerSources
 from unwalled.operator.invites import InviteBook
 from unwalled.operator.options import OperatorOptions, PublicUrl
+from unwalled.operator.policykeeper import PolicyKeeper
 from unwalled.operator.watch import Watch
 
 
@@ -37,7 +41,12 @@ class AdminParts:
     broker: Broker
     hub: SessionHub
     gateway: GatewayServer
+    policy_keeper: PolicyKeeper | None
     watch: Watch
+    places: Callable[[], list[GatewayPlace]]
+    """The gateways of this process."""
+    set_draining: Callable[[bool], Awaitable[None]]
+    """Whether they take new readers."""
     clock: Clock
 
 
@@ -51,4 +60,7 @@ def new_admin(parts: AdminParts) -> Admin:
 def new_api(parts: AdminParts) -> AdminApi:
     """All that the API can do."""
     invites = InviteRoutes(parts.keys, parts.book, parts.url, parts.options.stun, parts.clock)
-    return AdminApi([*invites.routes(), *NumberRoutes(parts.watch).routes()], parts.clock)
+    policy = PolicyRoutes(parts.gateway.egress, parts.policy_keeper, parts.clock)
+    numbers = NumberRoutes(parts.watch)
+    gateways = GatewayRoutes(parts.places, parts.set_draining)
+    return AdminApi([*numbers.routes(), *invites.routes(), *policy.routes(), *gateways.routes()], parts.clock)

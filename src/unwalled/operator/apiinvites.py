@@ -120,11 +120,12 @@ class InviteRoutes:
             ),
             Route("GET", "/invites/{id}", "get_invite", "One invite.", self._get, InviteView, parameters=one),
             Route(
-                "DELETE",
-                "/invites/{id}",
+                "POST",
+                "/invites/{id}/revoke",
                 "revoke_invite",
-                "Withdraw an invite, now and for ever.",
+                "Withdraw an invite, now and for ever. It stays in the list.",
                 self._revoke,
+                InviteView,
                 parameters=one,
             ),
         ]
@@ -161,9 +162,9 @@ class InviteRoutes:
             raise Problem(409, error.cause, error.remedy) from None
         return MadeInvite(invite.token[:8].hex(), invite.text, invite.link(self._url.text), expires_s)
 
-    async def _revoke(self, call: Call) -> None:
+    async def _revoke(self, call: Call) -> InviteView:
         try:
-            self._book.revoke(call.path["id"])
+            return self._view(self._book.revoke(call.path["id"]))
         except ConfigurationError as error:
             raise Problem(503, error.cause, error.remedy) from None
         except UsageError:

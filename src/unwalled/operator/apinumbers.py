@@ -7,6 +7,7 @@ import msgspec
 from unwalled.operator.apiroutes import Call, Route
 from unwalled.operator.history import HistoryView, Span
 from unwalled.operator.live import LiveView
+from unwalled.operator.totals import Totals
 from unwalled.operator.watch import Watch
 
 
@@ -37,6 +38,7 @@ class NumberRoutes:
                 HistoryView,
                 HistoryQuery,
             ),
+            Route("GET", "/totals", "totals", "What everybody may know, rounded.", self._totals, Totals),
         ]
 
     async def _live(self, call: Call) -> LiveView:
@@ -45,3 +47,6 @@ class NumberRoutes:
     async def _history(self, call: Call) -> HistoryView:
         query: HistoryQuery = call.query
         return await self._watch.history(query.span)
+
+    async def _totals(self, call: Call) -> Totals:
+        return await self._watch.totals()

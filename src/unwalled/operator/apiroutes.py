@@ -104,7 +104,20 @@ def read_query(kind: type[msgspec.Struct] | None, given: Sequence[tuple[str, str
 def read_json(kind: type[msgspec.Struct], body: bytes) -> Any:
     """The body as its struct. Raises Problem (400)."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.convert(_with_integers(msgspec.json.decode(body)), kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         cause = str(error) if isinstance(error, msgspec.ValidationError) else "It is not JSON"
         raise Problem(400, f"The body cannot be read: {cause}.", "openapi.json says what it has to be.") from None
+
+
+def _with_integers(value: Any) -> Any:
+    """To JSON Schema, and to some programs, 1.0 is an integer."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_with_integers(item) for item in value]
+        case dict():
+            return {name: _with_integers(item) for name, item in value.items()}
+        case _:
+            return value

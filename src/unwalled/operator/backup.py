@@ -28,6 +28,9 @@ from unwalled.datafolder import (
     replace_private,
 )
 from unwalled.errors import ConfigurationError, UsageError
+from unwalled.operator.admintoken import LOCK_FILE as ADMIN_LOCK
+from unwalled.operator.blocks import BLOCKS_FILE, BlockBook
+from unwalled.operator.blocks import LOCK_FILE as BLOCKS_LOCK
 from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.history import HISTORY_FILE, SIDE_FILES, copy_of
 from unwalled.operator.invites import BOOK_FILE, LOCK_FILE, InviteBook
@@ -43,10 +46,10 @@ _LAST_SECOND = 253_402_300_799
 """Of the year 9999: no date can be shown after it."""
 _WIDGET = re.compile(rf"{WIDGETS}/[0-9a-f]{{8,64}}\.msgpack")
 # The state first: the invite that it names is in the book by then.
-_FILES = (STATE_FILE, BOOK_FILE, KEYS_FILE)
+_FILES = (STATE_FILE, BOOK_FILE, BLOCKS_FILE, KEYS_FILE)
 _KNOWN = frozenset({*_FILES, HISTORY_FILE})
 # What was used today is nothing to bring back on another day.
-_LEFT_OUT = frozenset({LOCK_FILE, KEYS_LOCK, USAGE_FILE, USAGE_LOCK, WIDGETS, *SIDE_FILES})
+_LEFT_OUT = frozenset({LOCK_FILE, ADMIN_LOCK, BLOCKS_LOCK, KEYS_LOCK, USAGE_FILE, USAGE_LOCK, WIDGETS, *SIDE_FILES})
 _ASIDE = "before-restore"
 
 
@@ -174,6 +177,7 @@ def _check_whole(folder: Path) -> None:
     OperatorKeys.load(folder)
     OperatorState.load(folder)
     InviteBook(folder).entries()
+    BlockBook(folder).entries()
 
 
 def _not_whole() -> UsageError:

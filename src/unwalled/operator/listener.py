@@ -21,6 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _log = logging.getLogger(__name__)
 
+_BARE = {"Server": "", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -158,7 +159,7 @@ class HttpServer:
             return _Full(self._word_when_full)
         if len(server.connections) + self._further_connections() >= most or len(self._silent) >= most:
             return _Full(self._word_when_full)
-        protocol = server()
+        protocol = _Handler(server, loop=asyncio.get_running_loop(), **server._kwargs)
         loop = asyncio.get_running_loop()
         self._silent[protocol] = loop.call_later(self._limits.first_request_s, self._said_nothing, protocol)
         return protocol
@@ -210,6 +211,28 @@ def _silent_logger() -> logging.Logger:
     logger = logging.getLogger("unwalled.operator.aiohttp")
     logger.disabled = True
     return logger
+
+
+class _Handler(RequestHandler):
+    """aiohttp's own, but for what it says to requests that are none: without a version, and without their bytes."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """See RequestHandler."""
+        response = super().handle_error(request, status, exc, message)
+        if isinstance(response, web.Response):
+            response.text = (
+                "This is not a request that can be read.\n" if status < 500 else "Something went wrong here.\n"
+            )
+        response.headers.update(_BARE)
+        return response
 
 
 class _Full(asyncio.Protocol):

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from unwalled.errors import ConfigurationError
+from unwalled.gateway.policy import site_list
 from unwalled.network.listening import ListenAddress as ListenAddress
 from unwalled.operator.bounds import ADMIN, DRAIN, OPERATOR
 from unwalled.operator.workerbounds import WORKERS
@@ -25,6 +26,7 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 DEFAULT_LISTEN = "127.0.0.1:8080"
 DEFAULT_STUN_PORTS = (3478, 3479)
 """STUN's own port, and the one that RFC 5780 calls the alternate one."""
+_MAX_CONTACT_CHARS = 200
 ADMIN_WITHIN = "within"
 LOOPBACK = ("127.0.0.1", "::1")
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", re.IGNORECASE)
@@ -124,6 +126,10 @@ class OperatorOptions:
     """Whether bridges are taken that help only the holders of their own link: ``on``, ``off``, ``auto`` (see
     Admission).
     """
+    only_my_sites: tuple[str, ...] = ()
+    """Patterns of the only sites that readers may open; none = what the policy says."""
+    contact: str = ""
+    """How to reach the operator, for whoever looks this machine's address up."""
     admin_from: tuple[IPNetwork, ...] = ()
     """Networks from which ``/admin`` is answered; with ``is_admin_within`` off and none, from everywhere."""
     is_admin_within: bool = False
@@ -224,6 +230,29 @@ def check_proxies(texts: Sequence[str]) -> tuple[IPNetwork, ...]:
                 f"{text!r} is neither an address nor a network.", "Write it as 127.0.0.1 or 10.0.0.0/8."
             ) from None
     return tuple(networks)
+
+
+def check_sites(patterns: Sequence[str]) -> tuple[str, ...]:
+    """Patterns of sites, as in a policy file. Raises ConfigurationError."""
+    if not patterns:
+        raise ConfigurationError("The list of your sites is empty.", "Name them, or leave only-my-sites out.")
+    for pattern in patterns:
+        try:
+            site_list((pattern,))
+        except ValueError as error:
+            raise ConfigurationError(str(error), "Write a host such as news.example, without https://.") from None
+    return tuple(patterns)
+
+
+def check_contact(text: str) -> str:
+    """How to reach the operator. Raises ConfigurationError."""
+    text = text.strip()
+    if not text.isprintable() or not 3 <= len(text) <= _MAX_CONTACT_CHARS:
+        raise ConfigurationError(
+            "The contact is nothing that could be shown.",
+            f"Write a mail address, a telephone number or a URL, in at most {_MAX_CONTACT_CHARS} characters.",
+        )
+    return text
 
 
 def check_admin_from(texts: Sequence[str]) -> tuple[tuple[IPNetwork, ...], bool]:

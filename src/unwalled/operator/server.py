@@ -30,9 +30,9 @@ from unwalled.errors import ConfigurationError
 from unwalled.gateway.egress import Egress
 from unwalled.gateway.endpoint import LaneEndpoint
 from unwalled.gateway.policy import EgressPolicy
-from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import SessionHub
+from unwalled.operator.abuse import abuse_pages
 from unwalled.operator.admintoken import AdminToken
 from unwalled.operator.admission import Admission, takes_swarms
 from unwalled.operator.announcing import Announcer, new_gateway_id
@@ -47,6 +47,7 @@ from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.livekeys import LiveKeys
 from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
 from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
+from unwalled.operator.policykeeper import PolicyKeeper
 from unwalled.operator.quotas import Quotas
 from unwalled.operator.shared import shared_by
 from unwalled.operator.site import add_security_headers, page_routes
@@ -78,7 +79,7 @@ class Operator:
         url: PublicUrl,
         keys: OperatorKeys,
         book: InviteBook,
-        policy: EgressPolicy,
+        policy_keeper: PolicyKeeper | None,
         clock: Clock,
         find_country: FindCountry,
         older_pages: Sequence[Page] = (),
@@ -89,11 +90,14 @@ class Operator:
         self.listening = options.listen
         """Where it listens, with the port that it has got."""
         self._older_pages = older_pages
-        self.warnings = [*policy.warnings(), *url.warnings()]
+        self._contact = options.contact
+        self.warnings: list[str] = []
+        """What to tell whoever starts it, each a whole sentence."""
         if options.trace is not None:
             self.warnings.append(
                 "Sessions are traced: when each reader read and how much, though not what, is kept in the folder."
             )
+        policy = EgressPolicy() if policy_keeper is None else policy_keeper.policy
         self._quotas = Quotas(options.data, clock, os.urandom)
         self._admission = admission = Admission(
             keys, book, self._quotas, clock, swarms=takes_swarms(options.private_swarms, policy)
@@ -130,7 +134,15 @@ class Operator:
             share_wait_s=admission.wait_s,
             invite_for_swarm=lambda tag: admission.invite_for_swarm(tag, url, options.stun),
         )
-        self._gateway = GatewayServer(policy, clock=clock, sources=options.sources, egress=egress)
+        self.policy_keeper = policy_keeper
+        """What keeps the policy as it stands on the disk; None with a way out of another kind."""
+        if policy_keeper is None:
+            self._gateway = GatewayServer(EgressPolicy(), clock=clock, egress=egress)
+        else:
+            self._gateway = GatewayServer(
+                policy_keeper.policy, clock=clock, sources=options.sources, used=policy_keeper.used()
+            )
+        self.warnings = [*self._gateway.warnings, *url.warnings(), *self.warnings]
         has_workers = options.gateway_workers > 1
         if has_workers:
             from unwalled.operator.workers import WorkerHub, WorkerPool, begin_of
@@ -164,7 +176,8 @@ class Operator:
         self._registry = new_registry(self._numbers)
         self._admin_token = AdminToken(options.data)
         self._admin: Admin | None = None
-        self._admin_parts = (options, book, clock)
+        self._admin_parts = (options, book)
+        self._clock = clock
         self.watch = Watch(
             self._counts,
             clock,
@@ -191,12 +204,7 @@ class Operator:
         is left running then.
         """
         clock = clock if clock is not None else SystemClock()
-        if egress is not None:
-            policy = egress.policy
-        elif options.policy is not None:
-            policy = load_policy(options.policy, allow_private=options.allow_private)
-        else:
-            policy = EgressPolicy(allow_private=options.allow_private)
+        policy_keeper = None if egress is not None else PolicyKeeper(options)
         find_country = (lambda _: "") if options.countries is None else open_countries(options.countries)
         for source in options.sources:
             _check_source(source)
@@ -216,7 +224,7 @@ class Operator:
             keep_state(options.data, url, options.stun)
             invite = default_invite(options.data, keys, book, clock)
             older = keep_versions(options.data)
-            operator = cls(options, url, keys, book, policy, clock, find_country, older, egress)
+            operator = cls(options, url, keys, book, policy_keeper, clock, find_country, older, egress)
             operator.listening = listen
             await operator._shared.start()
             await operator._open_gateway()
@@ -229,6 +237,8 @@ class Operator:
             operator._tasks.start(operator.watch.run(), "watch the numbers")
             operator._tasks.start(operator._keys.watch(), "watch the keys")
             operator._tasks.start(operator._quotas.keep(), "keep what invites have used")
+            if policy_keeper is not None:
+                operator._tasks.start(policy_keeper.watch(operator._gateway.egress, clock), "watch the policy")
         except BaseException:
             close_all([sockets, *stun_sockets])
             raise
@@ -238,7 +248,7 @@ class Operator:
         """What the admin can look at and change."""
         from unwalled.operator.adminparts import AdminParts
 
-        options, book, clock = self._admin_parts
+        options, book = self._admin_parts
         return AdminParts(
             token=self._admin_token,
             options=options,
@@ -248,9 +258,24 @@ class Operator:
             broker=self._broker,
             hub=self._hub,
             gateway=self._gateway,
+            policy_keeper=self.policy_keeper,
             watch=self.watch,
-            clock=clock,
+            places=self._places if self._pool is None else self._pool.places,
+            set_draining=self.set_draining,
+            clock=self._clock,
         )
+
+    async def set_draining(self, is_draining: bool) -> None:
+        """Whether new readers are sent elsewhere, if there is another gateway; those that are here stay.
+
+        Raises ConfigurationError where workers hold the sessions.
+        """
+        if self._pool is not None:
+            raise ConfigurationError(
+                "Gateway workers are not drained together.", "They are renewed one after the other: see scale.md."
+            )
+        self._is_draining = is_draining
+        await self._announcer.announce()
 
     async def drain(self) -> None:
         """Takes no new readers, and waits until what those of before do is done, or ``drain_s`` is over.
@@ -260,8 +285,7 @@ class Operator:
         if self._pool is not None:
             await self._pool.drain(self._drain_s)
             return
-        self._is_draining = True
-        await self._announcer.announce()
+        await self.set_draining(True)
         await until_quiet(self._carried, self._drain_s)
 
     async def renew_workers(self) -> None:
@@ -284,6 +308,8 @@ class Operator:
         await self._lanes.close()
         await self._server.close()
         await self._tasks.close()
+        if self.policy_keeper is not None:
+            self.policy_keeper.save_traffic(self._clock)
         await self.watch.close()
         await self._quotas.save(is_last=True)
         self._gateway.close()
@@ -312,7 +338,8 @@ class Operator:
         app = web.Application()
         add_security_headers(app, is_encrypted=self.url.is_encrypted)
         sources = [] if self.url.is_encrypted else [self.url.origin]
-        app.add_routes(page_routes(sources, self._older_pages, self._numbers.count_old_widget))
+        further = [*self._older_pages, *abuse_pages(self._contact, self._gateway.egress.policy)]
+        app.add_routes(page_routes(sources, further, self._numbers.count_old_widget))
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
         app.add_routes([web.route("*", path, self._answer_admin) for path in ("/admin", "/admin/{rest:.*}")])
         app.add_routes(self._broker.routes())

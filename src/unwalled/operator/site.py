@@ -26,8 +26,8 @@ def page_routes(
 ) -> list[web.RouteDef]:
     """GET and HEAD for each page, in the visitor's language; 304 for who has it already.
 
-    ``connect_sources``: see ``pages``. ``further``: older versions of the widget that go on being served;
-    ``on_further`` is told when the script of one is.
+    ``connect_sources``: see ``pages``. ``further``: pages in one language, and older versions of the widget that go
+    on being served; ``on_further`` is told when the script of one is.
     """
     of_before = {page.path for page in further if page.path.endswith("/widget.js")}
 
@@ -39,7 +39,7 @@ def page_routes(
         async def answer(request: web.Request) -> web.Response:
             if page.path in of_before and page.path not in known:
                 on_further()
-            if not page.is_document:
+            if not page.is_document or page.path not in known:
                 return _answer(request, page)
             asked = request.query.get("lang", "")
             language = choose_language(asked, request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))

@@ -20,8 +20,6 @@ from unwalled.clock import SystemClock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.errors import ConfigurationError
 from unwalled.gateway.endpoint import LaneEndpoint
-from unwalled.gateway.policy import EgressPolicy
-from unwalled.gateway.policyfile import load_policy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import SessionHub
 from unwalled.lanes.handover import Detached
@@ -30,6 +28,8 @@ from unwalled.operator.channel import Channel
 from unwalled.operator.gatewaywords import sinks_in
 from unwalled.operator.invites import InviteBook
 from unwalled.operator.livekeys import LiveKeys
+from unwalled.operator.options import ListenAddress, OperatorOptions
+from unwalled.operator.policykeeper import PolicyKeeper
 from unwalled.operator.quotas import Quotas
 from unwalled.operator.tally import tally_of
 from unwalled.operator.workerbounds import WORKERS
@@ -116,13 +116,23 @@ class Worker:
         keys = OperatorKeys.load(folder)
         if keys is None:
             raise ConfigurationError("The data folder has lost its keys.", "Restore it from a backup.")
-        policy = EgressPolicy(allow_private=begin.allow_private)
-        if begin.policy is not None:
-            policy = load_policy(Path(begin.policy), allow_private=begin.allow_private)
+        keeper = PolicyKeeper(
+            OperatorOptions(
+                ListenAddress("", 0),
+                None,
+                folder,
+                policy=None if begin.policy is None else Path(begin.policy),
+                only_my_sites=tuple(begin.only_my_sites),
+                allow_private=begin.allow_private,
+            ),
+            # Several processes have the one folder.
+            keeps_traffic=False,
+        )
         self._quotas = Quotas(folder, clock, os.urandom)
-        swarms = takes_swarms(begin.private_swarms, policy)
+        swarms = takes_swarms(begin.private_swarms, keeper.policy)
         admission = Admission(keys, InviteBook(folder), self._quotas, clock, swarms=swarms)
-        self._gateway = GatewayServer(policy, clock=clock, sources=[ip_address(text) for text in begin.sources])
+        self._gateway = GatewayServer(keeper.policy, clock=clock, sources=[ip_address(text) for text in begin.sources])
+        self._tasks.start(keeper.watch(self._gateway.egress, clock), "watch the policy")
         self._hub = SessionHub(
             keys.gateway_key(),
             admission.verdict,

@@ -27,6 +27,7 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     protocol: int
     data: str
     policy: str | None
+    only_my_sites: list[str]
     allow_private: bool
     sources: list[str]
     trace: str | None

@@ -281,6 +281,10 @@ class WorkerPool:
         worker.channel.send(TakeLane(ticket, detached.answer, detached.early), detached.connection)
         return response
 
+    def places(self) -> list[GatewayPlace]:
+        """The gateways that it has."""
+        return self._places()
+
     def _places(self) -> list[GatewayPlace]:
         return [worker.place(self._lanes_at) for worker in self._workers.values()]
 
@@ -361,6 +365,7 @@ def begin_of(options: OperatorOptions) -> Begin:
         PROTOCOL,
         str(options.data),
         None if options.policy is None else str(options.policy),
+        list(options.only_my_sites),
         options.allow_private,
         [str(source) for source in options.sources],
         None if options.trace is None else str(options.trace),

@@ -83,6 +83,12 @@ _BY_CODE = {
     Code.NAME_FAILED: (502, 'dns_error; rcode="SERVFAIL"', _TRY_AGAIN, 0),
     Code.CONNECTION_RESET: (502, "connection_terminated", "Try again.", 0),
     Code.LIMIT_REACHED: (503, "connection_limit_reached", "Close what you do not need, or try again.", 0),
+    Code.USED_UP: (
+        503,
+        'connection_limit_reached; details="traffic used up"',
+        "It comes back by itself, at the latest when the operator's month begins anew. Use another invite until then.",
+        READER.retry_after_s,
+    ),
     Code.NO_BRIDGE: (
         503,
         'destination_unavailable; details="no bridge"',

@@ -167,7 +167,7 @@ def _read_line(raw: bytes, is_adblock: bool, role: ListRole, found: _Found, limi
     if is_adblock:
         is_exception, patterns = parse_filter(line)
     else:
-        is_exception, patterns = False, _parse_line(line)
+        is_exception, patterns = False, parse_line(line)
     for pattern in patterns:
         _check(pattern, role, is_exception)
         if isinstance(pattern, WildcardPattern):
@@ -179,7 +179,8 @@ def _read_line(raw: bytes, is_adblock: bool, role: ListRole, found: _Found, limi
     (found.exceptions if is_exception else found.matches).extend(patterns)
 
 
-def _parse_line(line: str) -> list[Pattern]:
+def parse_line(line: str) -> list[Pattern]:
+    """What a line means that is no filter: names, a network, a hosts line, dnsmasq. Raises RuleError."""
     if line.startswith(_COMMENTS) or not line:
         return []
     if (dnsmasq := _DNSMASQ.match(line)) is not None:

@@ -23,6 +23,7 @@ class Code(IntEnum):
     LIMIT_REACHED = 10
     CANCELLED = 11
     PROTOCOL = 12
+    USED_UP = 13
     # The four below are only for use inside one program; they are never sent.
     NO_BRIDGE = 200
     SESSION_LOST = 201
@@ -63,6 +64,7 @@ _TEXTS = {
     Code.LIMIT_REACHED: "a limit for this reader was reached",
     Code.CANCELLED: "it was no longer wanted",
     Code.PROTOCOL: "the other end broke the protocol",
+    Code.USED_UP: "the operator has used up the traffic that it can pay for",
     Code.NO_BRIDGE: "no bridge is connected yet",
     Code.SESSION_LOST: "the session with the gateway was lost",
     Code.SWITCHED_OFF: "Unwalled is switched off",

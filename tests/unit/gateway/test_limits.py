@@ -14,8 +14,8 @@ from unwalled.gateway import limits
 from unwalled.gateway.buckets import TokenBucket
 from unwalled.gateway.counters import DIAL_BOUNDS_S, EgressCounters
 from unwalled.gateway.egress import Egress
-from unwalled.gateway.limits import SessionBudget
-from unwalled.gateway.policy import EgressLimits, EgressPolicy
+from unwalled.gateway.limits import GatewayShare, SessionBudget
+from unwalled.gateway.policy import EgressLimits, EgressPolicy, GatewayCeiling
 from unwalled.network.addresses import IPAddress
 from unwalled.settings import GATEWAY
 from unwalled.wire.address import Target
@@ -193,6 +193,64 @@ def test_those_who_wait_for_a_pace_go_in_order() -> None:
             for number in range(5):
                 group.create_task(send(number))
         assert order == [0, 1, 2, 3, 4]
+
+    asyncio.run(main())
+
+
+def test_sessions_take_turns_at_the_gateway_however_many_streams_they_have() -> None:
+    async def main() -> None:
+        class LoopClock(FakeClock):
+            def monotonic(self) -> float:
+                return asyncio.get_running_loop().time()
+
+        clock = LoopClock()
+        gateway = GatewayShare(GatewayCeiling(bytes_per_second=1_000_000), clock)
+        greedy, modest = (SessionBudget(EgressLimits(), clock, None, gateway) for _ in range(2))
+        order: list[str] = []
+
+        async def send(name: str, session: SessionBudget, times: int) -> None:
+            for _ in range(times):
+                await session.down.wait()
+                session.down.take(1000)
+                order.append(name)
+
+        gateway.down.take(260_000)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(send("greedy", greedy, 5))
+            group.create_task(send("modest", modest, 5))
+        # In turns the modest one has its five among the first ten or so; stream by stream it would wait for all.
+        assert order[:50].count("modest") == 5
+
+    asyncio.run(main())
+
+
+def test_a_gateway_that_has_used_up_its_month_says_so_to_all() -> None:
+    clock = FakeClock()
+    gateway = GatewayShare(GatewayCeiling(bytes_per_month=1000), clock)
+    one, other = (SessionBudget(EgressLimits(), clock, None, gateway) for _ in range(2))
+    assert one.use_bytes(999)
+    assert other.take_stream() is None
+    assert not other.use_bytes(1)
+    assert (one.spent, one.why_spent, one.take_stream()) == (True, Code.USED_UP, Code.USED_UP)
+    gateway.change(GatewayCeiling(bytes_per_month=2000))
+    assert (one.spent, one.why_spent, one.take_stream()) == (False, Code.LIMIT_REACHED, None)
+
+
+def test_datagrams_go_by_the_gateways_rate_too_which_can_be_changed() -> None:
+    async def main() -> None:
+        clock = FakeClock()
+        gateway = GatewayShare(GatewayCeiling(bytes_per_second=400), clock)
+        session = SessionBudget(EgressLimits(), clock, None, gateway)
+        assert session.up.try_take(300)
+        assert not session.up.try_take(1)
+        waiting = asyncio.create_task(session.up.wait())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        waiting.cancel()
+        gateway.change(GatewayCeiling())
+        assert session.up.try_take(1 << 30)
+        await session.up.wait()
 
     asyncio.run(main())
 

@@ -6,7 +6,18 @@ import ipaddress
 
 import pytest
 
-from unwalled.gateway.policy import EgressPolicy, SiteList, site_list
+from unwalled.gateway.hosttable import HostReader
+from unwalled.gateway.policy import (
+    ONLY_MY_SITES_PORTS,
+    Blocks,
+    EgressPolicy,
+    Reason,
+    SiteList,
+    block_list,
+    only_these,
+    site_list,
+    split_block,
+)
 from unwalled.network.addresses import IPAddress
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
@@ -18,12 +29,12 @@ def target(host: str, port: int = 443) -> Target:
     return Target.parse(host, port)
 
 
-@pytest.mark.parametrize("port", [25, 135, 137, 139, 445, 593])
+@pytest.mark.parametrize("port", [25, 135, 137, 139, 445, 465, 587, 593, 2525])
 def test_abused_ports_are_refused_by_default(port: int) -> None:
     assert EgressPolicy().check_target(target("example.org", port)) is Code.NOT_ALLOWED
 
 
-@pytest.mark.parametrize("port", [1, 22, 24, 26, 53, 80, 134, 140, 443, 465, 587, 993, 5222, 8443, 65535])
+@pytest.mark.parametrize("port", [1, 22, 24, 26, 53, 80, 134, 140, 143, 443, 993, 995, 5222, 8443, 65535])
 def test_other_ports_are_allowed_by_default(port: int) -> None:
     assert EgressPolicy().check_target(target("example.org", port)) is None
 
@@ -126,3 +137,68 @@ def test_a_list_does_not_show_its_sites() -> None:
     assert "secret" not in repr(EgressPolicy(allow=sites))
     assert "secret" not in repr(sites)
     assert not SiteList().has_name("secret.example")
+
+
+def test_a_decision_says_why() -> None:
+    reader = HostReader(bytes(16))
+    reader.read([b"bad.example", b"203.0.113.0/24", b"9.9.9.9"], is_adblock=False)
+    policy = EgressPolicy(
+        publisher=True,
+        allow=site_list(["example", "8.8.8.8"]),
+        deny=site_list(["denied.example", "8.8.4.4"]),
+        categories={"malware": reader.table()},
+        blocks=block_list(["blocked.example", "some.example:22", "1.1.1.1:80"]),
+    )
+    for host, port, reason, category in (
+        ("www.example", 443, Reason.ALLOWED, ""),
+        ("8.8.8.8", 443, Reason.ALLOWED, ""),
+        ("www.example", 25, Reason.PORT, ""),
+        ("x.blocked.EXAMPLE.", 25, Reason.BLOCKED, ""),
+        ("some.example", 22, Reason.BLOCKED, ""),
+        ("some.example", 443, Reason.ALLOWED, ""),
+        ("1.1.1.1", 80, Reason.BLOCKED, ""),
+        ("1.1.1.1", 443, Reason.NOT_LISTED, ""),
+        ("denied.example", 443, Reason.DENIED, ""),
+        ("8.8.4.4", 443, Reason.DENIED, ""),
+        ("www.bad.example", 443, Reason.CATEGORY, "malware"),
+        ("9.9.9.9", 443, Reason.CATEGORY, "malware"),
+        ("other.test", 443, Reason.NOT_LISTED, ""),
+    ):
+        decision = policy.decide(target(host, port))
+        assert (decision.reason, decision.category) == (reason, category), host
+        assert decision.is_allowed is (reason is Reason.ALLOWED)
+        assert policy.check_target(target(host, port)) is (None if decision.is_allowed else Code.NOT_ALLOWED)
+
+
+def test_what_a_name_leads_to_is_judged_by_blocks_and_categories_too() -> None:
+    reader = HostReader(bytes(16))
+    reader.read([b"9.9.9.9"], is_adblock=False)
+    policy = EgressPolicy(categories={"abuse": reader.table()}, blocks=block_list(["1.1.1.1:80", "8.8.4.4"]))
+    assert policy.check_address(ipaddress.ip_address("9.9.9.9")) is Code.NOT_ALLOWED
+    assert policy.check_address(ipaddress.ip_address("1.1.1.1"), port=80) is Code.NOT_ALLOWED
+    assert policy.check_address(ipaddress.ip_address("1.1.1.1"), port=443) is None
+    assert policy.check_address(ipaddress.ip_address("8.8.4.4"), port=443) is Code.NOT_ALLOWED
+    assert policy.check_address(PUBLIC, port=443) is None
+
+
+def test_only_my_sites_are_those_and_what_is_below_them_on_the_ports_of_pages() -> None:
+    mine = only_these(EgressPolicy(), site_list(["news.example"]), has_ports=False)
+    assert mine.allowed_ports == ONLY_MY_SITES_PORTS
+    assert mine.check_target(target("www.news.example", 443)) is None
+    assert mine.check_target(target("www.news.example", 22)) is Code.NOT_ALLOWED
+    assert mine.check_target(target("other.example", 443)) is Code.NOT_ALLOWED
+    own_ports = only_these(EgressPolicy(allowed_ports=((22, 22),)), site_list(["news.example"]), has_ports=True)
+    assert own_ports.check_target(target("news.example", 22)) is None
+
+
+def test_a_block_has_a_port_or_none() -> None:
+    assert split_block(" a.example:22 ") == ("a.example", 22)
+    assert split_block("a.example") == ("a.example", 0)
+    assert split_block("[2001:db8::1]:443") == ("2001:db8::1", 443)
+    assert split_block("2001:db8::1") == ("2001:db8::1", 0)
+    assert split_block("192.0.2.0/24:25") == ("192.0.2.0/24", 25)
+    assert len(block_list(["a.example", "b.example:1"])) == 2
+    assert len(Blocks()) == 0
+    for wrong in ("a.example:0", "a.example:70000", "https://a.example/", "", "a b"):
+        with pytest.raises(ValueError):
+            split_block(wrong)

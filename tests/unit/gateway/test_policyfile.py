@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 
 from unwalled.errors import ConfigurationError
-from unwalled.gateway.policy import EgressPolicy
-from unwalled.gateway.policyfile import load_policy, parse_policy
+from unwalled.gateway.bounds import POLICY, PolicyLimits
+from unwalled.gateway.categories import load_category
+from unwalled.gateway.policy import Decision, EgressPolicy, GatewayCeiling, Reason
+from unwalled.gateway.policyfile import load_policy, parse_policy, read_policy
 from unwalled.settings import GATEWAY
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
@@ -31,6 +33,16 @@ udp = false
 allow = ["10.0.5.7"]
 own = ["198.51.100.7"]
 
+[categories]
+malware = ["lists/malware.txt", "more.hosts"]
+
+[gateway]
+bytes_per_second = 7
+bytes_per_day = 8
+bytes_per_month = 9
+month_begins = 24
+connections = 10
+
 [limits]
 streams = 10
 bytes_per_second = 1000
@@ -43,7 +55,14 @@ connects_per_minute = 0
 def test_a_full_file(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text(FULL)
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "malware.txt").write_text("bad.example.org\n")
+    (tmp_path / "more.hosts").write_text("0.0.0.0 worse.example.org\n")
     policy = load_policy(file)
+    assert policy.decide(Target.parse("bad.example.org", 443)) == Decision(Reason.CATEGORY, "malware")
+    assert policy.decide(Target.parse("worse.example.org", 443)) == Decision(Reason.CATEGORY, "malware")
+    assert policy.ceiling == GatewayCeiling(7, 8, 9, 24, 10)
+    assert read_policy(file).has_ports
     assert policy.publisher
     assert not policy.datagrams
     assert policy.check_target(Target.parse("www.example.org", 8099)) is None
@@ -66,6 +85,13 @@ def test_an_empty_file_is_the_default() -> None:
     ("text", "line", "words"),
     [
         ("[site]\n", 1, "[site] is not a section"),
+        ("[gateway]\nbytes_per_day = -1\n", 2, "bytes_per_day in [gateway] must be a whole number"),
+        ("[gateway]\nbytes_per_day = true\n", 2, "bytes_per_day in [gateway] must be a whole number"),
+        ("[gateway]\nmonth_begins = 29\n", 2, "month_begins in [gateway] must be a day from 1 to 28"),
+        ("[gateway]\nmonths = 1\n", 2, "months in [gateway] is unknown"),
+        ("[categories]\nMalware = ['x']\n", 2, "is no name of a category"),
+        ("[categories]\nmalware = 'x'\n", 2, "malware in [categories] must be a list of files"),
+        ("[categories]\nmalware = ['']\n", 2, "must be a list of files"),
         ("\nsites = 3\n", 2, "[sites] must be a section"),
         ("[sites]\nmode = 'closed'\n", 2, "mode in [sites] is wrong"),
         ("[sites]\nmode = 3\n", 2, "mode in [sites] is wrong"),
@@ -122,3 +148,30 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     large.write_bytes(b"#" * (GATEWAY.policy_file_bytes + 1))
     with pytest.raises(ConfigurationError, match="larger than"):
         load_policy(large)
+
+
+def test_a_list_that_cannot_be_taken_is_named_with_its_cause(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[categories]\nadult = ["list.txt"]\n')
+    for content, cause in (
+        (None, "cannot be read"),
+        (b"\x1f\x8b\x08", "is compressed"),
+        (b"<!DOCTYPE html>", "is a web page"),
+        (b"<html lang='en'>", "is a web page"),
+    ):
+        if content is not None:
+            (tmp_path / "list.txt").write_bytes(content)
+        with pytest.raises(ConfigurationError, match=cause) as caught:
+            load_policy(file)
+        assert "list.txt" in caught.value.cause
+
+
+def test_there_are_bounds_for_categories(tmp_path: Path) -> None:
+    too_many = "[categories]\n" + "".join(f"c{number} = ['x']\n" for number in range(POLICY.categories + 1))
+    with pytest.raises(ConfigurationError, match="more than 32 categories"):
+        parse_policy(too_many)
+    with pytest.raises(ConfigurationError, match="more than 32 files"):
+        parse_policy(f"[categories]\nc = {['x'] * (POLICY.category_files + 1)}\n")
+    (tmp_path / "long.txt").write_bytes(b"bad.example\n" * 10)
+    with pytest.raises(ConfigurationError, match="larger than 0 MiB"):
+        load_category([tmp_path / "long.txt"], PolicyLimits(category_bytes=100))

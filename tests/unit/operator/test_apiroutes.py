@@ -18,6 +18,11 @@ class Told(msgspec.Struct, frozen=True):
     word: str
 
 
+class Counted(msgspec.Struct, frozen=True):
+    count: int
+    all: list[dict[str, int]]
+
+
 async def handle(call: Call) -> Any:
     return None
 
@@ -65,6 +70,7 @@ def test_a_query_is_taken_whole_or_refused() -> None:
 
 def test_a_body_is_read_as_what_it_has_to_be() -> None:
     assert read_json(Told, b'{"word": "w"}') == Told("w")
+    assert read_json(Counted, b'{"count": 2.0, "all": [{"a": 1.0}]}') == Counted(2, [{"a": 1}])
     for body in (b"", b"{}", b'{"word": 1}', b"\xff", b'{"word": "\xff"}', b"[" * 100_000):
         with pytest.raises(Problem) as caught:
             read_json(Told, body)
