@@ -15,7 +15,7 @@ from tests.support.proxy_bench import until
 from unwalled.crypto.handshake import ReaderHandshake, Status
 from unwalled.crypto.hpke import PostQuantumPrivateKey
 from unwalled.errors import OpenFailed, StreamReset
-from unwalled.gateway import lanereports, sessions
+from unwalled.gateway import sessions
 from unwalled.gateway.bounds import WATCH
 from unwalled.gateway.sessions import SessionHub, TokenVerdict
 from unwalled.session.events import LeaveReason
@@ -215,28 +215,25 @@ def test_the_other_lanes_of_a_bridge_that_tampered_are_no_good_word_for_it() -> 
     asyncio.run(main())
 
 
-def test_lanes_are_reported_while_they_carry_with_what_they_deliver(monkeypatch: pytest.MonkeyPatch) -> None:
-    watch = dataclasses.replace(WATCH, first_report_s=0.0, report_every_s=0.0, tick_s=0.05, least_limited_s=0.001)
+def test_lanes_are_reported_while_they_carry(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = dataclasses.replace(WATCH, first_report_s=0.0, report_every_s=0.0, tick_s=0.01)
     monkeypatch.setattr(sessions, "WATCH", watch)
-    monkeypatch.setattr(lanereports, "WATCH", watch)
 
     async def main() -> None:
         world = World()
         reader = Reader(world.key.public)
         reader.add_lane(world.hub, "one")
         reader.add_lane(world.hub, "two")
-        measured: set[str] = set()
-        while measured != {"one", "two"}:
+        told: set[str] = set()
+        while told != {"one", "two"}:
             stream = reader.pump.open_stream(ECHO)
             await stream.opened()
-            await _echo(stream, 2_000_000)
-            measured = {report.ticket for report in world.reports if report.peers_bytes_s and not report.ended}
-        assert {report.verdict for report in world.reports} == {Verdict.GOOD}
-        assert all(report.rate_bytes_s for report in world.reports if report.peers_bytes_s)
+            await _echo(stream, 1_000_000)
+            told = {report.ticket for report in world.reports if report.carried_bytes and not report.ended}
         reader.pump.close(Code.CANCELLED)
         await until(lambda: not world.hub.session_count)
         assert sorted(report.ticket for report in world.reports if report.ended) == ["one", "two"]
-        assert sum(report.carried_bytes for report in world.reports) >= 4_000_000
+        assert sum(report.carried_bytes for report in world.reports) >= 2_000_000
         await world.hub.close()
 
     asyncio.run(main())
