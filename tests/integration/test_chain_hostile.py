@@ -86,7 +86,7 @@ async def with_hostile(
 def doubts(c: Chain, bridge: RunningBridge) -> bool:
     """Whether the broker puts the bridge aside, or sees it with doubt."""
     known = c.operator._broker._store._matching._bridges[bridge.name]  # type: ignore[attr-defined]
-    return bool(known.failures or known.doubters)
+    return known.standing.is_worth_remembering or bool(known.doubters)
 
 
 @pytest.mark.parametrize("make_tamper", [flips, drops, repeats, reorders, truncates, replaces])
