@@ -119,6 +119,7 @@ async def running_operator(
     trace: Path | None = None,
     certificate: Path | None = None,
     own_certificate: Path | None = None,
+    private_swarms: str = "auto",
 ) -> AsyncIterator[tuple[Operator, Invite]]:
     """An operator that lets readers go to this machine; behind TLS if there is a certificate, or with its own."""
     async with AsyncExitStack() as undo:
@@ -130,6 +131,7 @@ async def running_operator(
             allow_private=True,
             sources=tuple(sources),
             trace=trace,
+            private_swarms=private_swarms,
             certificate=None if own_certificate is None else CertificateFiles(own_certificate, own_certificate),
         )
         operator, invite = await Operator.start(options)

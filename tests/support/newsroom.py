@@ -79,19 +79,24 @@ class Newsroom:
         await in_state(page, "waiting", "helping")
 
     @asynccontextmanager
-    async def person(self) -> AsyncIterator[Person]:
-        """A reader who comes now and leaves at the end."""
-        async with running_reader(self.invite) as (program, at):
+    async def person(self, invite: Invite | None = None) -> AsyncIterator[Person]:
+        """A reader who comes now and leaves at the end; with the operator's own invite if there is no other."""
+        async with running_reader(invite or self.invite) as (program, at):
             yield Person(program, at, self.site, self.folder)
 
 
 @asynccontextmanager
-async def newsroom(folder: Path, *, port: int = 0, certificate: Path | None = None) -> AsyncIterator[Newsroom]:
+async def newsroom(
+    folder: Path, *, port: int = 0, certificate: Path | None = None, private_swarms: str = "auto"
+) -> AsyncIterator[Newsroom]:
     """An operator with its data in the folder, where one of before may have left its keys; see ``running_operator``."""
     resolver = FakeResolver({"site.test": [["127.0.0.1"]]})
     async with (
         local_site() as (at, _),
-        running_operator(folder / "operator", port=port, certificate=certificate) as (operator, invite),
+        running_operator(folder / "operator", port=port, certificate=certificate, private_swarms=private_swarms) as (
+            operator,
+            invite,
+        ),
     ):
         operator._gateway.egress._resolver = resolver
         yield Newsroom(operator, invite, f"http://site.test:{at}", folder)

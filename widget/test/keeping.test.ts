@@ -34,7 +34,7 @@ class Store implements TextStore {
   }
 }
 
-const NONE: Choices = { wishes: NO_LIMITS, keepHelping: false, keepNumbers: false, warned: false };
+const NONE: Choices = { wishes: NO_LIMITS, keepHelping: false, keepNumbers: false, warned: false, swarm: null };
 
 test("choices come back, and nothing is kept for somebody who chose nothing", () => {
   const store = new Store();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test, type TestContext } from "node:test";
 import type { Around, Host } from "../src/helping/host.js";
 import { Keeping, type TextStore } from "../src/helping/keeping.js";
@@ -12,6 +13,22 @@ const CONFIG = { v: 1, bridge_socket: "wss://x/v1/bridge", gateways: ["wss://x/v
 const LOAN: Borrowed = { wishes: NO_LIMITS, bytes: null, isForeign: false, tellLeft: () => undefined };
 const NIGHT = { from: 22 * 60, to: 6 * 60 };
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Until it is so, whatever has to be hashed before. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 10_000 && !isSo(); turn += 1) await settle();
+  assert.ok(isSo());
+}
+
+interface Swarm {
+  readonly secret: string;
+  readonly tag: string;
+  readonly given: string;
+  readonly text: string;
+}
+
+const [SWARM] = (JSON.parse(readFileSync("../tests/vectors/invites.json", "utf8")) as { swarms: [Swarm] }).swarms;
+const VECTOR: Swarm = { ...SWARM, secret: Buffer.from(SWARM.secret, "hex").toString("base64url") };
 
 class FakeAround implements Around {
   hidden = false;
@@ -63,11 +80,13 @@ class World {
   network: (online: boolean) => void = () => undefined;
   asking: (() => void) | undefined;
   off = false;
+  config: object;
   now = new Date("2026-11-24T12:00:00").getTime();
   readonly shift: Shift;
 
-  constructor(wishes: Partial<Wishes> = {}, more: { keepNumbers?: boolean; loan?: Borrowed; texts?: Map<string, string> } = {}) {
+  constructor(wishes: Partial<Wishes> = {}, more: { keepNumbers?: boolean; loan?: Borrowed; texts?: Map<string, string>; swarm?: string; config?: object } = {}) {
     this.texts = more.texts ?? this.texts;
+    this.config = more.config ?? CONFIG;
     const store: TextStore = {
       getItem: (name) => this.texts.get(name) ?? null,
       setItem: (name, text) => void this.texts.set(name, text),
@@ -80,6 +99,7 @@ class World {
       wishes: { ...NO_LIMITS, ...wishes },
       keeping: new Keeping(store, () => "s".repeat(22)),
       keepNumbers: more.keepNumbers ?? false,
+      swarm: more.swarm ?? null,
       loan: more.loan,
       host: this.host,
       onOff: () => (this.off = true),
@@ -90,7 +110,7 @@ class World {
   get host(): Host {
     return {
       net: {
-        fetch: () => Promise.resolve(new Response(JSON.stringify(CONFIG))),
+        fetch: () => Promise.resolve(new Response(JSON.stringify(this.config))),
         socket: (url) => {
           const socket = new FakeSocket(url);
           this.sockets.push(socket);
@@ -472,4 +492,47 @@ test("what a test of the network found is told to the broker, and to the visitor
   await world.reader("M1");
   assert.equal(world.state, "helping");
   world.shift.end(false);
+});
+
+const SWARMS = { ...CONFIG, swarms: true };
+
+test("who helps only people whom they know tells the broker a tag, and gets a link", async (t) => {
+  const { text, given, tag, secret } = VECTOR;
+  const world = begin(t, {}, { swarm: secret, config: SWARMS });
+  await until(() => world.sockets.length > 0);
+  world.socket.open();
+  assert.equal((world.socket.said[0] as { swarm?: string; config?: object }).swarm, tag);
+  assert.equal(world.shift.link, "");
+  world.socket.receive(JSON.stringify({ type: "ready", bridge: "B", invite: given }));
+  await until(() => world.shift.link !== "");
+  assert.equal(world.shift.link, `https://x/read#${text}`);
+  assert.equal(world.state, "waiting");
+
+  // For everybody from now on: nobody of before stays, and the broker hears no tag.
+  await world.reader("m1");
+  assert.equal(world.shift.counts.lanes, 1);
+  world.shift.swarm = null;
+  assert.deepEqual([world.shift.counts.lanes, world.shift.link], [0, ""]);
+  await until(() => world.sockets.length > 1);
+  world.socket.open();
+  assert.equal("swarm" in (world.socket.said[0] as object), false);
+  world.shift.end(true);
+});
+
+test("a private bridge joins no operator that would give it to everybody", async (t) => {
+  const world = begin(t, {}, { swarm: VECTOR.secret });
+  await until(() => world.state === "error private");
+  assert.equal(world.sockets.length, 0);
+  world.shift.end(true);
+});
+
+test("a private bridge leaves a broker that gives it no invite, and opens no window", async (t) => {
+  const world = begin(t, {}, { swarm: VECTOR.secret, config: SWARMS });
+  await until(() => world.sockets.length > 0);
+  world.shift.openWindow();
+  assert.deepEqual(world.window.heard, []);
+  world.socket.open();
+  world.socket.receive('{"type":"ready","bridge":"B"}');
+  assert.equal(world.state, "error private");
+  world.shift.end(true);
 });

@@ -25,12 +25,12 @@ export const BROWSER_NET: Net = {
 };
 
 /** What the page tells the broker of itself, where it knows. */
-export type Introduction = Partial<Pick<Hello, "nat" | "salt">>;
+export type Introduction = Partial<Pick<Hello, "nat" | "salt" | "swarm">>;
 
 const REASONS: Readonly<Record<ErrorCode, Reason>> = {
   full: "full",
   limited: "full",
-  swarm: "full",
+  swarm: "private",
   version: "version",
   malformed: "protocol",
 };
@@ -43,7 +43,9 @@ export class BrokerClient {
   readonly #net: Net;
   readonly #limits: Limits;
   readonly #onPhase: (phase: BrokerPhase) => void;
-  readonly #introduction: () => Introduction;
+  readonly #introduction: () => Introduction | Promise<Introduction>;
+  /** What this connection was begun with. */
+  #introduced: Introduction = {};
   #attempt: AbortController | undefined;
   #socket: WebSocket | undefined;
   #config: OperatorConfig | undefined;
@@ -67,7 +69,7 @@ export class BrokerClient {
     bridge: Bridge,
     onPhase: (phase: BrokerPhase) => void,
     net: Net,
-    introduction: () => Introduction = () => ({}),
+    introduction: () => Introduction | Promise<Introduction> = () => ({}),
     limits: Limits = LIMITS,
   ) {
     this.#operator = operator;
@@ -122,6 +124,11 @@ export class BrokerClient {
     try {
       const config = await this.#fetchConfig(attempt.signal);
       if (attempt.signal.aborted) return;
+      const said = this.#introduction();
+      this.#introduced = said instanceof Promise ? await said : said;
+      if (attempt.signal.aborted) return;
+      // A broker that knows nothing of private bridges would give this one to everybody.
+      if (this.#introduced.swarm !== undefined && !config.swarms) return this.#lost("private");
       this.#config = config;
       this.#openSocket(config);
     } catch (error) {
@@ -173,7 +180,7 @@ export class BrokerClient {
     this.#socket = socket;
     socket.onopen = () => {
       const { capacity, maxReaders: readers } = this.#bridge;
-      this.#send({ type: "hello", v: 1, client: "page", nat: "unknown", capacity, readers, ...this.#introduction() });
+      this.#send({ type: "hello", v: 1, client: "page", nat: "unknown", capacity, readers, ...this.#introduced });
       this.#toldRoom = `${capacity}/${readers}`;
     };
     socket.onmessage = (event: MessageEvent<unknown>) => this.#receive(event.data);
@@ -189,7 +196,7 @@ export class BrokerClient {
     }
     switch (message.type) {
       case "ready":
-        return this.#ready();
+        return this.#ready(message.invite);
       case "match":
         return void this.#answer(message);
       case "cancel":
@@ -200,11 +207,12 @@ export class BrokerClient {
     }
   }
 
-  #ready(): void {
+  #ready(invite: string | undefined): void {
+    if (this.#introduced.swarm !== undefined && invite === undefined) return this.#lost("private");
     clearTimeout(this.#timer);
     this.#readyAt = this.#net.now();
     this.#watchSleep();
-    this.#onPhase({ phase: "ready" });
+    this.#onPhase(invite === undefined ? { phase: "ready" } : { phase: "ready", invite });
     this.tellRoom();
   }
 

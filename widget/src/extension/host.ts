@@ -70,6 +70,7 @@ export class Host {
       case "forget":
       case "check":
       case "dismissCaution":
+      case "newLink":
         volunteer[wish.do]();
         break;
       case "set":
@@ -77,6 +78,7 @@ export class Host {
         break;
       case "keepHelping":
       case "keepNumbers":
+      case "onlyKnown":
         volunteer[wish.do] = wish.value;
         break;
       case "operator":

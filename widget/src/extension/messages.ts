@@ -17,9 +17,9 @@ export const WAKE = "wake";
 
 /** What a volunteer does on one of the extension's pages. */
 export type Wish =
-  | { readonly do: "start" | "stop" | "forget" | "check" | "dismissCaution" }
+  | { readonly do: "start" | "stop" | "forget" | "check" | "dismissCaution" | "newLink" }
   | { readonly do: "set"; readonly wishes: Partial<Wishes> }
-  | { readonly do: "keepHelping" | "keepNumbers"; readonly value: boolean }
+  | { readonly do: "keepHelping" | "keepNumbers" | "onlyKnown"; readonly value: boolean }
   | { readonly do: "operator"; readonly value: string };
 
 /** What is going on. */
@@ -47,11 +47,13 @@ export function isWish(message: unknown): message is Wish {
     case "forget":
     case "check":
     case "dismissCaution":
+    case "newLink":
       return true;
     case "set":
       return "wishes" in message && typeof message.wishes === "object" && message.wishes !== null;
     case "keepHelping":
     case "keepNumbers":
+    case "onlyKnown":
       return typeof value === "boolean";
     case "operator":
       return typeof value === "string" && (value === "" || operatorUrl(value) === value);

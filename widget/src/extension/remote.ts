@@ -78,6 +78,14 @@ export class RemoteDriver implements Driver {
     this.#remote.say({ do: "keepNumbers", value });
   }
 
+  set onlyKnown(value: boolean) {
+    this.#remote.say({ do: "onlyKnown", value });
+  }
+
+  newLink(): void {
+    this.#remote.say({ do: "newLink" });
+  }
+
   forget(): void {
     this.#remote.say({ do: "forget" });
   }

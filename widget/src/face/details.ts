@@ -11,6 +11,7 @@ import type { DetailsWords } from "../words/words.js";
 import { check } from "./check.js";
 import CSS from "./details.css";
 import { make, sheet } from "./dom.js";
+import { known } from "./known.js";
 import { keep } from "./keep.js";
 import { limits } from "./limits.js";
 import { numbers } from "./numbers.js";
@@ -31,6 +32,8 @@ export type Driver = Pick<
   | "set"
   | "keepHelping"
   | "keepNumbers"
+  | "onlyKnown"
+  | "newLink"
   | "forget"
   | "check"
   | "openWindow"
@@ -67,7 +70,7 @@ export interface Section {
 /** What makes a section, with its words. */
 export type SectionMaker = (words: DetailsWords, context: Context) => Section;
 
-const SECTIONS: readonly SectionMaker[] = [how, numbers, where, keep, limits, check, share];
+const SECTIONS: readonly SectionMaker[] = [how, numbers, where, keep, known, limits, check, share];
 
 export function showDetails(container: HTMLElement, context: Context): Details {
   dress(context.root);

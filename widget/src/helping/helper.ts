@@ -10,7 +10,7 @@ export interface HelperOptions {
   readonly operator: string;
   readonly maxReaders: number;
   readonly throttle: Throttle;
-  readonly introduction: () => Introduction;
+  readonly introduction: () => Introduction | Promise<Introduction>;
   readonly host: Host;
   /** Something that is shown has changed. */
   readonly onChange: () => void;

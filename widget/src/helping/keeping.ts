@@ -1,6 +1,7 @@
 /** What this browser keeps for the site from one page to the next, if the visitor wants it to. docs/reference/widget.md lists it. */
 
 import { NO_LIMITS, type Wishes } from "./snapshot.js";
+import { isSecret } from "./swarm.js";
 import { type Additions, emptyTally, type Kept, ofToday, readTally, together } from "./tally.js";
 import { checkedWishes } from "./wishes.js";
 
@@ -18,6 +19,13 @@ export interface Choices {
   readonly keepNumbers: boolean;
   /** The word of caution was read. */
   readonly warned: boolean;
+  /** The secret of the link for people whom the visitor knows, and whether they alone are helped. */
+  readonly swarm: SwarmChoice | null;
+}
+
+export interface SwarmChoice {
+  readonly secret: string;
+  readonly on: boolean;
 }
 
 export const CHOICES_NAME = "unwalled-bridge";
@@ -27,7 +35,7 @@ const TALLY_NAME = "unwalled-bridge-numbers";
 const ASKED_NAME = "unwalled-bridge-asked";
 const VERSION = 1;
 
-const NO_CHOICES: Choices = { wishes: NO_LIMITS, keepHelping: false, keepNumbers: false, warned: false };
+const NO_CHOICES: Choices = { wishes: NO_LIMITS, keepHelping: false, keepNumbers: false, warned: false, swarm: null };
 
 export class Keeping {
   readonly #store: TextStore | undefined;
@@ -51,19 +59,19 @@ export class Keeping {
 
   readChoices(): Choices {
     try {
-      const { v, wishes, help, numbers, warned } = Object(JSON.parse(this.#read(CHOICES_NAME) ?? "null")) as Record<string, unknown>;
+      const { v, wishes, help, numbers, warned, swarm } = Object(JSON.parse(this.#read(CHOICES_NAME) ?? "null")) as Record<string, unknown>;
       if (v !== VERSION) return NO_CHOICES;
-      return { wishes: checkedWishes(wishes), keepHelping: help === true, keepNumbers: numbers === true, warned: warned === true };
+      return { wishes: checkedWishes(wishes), keepHelping: help === true, keepNumbers: numbers === true, warned: warned === true, swarm: readSwarm(swarm) };
     } catch {
       return NO_CHOICES;
     }
   }
 
   /** Without a choice that differs from what everybody has, nothing is kept. */
-  writeChoices({ wishes, keepHelping, keepNumbers, warned }: Choices): void {
-    const chosen = keepHelping || keepNumbers || JSON.stringify(checkedWishes(wishes)) !== JSON.stringify(checkedWishes(undefined));
+  writeChoices({ wishes, keepHelping, keepNumbers, warned, swarm }: Choices): void {
+    const chosen = keepHelping || keepNumbers || swarm !== null || JSON.stringify(checkedWishes(wishes)) !== JSON.stringify(checkedWishes(undefined));
     if (!chosen) return this.#remove(CHOICES_NAME);
-    this.#write(CHOICES_NAME, JSON.stringify({ v: VERSION, wishes, help: keepHelping, numbers: keepNumbers, warned }));
+    this.#write(CHOICES_NAME, JSON.stringify({ v: VERSION, wishes, help: keepHelping, numbers: keepNumbers, warned, ...(swarm && { swarm }) }));
   }
 
   /** What is kept, or an empty tally. */
@@ -126,6 +134,11 @@ export class Keeping {
       // As above.
     }
   }
+}
+
+function readSwarm(value: unknown): SwarmChoice | null {
+  const { secret, on } = Object(value) as Partial<Record<keyof SwarmChoice, unknown>>;
+  return isSecret(secret) ? { secret, on: on === true } : null;
 }
 
 /** The browser's own, or undefined where it is refused. Looking for it leaves nothing behind. */

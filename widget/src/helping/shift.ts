@@ -4,6 +4,7 @@
  */
 
 import type { Counts, Guest } from "../bridge/bridge.js";
+import type { Introduction } from "../bridge/broker.js";
 import { Throttle } from "../bridge/throttle.js";
 import { pauseOf, together as bothPauses, type Pause } from "./conditions.js";
 import { Helper } from "./helper.js";
@@ -12,6 +13,7 @@ import { freshSalt, type Keeping } from "./keeping.js";
 import { LoanPurse, MonthlyPurse, type MonthPurse } from "./purse.js";
 import type { Reader, Tally, Wishes } from "./snapshot.js";
 import { shown, type BrokerPhase, type Shown } from "./states.js";
+import { readersLink, swarmTag } from "./swarm.js";
 import { emptyTally, nothingNew, ofToday, together, told, type Kept } from "./tally.js";
 import { Turn } from "./turn.js";
 import { lesser, strictest } from "./wishes.js";
@@ -27,6 +29,8 @@ export interface ShiftOptions {
   readonly wishes: Wishes;
   readonly keeping: Keeping;
   readonly keepNumbers: boolean;
+  /** The secret of the link whose holders alone are helped, or null for everybody. */
+  readonly swarm: string | null;
   /** Lent by the page that has opened this small window. */
   readonly loan: Borrowed | undefined;
   readonly host: Host;
@@ -59,6 +63,10 @@ export class Shift {
   #siteReaders: number;
   #pauseHidden: boolean;
   #keepNumbers: boolean;
+  #swarm: string | null;
+  /** What the operator gave for the link, and the link that it became. */
+  #given = "";
+  #link = "";
   #restricted = false;
   #shutIn = false;
   /** This site's month. */
@@ -92,6 +100,7 @@ export class Shift {
     this.#siteReaders = options.maxReaders;
     this.#pauseHidden = options.pauseHidden;
     this.#keepNumbers = options.keepNumbers;
+    this.#swarm = options.swarm;
     this.#asked = keeping.asked;
     this.#kept = this.#keepNumbers ? keeping.readTally(this.#today) : emptyTally(this.#today, freshSalt());
     this.#throttle = new Throttle(host.clock);
@@ -163,6 +172,21 @@ export class Shift {
     return second ? strictest(first, second) : first;
   }
 
+  /** The link for those who alone are helped, or "". */
+  get link(): string {
+    return this.#link;
+  }
+
+  /** Whom to help from now on. Nobody of before stays: they were let in under another rule. */
+  set swarm(secret: string | null) {
+    if (secret === this.#swarm) return;
+    this.#swarm = secret;
+    this.#given = this.#link = "";
+    if (secret !== null) this.#window.close();
+    this.#halt();
+    this.#apply();
+  }
+
   get inWindow(): boolean {
     return this.#window.helps;
   }
@@ -220,8 +244,8 @@ export class Shift {
 
   /** Opens a small window that helps in the place of this page. Call it from a click. */
   openWindow(): void {
-    // What is lent is not lent on.
-    if (!this.#options.loan) this.#window.open();
+    // What is lent is not lent on, and the window would help everybody.
+    if (!this.#options.loan && this.#swarm === null) this.#window.open();
   }
 
   /**
@@ -293,7 +317,24 @@ export class Shift {
     else if (may && this.#window.helps) this.#drain();
     else this.#halt();
     this.#noteGuests();
+    this.#learnLink();
     this.#setAlarm();
+  }
+
+  #learnLink(): void {
+    const { broker } = this.#helper ?? {};
+    const secret = this.#swarm;
+    if (secret === null || broker?.phase !== "ready" || !broker.invite || broker.invite === this.#given) return;
+    this.#given = broker.invite;
+    readersLink(broker.invite, secret, this.#options.operator).then(
+      (link) => {
+        if (secret !== this.#swarm || this.#ended) return;
+        this.#link = link;
+        this.#options.onChange();
+      },
+      // Without it nobody can come; the next connection may bring a better one.
+      () => (this.#given = ""),
+    );
   }
 
   #run(): void {
@@ -310,7 +351,10 @@ export class Shift {
       operator: this.#options.operator,
       maxReaders,
       throttle: this.#throttle,
-      introduction: () => ({ salt: this.#saltOfToday(), ...(this.#restricted ? { nat: "restricted" } : {}) }),
+      introduction: () => {
+        const said: Introduction = { salt: this.#saltOfToday(), ...(this.#restricted ? { nat: "restricted" } : {}) };
+        return this.#swarm === null ? said : swarmTag(this.#swarm).then((swarm) => ({ ...said, swarm }));
+      },
       host: this.#host,
       onChange: () => this.#apply(),
     });

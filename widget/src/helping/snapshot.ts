@@ -38,6 +38,8 @@ export interface Abilities {
   readonly storage: boolean;
   /** A small window can be opened that goes on helping when this page is left. */
   readonly window: boolean;
+  /** People whom the visitor knows can be helped alone. */
+  readonly known: boolean;
 }
 
 /** What has been done. People are told apart as far as the broker tells; someone who comes again on another day counts again. */
@@ -106,6 +108,10 @@ export interface Snapshot {
   readonly keepHelping: boolean;
   /** The tally outlives this page. */
   readonly keepNumbers: boolean;
+  /** Only the holders of `link` are helped. */
+  readonly onlyKnown: boolean;
+  /** For people whom the visitor knows; "" until the operator has given what it is made of. */
+  readonly link: string;
   readonly check: Check;
   /** Country (ISO 3166-1 alpha-2) in which the visitor seems to be and in which helping may be held against them, or null. */
   readonly caution: string | null;

@@ -8,15 +8,15 @@ export type State = "off" | "connecting" | "waiting" | "helping" | "paused" | "u
  */
 export type PauseReason = "offline" | "hidden" | "charging" | "metered" | "hours" | "spent" | "elsewhere";
 
-/** Why it fails: the attribute is no URL; no answer; no place; too old; nonsense; the network lets nobody in. */
-export type ErrorReason = "operator" | "unreachable" | "full" | "version" | "protocol" | "network";
+/** Why it fails: the attribute is no URL; no answer; no place; too old; nonsense; the network lets nobody in; it takes no private helpers. */
+export type ErrorReason = "operator" | "unreachable" | "full" | "version" | "protocol" | "network" | "private";
 
 /** Why it is `paused`, `unsupported` or `error`; empty in the other states. */
 export type Reason = "" | PauseReason | "browser" | ErrorReason;
 
 export type BrokerPhase =
   | { readonly phase: "connecting" }
-  | { readonly phase: "ready" }
+  | { readonly phase: "ready"; readonly invite?: string | undefined }
   | { readonly phase: "lost"; readonly reason: Reason };
 
 export interface Situation {

@@ -9,10 +9,11 @@ import { backoffMs } from "../bridge/backoff.js";
 import { LIMITS } from "../bridge/limits.js";
 import { cautionFor } from "./caution.js";
 import type * as engine from "./engine.js";
-import { browserStore, CHOICES_NAME, freshSalt, Keeping, VAULT_NAME, type Choices } from "./keeping.js";
+import { browserStore, CHOICES_NAME, freshSalt, Keeping, VAULT_NAME, type Choices, type SwarmChoice } from "./keeping.js";
 import type { Shift } from "./shift.js";
 import { NO_LIMITS, type Check, type Findings, type Snapshot, type Tally, type Wishes } from "./snapshot.js";
 import { shown, type BrokerPhase, type ErrorReason } from "./states.js";
+import { swarmsPossible } from "./swarm.js";
 import { told } from "./tally.js";
 import { checkedWishes } from "./wishes.js";
 import type { Borrowed } from "./window.js";
@@ -76,7 +77,8 @@ export class Volunteer {
 
   get snapshot(): Snapshot {
     const shift = this.#shift;
-    const { wishes, keepHelping, keepNumbers, warned } = this.#choices;
+    const { wishes, keepHelping, keepNumbers, warned, swarm } = this.#choices;
+    const onlyKnown = swarm?.on === true;
     const counts = shift?.counts ?? this.#last;
     const before = { on: this.#on, supported: supported(), pause: "", broker: this.#broker, openLanes: 0, shutIn: false } as const;
     return {
@@ -94,10 +96,13 @@ export class Volunteer {
         charging: "getBattery" in navigator,
         metered: "connection" in navigator,
         storage: this.#keeping.possible,
-        window: this.#operator !== undefined && this.#loan === undefined,
+        window: this.#operator !== undefined && this.#loan === undefined && !onlyKnown,
+        known: this.#keeping.possible && this.#loan === undefined && swarmsPossible(),
       },
       keepHelping,
       keepNumbers,
+      onlyKnown,
+      link: shift?.link ?? "",
       check: this.#check,
       caution: warned ? null : this.#country,
       inWindow: shift?.inWindow ?? false,
@@ -181,10 +186,26 @@ export class Volunteer {
     this.#choose({ keepNumbers });
   }
 
+  get onlyKnown(): boolean {
+    return this.#choices.swarm?.on === true;
+  }
+
+  /** Whether only the holders of the visitor's own link are helped. The link is the same when it is chosen again. */
+  set onlyKnown(on: boolean) {
+    this.#chooseSwarm({ secret: this.#choices.swarm?.secret ?? freshSalt(), on });
+  }
+
+  /** Another link; the one of before leads nowhere from now on. */
+  newLink(): void {
+    this.#chooseSwarm({ secret: freshSalt(), on: this.onlyKnown });
+  }
+
   /** Deletes all that this browser keeps for this site: limits, numbers, and the wish to go on. */
   forget(): void {
     this.keepNumbers = false;
-    this.#choose({ wishes: NO_LIMITS, keepHelping: false, warned: false });
+    // Who helped only people whom they know must not help everybody because of it.
+    if (this.onlyKnown) this.stop();
+    this.#choose({ wishes: NO_LIMITS, keepHelping: false, warned: false, swarm: null });
     if (this.#shift) this.#shift.wishes = NO_LIMITS;
     try {
       indexedDB.deleteDatabase(VAULT_NAME);
@@ -240,16 +261,24 @@ export class Volunteer {
     this.#options.onChange();
   }
 
+  #chooseSwarm(swarm: SwarmChoice): void {
+    this.#choose({ swarm });
+    if (this.#shift) this.#shift.swarm = swarm.on ? swarm.secret : null;
+  }
+
   #chosenElsewhere(): void {
+    const wasPrivate = this.onlyKnown;
     this.#choices = this.#keeping.readChoices();
-    const { wishes, keepHelping, keepNumbers } = this.#choices;
-    if (this.#byItself && this.#on && !keepHelping) {
+    const { wishes, keepHelping, keepNumbers, swarm } = this.#choices;
+    // What was forgotten was not said to be for everybody.
+    if (this.#on && ((this.#byItself && !keepHelping) || (wasPrivate && swarm === null))) {
       this.#halt(false);
       this.#on = false;
     }
     if (this.#shift) {
       this.#shift.wishes = wishes;
       this.#shift.keepNumbers = keepNumbers;
+      this.#shift.swarm = swarm?.on ? swarm.secret : null;
     }
     this.#options.onChange();
   }
@@ -267,7 +296,7 @@ export class Volunteer {
   #help(engine: Engine, operator: string): void {
     this.#notLoaded = undefined;
     this.#failures = 0;
-    const { wishes, keepNumbers } = this.#choices;
+    const { wishes, keepNumbers, swarm } = this.#choices;
     this.#shift = engine.help({
       operator,
       maxReaders: this.#siteReaders,
@@ -275,6 +304,7 @@ export class Volunteer {
       wishes,
       keeping: this.#keeping,
       keepNumbers,
+      swarm: swarm?.on ? swarm.secret : null,
       loan: this.#loan,
       onOff: () => this.stop(),
       onChange: this.#options.onChange,

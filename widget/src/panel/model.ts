@@ -8,6 +8,8 @@ export type Trouble =
   | "invite-expired"
   | "invite-refused"
   | "no-bridge"
+  | "no-helper"
+  | "share-used"
   | "operator-full"
   | "operator-unreachable"
   | "offline"

@@ -28,6 +28,7 @@ export const SWITCH: SwitchWords<"one"> = {
     version: "This page is too old for its server. Reload it to help.",
     network: "Your network lets nobody in. Another network may.",
     protocol: "The server gave an answer that makes no sense. Trying again by itself.",
+    private: "This server does not let you choose whom you help.",
   },
   carried: "{amount} carried so far",
   details: "How does this work?",

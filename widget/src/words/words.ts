@@ -59,6 +59,22 @@ export interface DetailsWords<Category extends Intl.LDMLPluralRule = "other"> {
     readonly windowNote: string;
     readonly windowOpen: string;
   };
+  readonly known: {
+    readonly title: string;
+    readonly only: string;
+    readonly onlyNote: string;
+    /** Names the field with the link. */
+    readonly link: string;
+    readonly give: string;
+    /** Instead of the link, before it is there. */
+    readonly coming: string;
+    readonly turnOn: string;
+    readonly copy: string;
+    readonly copied: string;
+    readonly byHand: string;
+    readonly fresh: string;
+    readonly freshNote: string;
+  };
   readonly numbers: {
     readonly title: string;
     readonly now: string;

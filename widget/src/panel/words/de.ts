@@ -26,6 +26,14 @@ export const WORDS: PanelWords<"one"> = {
       cause: "Gerade ist niemand frei, der hilft.",
       remedy: "Lassen Sie es eingeschaltet: Es geht von selbst weiter, oft in wenigen Minuten.",
     },
+    "no-helper": {
+      cause: "Niemand von denen, die Ihnen helfen, ist gerade da.",
+      remedy: "Bitten Sie sie, ihre Seite zu öffnen. Es geht dann von selbst weiter. Mit einer anderen Einladung helfen Ihnen andere.",
+    },
+    "share-used": {
+      cause: "Diese Einladung hat ihren Anteil für heute verbraucht.",
+      remedy: "Fragen Sie, wer sie Ihnen gegeben hat, oder warten Sie: Es wird von selbst wieder versucht.",
+    },
     "operator-full": {
       cause: "Der Server der Redaktion hat gerade keinen Platz.",
       remedy: "Lassen Sie es eingeschaltet: Es wird von selbst wieder versucht.",

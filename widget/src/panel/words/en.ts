@@ -26,6 +26,14 @@ export const WORDS: PanelWords<"one"> = {
       cause: "No volunteer is free just now.",
       remedy: "Leave it on: it goes on by itself, often within minutes.",
     },
+    "no-helper": {
+      cause: "None of the people who help you is there just now.",
+      remedy: "Ask them to open their page. It goes on by itself. With another invite you can use other helpers.",
+    },
+    "share-used": {
+      cause: "This invite has used up its share of today.",
+      remedy: "Ask whoever gave it to you, or wait: it tries again by itself.",
+    },
     "operator-full": { cause: "The newsroom’s server has no room just now.", remedy: "Leave it on: it tries again by itself." },
     "operator-unreachable": {
       cause: "The newsroom’s server does not answer. It may be blocked here, or down.",

@@ -26,6 +26,14 @@ export const WORDS: PanelWords<"one" | "many"> = {
       cause: "Ahora mismo no hay ningún voluntario libre.",
       remedy: "Déjalo encendido: sigue por sí solo, a menudo en unos minutos.",
     },
+    "no-helper": {
+      cause: "Ahora no está ninguna de las personas que le ayudan.",
+      remedy: "Pídales que abran su página. Sigue solo. Con otra invitación puede usar la ayuda de otros.",
+    },
+    "share-used": {
+      cause: "Esta invitación ha gastado su parte de hoy.",
+      remedy: "Pregunte a quien se la dio, o espere: se intenta de nuevo solo.",
+    },
     "operator-full": {
       cause: "El servidor de la redacción no tiene sitio ahora mismo.",
       remedy: "Déjalo encendido: lo vuelve a intentar por sí solo.",

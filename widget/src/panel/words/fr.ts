@@ -26,6 +26,14 @@ export const WORDS: PanelWords<"one" | "many"> = {
       cause: "Aucun bénévole n’est libre pour le moment.",
       remedy: "Laissez activé : cela reprend tout seul, souvent en quelques minutes.",
     },
+    "no-helper": {
+      cause: "Aucune des personnes qui vous aident n’est là en ce moment.",
+      remedy: "Demandez-leur d’ouvrir leur page. Cela reprend tout seul. Avec une autre invitation, d’autres peuvent vous aider.",
+    },
+    "share-used": {
+      cause: "Cette invitation a épuisé sa part d’aujourd’hui.",
+      remedy: "Demandez à la personne qui vous l’a donnée, ou attendez : un nouvel essai se fait tout seul.",
+    },
     "operator-full": {
       cause: "Le serveur de la rédaction n’a pas de place pour le moment.",
       remedy: "Laissez activé : un nouvel essai se fait tout seul.",

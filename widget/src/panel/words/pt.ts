@@ -26,6 +26,14 @@ export const WORDS: PanelWords<"one" | "many"> = {
       cause: "Nenhum voluntário está livre agora.",
       remedy: "Deixe ligado: continua sozinho, muitas vezes em poucos minutos.",
     },
+    "no-helper": {
+      cause: "Nenhuma das pessoas que ajudam você está presente agora.",
+      remedy: "Peça que abram a página delas. Continua sozinho. Com outro convite, outros podem ajudar.",
+    },
+    "share-used": {
+      cause: "Este convite já usou a sua parte de hoje.",
+      remedy: "Pergunte a quem lhe deu o convite, ou espere: tenta de novo sozinho.",
+    },
     "operator-full": { cause: "O servidor da redação não tem lugar agora.", remedy: "Deixe ligado: tenta de novo sozinho." },
     "operator-unreachable": {
       cause: "O servidor da redação não responde. Pode estar bloqueado aqui ou fora do ar.",

@@ -26,6 +26,14 @@ export const WORDS: PanelWords<"one"> = {
       cause: "Şu anda boşta gönüllü yok.",
       remedy: "Açık bırakın: kendiliğinden sürer, çoğu kez birkaç dakika içinde.",
     },
+    "no-helper": {
+      cause: "Size yardım edenlerden hiçbiri şu anda yok.",
+      remedy: "Sayfalarını açmalarını isteyin. Kendiliğinden sürer. Başka bir davetle başkaları yardım edebilir.",
+    },
+    "share-used": {
+      cause: "Bu davet bugünkü payını tüketti.",
+      remedy: "Size veren kişiye sorun ya da bekleyin: kendiliğinden yeniden denenir.",
+    },
     "operator-full": { cause: "Haber merkezinin sunucusunda şu anda yer yok.", remedy: "Açık bırakın: kendiliğinden yeniden denenir." },
     "operator-unreachable": {
       cause: "Haber merkezinin sunucusu yanıt vermiyor. Burada engellenmiş ya da çalışmıyor olabilir.",

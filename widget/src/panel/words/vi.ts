@@ -26,6 +26,14 @@ export const WORDS: PanelWords = {
       cause: "Hiện không có tình nguyện viên nào rảnh.",
       remedy: "Hãy để bật: sẽ tự tiếp tục, thường trong vài phút.",
     },
+    "no-helper": {
+      cause: "Hiện không có ai trong những người giúp bạn.",
+      remedy: "Hãy nhờ họ mở trang của họ. Sẽ tự tiếp tục. Với lời mời khác, người khác có thể giúp bạn.",
+    },
+    "share-used": {
+      cause: "Lời mời này đã dùng hết phần của hôm nay.",
+      remedy: "Hãy hỏi người đã đưa cho bạn, hoặc chờ: sẽ tự thử lại.",
+    },
     "operator-full": { cause: "Máy chủ của tòa soạn hiện không còn chỗ.", remedy: "Hãy để bật: sẽ tự thử lại." },
     "operator-unreachable": {
       cause: "Máy chủ của tòa soạn không trả lời. Có thể nó bị chặn ở đây, hoặc đang hỏng.",

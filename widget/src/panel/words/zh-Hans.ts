@@ -20,6 +20,14 @@ export const WORDS: PanelWords = {
     "invite-expired": { cause: "邀请已过期。", remedy: "请向给您邀请的人要一个新的。" },
     "invite-refused": { cause: "编辑部不再接受此邀请。", remedy: "请要一个新的。" },
     "no-bridge": { cause: "目前没有空闲的志愿者。", remedy: "请保持开启：会自动继续，通常只需几分钟。" },
+    "no-helper": {
+      cause: "帮助您的人现在都不在。",
+      remedy: "请他们打开自己的页面，之后会自动继续。用另一份邀请可以得到其他人的帮助。",
+    },
+    "share-used": {
+      cause: "此邀请今天的份额已用完。",
+      remedy: "请询问给您邀请的人，或等待：会自动重试。",
+    },
     "operator-full": { cause: "编辑部的服务器目前没有空位。", remedy: "请保持开启：会自动重试。" },
     "operator-unreachable": {
       cause: "编辑部的服务器没有回应。它在这里可能被封锁，或者出了故障。",

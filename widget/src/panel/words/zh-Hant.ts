@@ -20,6 +20,14 @@ export const WORDS: PanelWords = {
     "invite-expired": { cause: "邀請已過期。", remedy: "請向給您邀請的人要一個新的。" },
     "invite-refused": { cause: "編輯部不再接受此邀請。", remedy: "請要一個新的。" },
     "no-bridge": { cause: "目前沒有空閒的志工。", remedy: "請保持開啟：會自動繼續，通常只需幾分鐘。" },
+    "no-helper": {
+      cause: "幫助您的人現在都不在。",
+      remedy: "請他們打開自己的頁面，之後會自動繼續。用另一份邀請可以得到其他人的幫助。",
+    },
+    "share-used": {
+      cause: "此邀請今天的份額已用完。",
+      remedy: "請詢問給您邀請的人，或等待：會自動重試。",
+    },
     "operator-full": { cause: "編輯部的伺服器目前沒有空位。", remedy: "請保持開啟：會自動重試。" },
     "operator-unreachable": {
       cause: "編輯部的伺服器沒有回應。它在這裡可能遭到封鎖，或者故障了。",
