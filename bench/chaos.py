@@ -1,6 +1,7 @@
 """A random series of troubles for a whole chain, the same for each seed, and what the household behind the reader saw.
 
-The troubles are in `tests.support.chaos_deeds`, the chain in `tests.support.chaos_world`.
+The troubles are in `tests.support.chaos_deeds`, the chain in `tests.support.chaos_world`: with a Redis server and two
+gateway workers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 from bench.processes import BenchError
-from tests.support.chaos_deeds import DEEDS, Deed, done, wrongs
+from tests.support.chaos_deeds import EVERY_DEED, Deed, done, wrongs
 from tests.support.chaos_world import ChaosWorld, Seen
 from tests.support.namespaces import Internet
 
@@ -32,13 +33,13 @@ def chaos(minutes: float, seed: int, seconds: float, folder: Path) -> tuple[str,
     with (
         tempfile.TemporaryDirectory(prefix="unwalled-chaos-") as place,
         Internet() as internet,
-        ChaosWorld(internet, Path(place)) as world,
+        ChaosWorld(internet, Path(place), shared=True) as world,
     ):
         until = time.monotonic() + minutes * 60
         # Each of them before one comes again.
         series: list[Deed] = []
         while time.monotonic() < until:
-            series = series or rng.sample(DEEDS, len(DEEDS))
+            series = series or rng.sample(EVERY_DEED, len(EVERY_DEED))
             deed = series.pop()
             lasts_s = rng.uniform(0.5, 1.0) * seconds
             try:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.support.chaos_world import ChaosWorld, Part, Seen
 from tests.support.namespaces import BRIDGE, HOTEL, OPERATOR, READER
+from tests.support.programs import children
 
 _PLACES = (BRIDGE, HOTEL)
 _DAY_S = 86_400.0
@@ -121,6 +124,37 @@ def jump_reader_clock(world: ChaosWorld, rng: random.Random, seconds: float) -> 
         time.sleep(seconds)
 
 
+def kill_redis(world: ChaosWorld, rng: random.Random, seconds: float) -> None:
+    """The shared store is gone for a while, and comes back empty."""
+    assert world.redis is not None
+    world.redis.kill()
+    time.sleep(seconds)
+    world.redis.start()
+
+
+def pause_redis(world: ChaosWorld, rng: random.Random, seconds: float) -> None:
+    """The shared store does not answer any more, and nobody says so."""
+    assert world.redis is not None
+    world.redis.pause()
+    try:
+        time.sleep(seconds)
+    finally:
+        world.redis.go_on()
+
+
+def kill_worker(world: ChaosWorld, rng: random.Random, seconds: float) -> None:
+    """A gateway worker dies; the operator starts another one."""
+    workers = sorted(children(world.operator.command.process.pid))
+    assert len(workers) == 2
+    os.kill(rng.choice(workers), signal.SIGKILL)
+
+
+SHARED_DEEDS = (
+    Deed("Redis is gone, and comes back empty", kill_redis),
+    Deed("Redis stands still", pause_redis),
+    Deed("a gateway worker is killed", kill_worker, may_cut=True),
+)
+"""Of worlds that are shared."""
 DEEDS = (
     Deed("a bridge is killed", kill_bridge),
     Deed("a bridge stands still", pause_bridge),
@@ -137,6 +171,8 @@ DEEDS = (
     Deed("the operator's clock jumps", jump_operator_clock),
     Deed("the reader's clock jumps", jump_reader_clock),
 )
+
+EVERY_DEED = (*DEEDS, *SHARED_DEEDS)
 
 
 def done(world: ChaosWorld, deed: Deed, rng: random.Random, seconds: float) -> Seen:

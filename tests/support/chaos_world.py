@@ -7,6 +7,7 @@
 
 Each is a real process in a place of `tests.support.namespaces` (the second bridge has the hotel's). The folders of
 operator and reader are on small disks of their own, which can be full; both have a clock on the wall that can be set.
+A world that is ``shared`` has a Redis server behind its operator, which has two gateway workers.
 The household is `bench.crowd`: it never stops, and tells what came, what was cut, and whether a byte was wrong.
 """
 
@@ -27,6 +28,7 @@ from typing import Any
 
 from tests.support.namespaces import BRIDGE, HOTEL, OPERATOR, READER, SITE, Internet
 from tests.support.programs import Command, words
+from tests.support.redis_server import RedisProcess
 
 BACK_S = 60.0
 """Everybody must be back so soon after a trouble has ended."""
@@ -105,8 +107,12 @@ class Seen:
 class ChaosWorld:
     """See the module. As a context it leaves nothing behind."""
 
-    def __init__(self, internet: Internet, folder: Path, download_bytes: int = 4_000_000) -> None:
+    def __init__(
+        self, internet: Internet, folder: Path, download_bytes: int = 4_000_000, *, shared: bool = False
+    ) -> None:
         self.internet = internet
+        self.redis: RedisProcess | None = None
+        self._is_shared = shared
         self.folder = folder
         self._size = download_bytes
         self._undo = ExitStack()
@@ -134,8 +140,9 @@ class ChaosWorld:
         self._part("site", OPERATOR, host, port, module="bench.site").wait()
         url = f"http://{at}:8181"
         listening = ("--listen", f"{at}:8181", "--public-url", url, "--stun-listen", "off", "--allow-private")
+        behind = self._shared() if self._is_shared else ()
         self.operator = self._part(
-            "operator", OPERATOR, str(self._clock("operator")), "operate", *listening, "--data", str(self.data)
+            "operator", OPERATOR, str(self._clock("operator")), "operate", *listening, "--data", str(self.data), *behind
         )
         ready = words(self.operator.wait())
         self.bridges = [
@@ -160,6 +167,14 @@ class ChaosWorld:
         )
         self._parts.remove(self._household)
         self._household.wait()
+
+    def _shared(self) -> tuple[str, ...]:
+        self.redis = RedisProcess()
+        self._undo.callback(self.redis.close)
+        file = self.folder / "redis"
+        file.touch(0o600)
+        file.write_text(self.redis.url + "\n")
+        return ("--redis-file", str(file), "--gateway-workers", "2")
 
     def _part(
         self,
