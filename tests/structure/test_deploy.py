@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.structure.source import ROOT
-from unwalled.operator.bounds import OPERATOR
+from unwalled.operator.bounds import DRAIN, OPERATOR
 from unwalled.operator.configuration import build, read_config
 from unwalled.operator.options import DEFAULT_LISTEN, DEFAULT_STUN_PORTS
 
@@ -93,3 +93,14 @@ def test_both_services_of_the_compose_file_are_shut_in() -> None:
     for part in parts:
         assert [line for line in wanted if f"    {line}\n" not in part] == []
         assert "privileged: true" not in part
+
+
+def test_whoever_stops_a_gateway_waits_longer_than_it_drains() -> None:
+    unit = (DEPLOY / "systemd" / "unwalled-gateway@.service").read_text()
+    compose = (DEPLOY / "compose.gateways.yaml").read_text()
+    for pattern, text in ((r"TimeoutStopSec=(\d+)", unit), (r"stop_grace_period: (\d+)s", compose)):
+        found = re.search(pattern, text)
+        assert found is not None
+        assert int(found[1]) > DRAIN.drain_s
+    # The first signal is for the one process that knows what to do then.
+    assert "KillMode=mixed" in unit

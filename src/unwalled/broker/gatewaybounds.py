@@ -15,6 +15,8 @@ class GatewayListLimits:
     """How long after its last match a reader is sent to the same gateway, so that its lanes meet its session."""
     remembered_readers: int = 65_536
     """Readers whose gateway is remembered by one broker; those that asked longest ago are forgotten first."""
+    lease_s: float = 6.0
+    """How long a gateway that does not renew its entry in a shared store counts as alive."""
     renew_s: float = 2.0
     """How often it renews it, and how often a broker looks for new ones."""
     settle_s: float = 5.0

@@ -195,6 +195,13 @@ def operate(
             metavar="SPAN", help="How long SIGTERM waits for what is being read, such as 3m. Without it: not at all."
         ),
     ] = None,
+    roles: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ROLE,…",
+            help="What this process is: broker, gateway, site. Without it: all. Others meet it in a Redis server.",
+        ),
+    ] = None,
     gateway_workers: Annotated[
         int | None,
         typer.Option(

@@ -12,7 +12,7 @@ from unwalled.cli.output import complain, say, warn
 from unwalled.cli.running import run
 from unwalled.errors import ConfigurationError
 from unwalled.operator.configuration import ConfigurationErrors, Given, build, read_config
-from unwalled.operator.options import OperatorOptions
+from unwalled.operator.options import OperatorOptions, Role
 from unwalled.operator.server import Operator
 
 
@@ -26,7 +26,9 @@ def operate(options: OperatorOptions) -> int:
         try:
             for sentence in operator.warnings:
                 warn(sentence)
-            say(f"ready url={operator.url.text} invite={invite.text}")
+            # Whoever has not the site gives out no invites.
+            said = f" invite={invite.text}" if Role.SITE in options.roles else ""
+            say(f"ready url={operator.url.text}{said}")
             await _renew_until_draining(operator, asked)
             if options.drain_s:
                 warn("No new readers are taken. This ends when those of now are done; another SIGTERM ends it at once.")

@@ -18,20 +18,23 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from unwalled.errors import ConfigurationError
-from unwalled.operator.bounds import OPERATOR
+from unwalled.operator.bounds import DRAIN, OPERATOR
 from unwalled.operator.options import (
     DEFAULT_LISTEN,
     EVERY_ADDRESS_TLS,
+    EVERY_ROLE,
     LOOPBACK,
     CertificateFiles,
     IPNetwork,
     ListenAddress,
     OperatorOptions,
     PublicUrl,
+    Role,
     check_admin_from,
     check_contact,
     check_drain,
     check_proxies,
+    check_roles,
     check_sites,
     check_sources,
     check_stun,
@@ -81,6 +84,7 @@ OPTIONS: Mapping[str, Kind] = {
     "drain": Kind.TEXT,
     "gateway-workers": Kind.COUNT,
     "private-swarms": Kind.TEXT,
+    "roles": Kind.TEXTS,
 }
 """Every option, in the order of the documentation."""
 
@@ -202,6 +206,7 @@ class _Builder:
         default_listen = EVERY_ADDRESS_TLS if certificate is not None else ListenAddress.parse(DEFAULT_LISTEN)
         listen = self._take("listen", ListenAddress.parse, default_listen)
         stun = self._take("stun", check_stun, tuple[str, ...]())
+        roles = self._take("roles", check_roles, EVERY_ROLE)
         admin_networks, is_admin_within = self._take("admin-from", check_admin_from, NOWHERE)
         options = OperatorOptions(
             listen=listen,
@@ -213,7 +218,7 @@ class _Builder:
             stun_listen=self._take(
                 "stun-listen",
                 lambda texts: check_stun_listen(texts or ["off"], url, stun),
-                check_stun_listen((), url, stun),
+                check_stun_listen((), url, stun) if Role.BROKER in roles else (),
             ),
             stun=stun,
             trusted_proxies=self._take("trusted-proxy", check_proxies, self._default_proxies(certificate)),
@@ -225,7 +230,8 @@ class _Builder:
             admin_from=admin_networks,
             is_admin_within=is_admin_within,
             redis_file=self._take("redis-file", Path, None),
-            drain_s=self._take("drain", check_drain, 0.0),
+            drain_s=self._take("drain", check_drain, DRAIN.drain_s if roles != EVERY_ROLE else 0.0),
+            roles=roles,
             gateway_workers=self._take("gateway-workers", lambda count: check_workers(count, certificate), 1),
             private_swarms=self._take("private-swarms", check_swarms, "auto"),
         )

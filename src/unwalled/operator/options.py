@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -91,6 +92,17 @@ class PublicUrl:
         ]
 
 
+class Role(StrEnum):
+    """What an operator is made of. One process is all of it, unless it is told otherwise."""
+
+    BROKER = "broker"
+    GATEWAY = "gateway"
+    SITE = "site"
+
+
+EVERY_ROLE = frozenset(Role)
+
+
 @dataclass(frozen=True, slots=True)
 class CertificateFiles:
     """Where the own certificate with its chain and its key are, in PEM; both may be in one file."""
@@ -140,6 +152,8 @@ class OperatorOptions:
     """How long it waits for what is under way when it is told to end."""
     gateway_workers: int = 1
     """Processes that hold sessions; 1 = the operator's own."""
+    roles: frozenset[Role] = EVERY_ROLE
+    """What this process is, of what an operator is altogether."""
 
     @property
     def reached_at(self) -> PublicUrl:
@@ -283,6 +297,21 @@ def check_drain(text: str) -> float:
             f"{text!r} is no time to wait for what is under way.", "Write it as 90s, 3m or 1h; 0 is not to wait."
         )
     return span_s
+
+
+def check_roles(texts: Sequence[str]) -> frozenset[Role]:
+    """Roles, each alone or several with commas between them. Raises ConfigurationError."""
+    words = [word.strip().lower() for text in texts for word in text.split(",")]
+    try:
+        roles = frozenset(Role(word) for word in words)
+    except ValueError:
+        roles = frozenset()
+    if not roles:
+        raise ConfigurationError(
+            f"{', '.join(words) or 'Nothing'} is not what an operator can be.",
+            "Give some of broker, gateway and site; without it, this process is all three.",
+        )
+    return roles
 
 
 def check_workers(count: int, certificate: CertificateFiles | None) -> int:

@@ -20,7 +20,6 @@ from aiohttp import web
 
 from unwalled.broker.countries import FindCountry
 from unwalled.broker.countryfile import open_countries
-from unwalled.broker.directory import Directory, EmbeddedDirectory
 from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.server import Broker
 from unwalled.clock import Clock, SystemClock
@@ -46,12 +45,12 @@ from unwalled.operator.invites import InviteBook
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.livekeys import LiveKeys
 from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
-from unwalled.operator.options import IPAddress, OperatorOptions, PublicUrl
+from unwalled.operator.options import EVERY_ROLE, IPAddress, OperatorOptions, PublicUrl, Role
 from unwalled.operator.policykeeper import PolicyKeeper
 from unwalled.operator.quotas import Quotas
-from unwalled.operator.shared import shared_by
+from unwalled.operator.shared import Alone, Shared, keys_and_store
 from unwalled.operator.site import add_security_headers, page_routes
-from unwalled.operator.state import default_invite, keep_state
+from unwalled.operator.state import opening_invite
 from unwalled.operator.stun import StunCounters, StunServer, bind_stun, close_all, stun_urls
 from unwalled.operator.versions import keep_versions
 from unwalled.operator.watch import Surroundings, Watch
@@ -84,13 +83,16 @@ class Operator:
         find_country: FindCountry,
         older_pages: Sequence[Page] = (),
         egress: Egress | None = None,
+        shared: Shared | None = None,
     ) -> None:
         """For ``start``."""
+        self._shared = shared = shared if shared is not None else Alone()
         self.url = url
         self.listening = options.listen
         """Where it listens, with the port that it has got."""
         self._older_pages = older_pages
         self._contact = options.contact
+        self._roles_given = options.roles
         self.warnings: list[str] = []
         """What to tell whoever starts it, each a whole sentence."""
         if options.trace is not None:
@@ -106,17 +108,17 @@ class Operator:
         config = BridgeConfig(
             v=1,
             bridge_socket=url.socket_base + BRIDGE_PATH,
-            gateways=[gateway_url],
+            # Where others share a store, it knows the gateways that live.
+            gateways=[gateway_url] if self._roles_given == EVERY_ROLE else [],
             stun=list(options.stun),
             allow_private=options.allow_private,
             swarms=admission.has_swarms,
         )
-        directory: Directory = EmbeddedDirectory(clock, keys.naming_key())
+        directory = shared.directory(clock, keys.naming_key())
         self._id, self._lanes_at = new_gateway_id(), gateway_url
         self._drain_s = options.drain_s
         self._is_draining = False
         self._announcer = Announcer(directory, self._places)
-        self._shared = shared_by(options.redis_file, keys)
         self._broker = Broker(
             key=keys.broker_key(),
             check_token=admission.terms,
@@ -143,7 +145,7 @@ class Operator:
                 policy_keeper.policy, clock=clock, sources=options.sources, used=policy_keeper.used()
             )
         self.warnings = [*self._gateway.warnings, *url.warnings(), *self.warnings]
-        has_workers = options.gateway_workers > 1
+        has_workers = options.gateway_workers > 1 and Role.GATEWAY in options.roles
         if has_workers:
             from unwalled.operator.workers import WorkerHub, WorkerPool, begin_of
         self._hub = (WorkerHub if has_workers else SessionHub)(
@@ -216,17 +218,17 @@ class Operator:
         stun_sockets: list[list[socket.socket]] = []
         try:
             stun_sockets = bind_stun(options.stun_listen)
-            keys = OperatorKeys.load_or_make(options.data, os.urandom)
+            keys, shared = keys_and_store(options)
             book = InviteBook(options.data)
             listen = dataclasses.replace(options.listen, port=sockets[0].getsockname()[1])
             url = dataclasses.replace(options, listen=listen).reached_at
             options = dataclasses.replace(options, stun=options.stun or stun_urls(url, stun_sockets))
-            keep_state(options.data, url, options.stun)
-            invite = default_invite(options.data, keys, book, clock)
+            invite = opening_invite(options, url, keys, book, clock)
             older = keep_versions(options.data)
-            operator = cls(options, url, keys, book, policy_keeper, clock, find_country, older, egress)
+            operator = cls(options, url, keys, book, policy_keeper, clock, find_country, older, egress, shared)
             operator.listening = listen
-            await operator._shared.start()
+            await shared.start()
+            shared.mirror_invites(options.data, is_source=Role.SITE in options.roles)
             await operator._open_gateway()
             try:
                 await operator._serve(sockets, certificate)
@@ -282,6 +284,9 @@ class Operator:
 
         Until then their lost lanes are replaced. ``close`` it then. Cancelling is safe.
         """
+        if self._roles_given != EVERY_ROLE:
+            # Other brokers go on: bridges and readers are sent to them.
+            await self._broker.close()
         if self._pool is not None:
             await self._pool.drain(self._drain_s)
             return
@@ -315,6 +320,8 @@ class Operator:
         self._gateway.close()
 
     async def _open_gateway(self) -> None:
+        if Role.GATEWAY not in self._roles_given:
+            return
         if self._pool is not None:
             await self._pool.start()
             return
@@ -338,19 +345,22 @@ class Operator:
         app = web.Application()
         add_security_headers(app, is_encrypted=self.url.is_encrypted)
         sources = [] if self.url.is_encrypted else [self.url.origin]
-        further = [*self._older_pages, *abuse_pages(self._contact, self._gateway.egress.policy)]
-        app.add_routes(page_routes(sources, further, self._numbers.count_old_widget))
+        if Role.SITE in self._roles_given:
+            further = [*self._older_pages, *abuse_pages(self._contact, self._gateway.egress.policy)]
+            app.add_routes(page_routes(sources, further, self._numbers.count_old_widget))
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
         app.add_routes([web.route("*", path, self._answer_admin) for path in ("/admin", "/admin/{rest:.*}")])
-        app.add_routes(self._broker.routes())
-        app.add_routes(self._lanes.routes())
+        if Role.BROKER in self._roles_given:
+            app.add_routes(self._broker.routes())
+        if Role.GATEWAY in self._roles_given:
+            app.add_routes(self._lanes.routes())
         return app
 
     async def _health(self, request: web.Request) -> web.Response:
         return web.json_response({"ok": True, "roles": self._roles()}, headers=_NO_STORE)
 
     def _roles(self) -> list[str]:
-        return ["broker", "gateway", "site", *(["stun"] if self.stun is not None else [])]
+        return [*sorted(self._roles_given), *(["stun"] if self.stun is not None else [])]
 
     async def _counts(self) -> Counts:
         self._numbers.bridges_with_room = await self._broker.waiting()

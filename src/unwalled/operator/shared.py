@@ -8,10 +8,14 @@ from random import SystemRandom
 from typing import Protocol
 
 from unwalled.broker.bridges import BridgeHub
+from unwalled.broker.directory import Directory, EmbeddedDirectory
 from unwalled.broker.peers import LocalPeers, Peers
 from unwalled.broker.redis.url import find_url
 from unwalled.broker.store import EmbeddedStore, Store
+from unwalled.clock import Clock
 from unwalled.crypto.identity import OperatorKeys
+from unwalled.errors import ConfigurationError
+from unwalled.operator.options import EVERY_ROLE, OperatorOptions, Role
 from unwalled.wire import b64
 
 _HOME_BYTES = 9
@@ -29,6 +33,12 @@ class Shared(Protocol):
 
     def peers(self, hub: BridgeHub) -> Peers:
         """The way to all bridges. Called once, before ``start``."""
+
+    def directory(self, clock: Clock, naming_key: bytes) -> Directory:
+        """The list of gateways. Called once, before ``start``."""
+
+    def mirror_invites(self, folder: Path, *, is_source: bool) -> None:
+        """From now on the invite book of a folder is told to others, or follows theirs. Call it after ``start``."""
 
     async def start(self) -> None:
         """Connects. Raises ConfigurationError."""
@@ -49,11 +59,42 @@ class Alone:
         """See Shared."""
         return LocalPeers(hub)
 
+    def directory(self, clock: Clock, naming_key: bytes) -> Directory:
+        """See Shared."""
+        return EmbeddedDirectory(clock, naming_key)
+
+    def mirror_invites(self, folder: Path, *, is_source: bool) -> None:
+        """See Shared."""
+
     async def start(self) -> None:
         """See Shared."""
 
     async def close(self) -> None:
         """See Shared."""
+
+
+def keys_and_store(options: OperatorOptions) -> tuple[OperatorKeys, Shared]:
+    """The keys, and where this process meets others. Raises ConfigurationError when it would be alone with a part."""
+    if options.roles == EVERY_ROLE:
+        keys = OperatorKeys.load_or_make(options.data, os.urandom)
+        return keys, shared_by(options.redis_file, keys)
+    if Role.SITE in options.roles:
+        keys = OperatorKeys.load_or_make(options.data, os.urandom)
+    else:
+        held = OperatorKeys.load(options.data) if options.data.is_dir() else None
+        if held is None:
+            raise ConfigurationError(
+                "A process without the site needs the keys of the one that has it, and its data folder has none.",
+                "Copy the data folder: unwalled backup there, unwalled restore here.",
+            )
+        keys = held
+    shared = shared_by(options.redis_file, keys)
+    if isinstance(shared, Alone):
+        raise ConfigurationError(
+            "This process has only some of the roles, and nothing says where it meets the others.",
+            "Name the Redis server that they share with --redis-file, or leave --roles out.",
+        )
+    return keys, shared
 
 
 def shared_by(file: Path | None, keys: OperatorKeys) -> Shared:
@@ -66,7 +107,7 @@ def shared_by(file: Path | None, keys: OperatorKeys) -> Shared:
 
 
 def _over_redis(url: str, keys: OperatorKeys) -> Shared:
-    from unwalled.broker.redis.shared import SharedRedis
+    from unwalled.operator.sharedredis import OperatorRedis
 
     home = b64.encode(os.urandom(_HOME_BYTES))
-    return SharedRedis(url, keys.store_key(), home, SystemRandom(), os.urandom)
+    return OperatorRedis(url, keys.store_key(), home, SystemRandom(), os.urandom)

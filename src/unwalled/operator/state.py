@@ -18,12 +18,12 @@ import msgspec
 
 from unwalled.clock import Clock
 from unwalled.crypto.identity import OperatorKeys
-from unwalled.crypto.tokens import mint_token
+from unwalled.crypto.tokens import ID_BYTES, mint_token
 from unwalled.datafolder import damaged, newer, read_private, replace_private
 from unwalled.errors import ConfigurationError
 from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.invites import InviteBook, make_invite
-from unwalled.operator.options import PublicUrl, check_stun
+from unwalled.operator.options import OperatorOptions, PublicUrl, Role, check_stun
 from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import Invite
 
@@ -133,3 +133,14 @@ def default_invite(folder: Path, keys: OperatorKeys, book: InviteBook, clock: Cl
     name = invite.token[:8].hex()
     msgspec.structs.replace(state, default_invite=name).save(folder)
     return invite
+
+
+def opening_invite(
+    options: OperatorOptions, url: PublicUrl, keys: OperatorKeys, book: InviteBook, clock: Clock
+) -> Invite:
+    """What is printed at the start; of a process without the site, which gives none out, one that lets nobody in."""
+    if Role.SITE not in options.roles:
+        void = mint_token(keys.invite_key, bytes(ID_BYTES), 1)
+        return Invite.make(keys.identity, keys.broker_key().public, void, [url.text], list(options.stun))
+    keep_state(options.data, url, options.stun)
+    return default_invite(options.data, keys, book, clock)

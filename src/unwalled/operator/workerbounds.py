@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from unwalled.settings import KIB
+from unwalled.settings import KIB, MIB
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
@@ -35,6 +35,10 @@ class WorkerLimits:
     """The first such wait."""
     longest_pause_s: float = 30.0
     """The longest."""
+    invites_check_s: float = 2.0
+    """How often the invite book is told to, or heard from, the operator's other processes on other machines."""
+    invites_bytes: int = 8 * MIB
+    """The largest book that is."""
 
 
 WORKERS = WorkerLimits()

@@ -12,7 +12,7 @@ from tests.structure.source import ROOT
 from unwalled.errors import ConfigurationError
 from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.configuration import OPTIONS, ConfigurationErrors, Given, build, parse_config, read_config
-from unwalled.operator.options import ListenAddress, OperatorOptions
+from unwalled.operator.options import ListenAddress, OperatorOptions, Role
 
 HERE = Path("/etc/unwalled")
 FULL = """\
@@ -29,6 +29,7 @@ allow-private = true
 trace = "traces"
 drain = "3m"
 gateway-workers = 1
+roles = ["gateway"]
 """
 
 
@@ -57,6 +58,7 @@ def test_everything_that_can_be_said() -> None:
     # A path begins at the folder of the file, wherever the program was started.
     assert (given.data, given.policy) == (Path("/var/lib/unwalled"), HERE / "policy.toml")
     assert (given.drain_s, given.gateway_workers) == (180.0, 1)
+    assert given.roles == {Role.GATEWAY}
     assert (given.countries, given.trace) == (HERE / "country.mmdb", HERE / "traces")
     assert given.stun_listen == (ListenAddress("", 3478),)
     assert given.stun == ("stun:direct.news.example:3478",)

@@ -10,11 +10,14 @@ import pytest
 from unwalled.errors import ConfigurationError
 from unwalled.operator.bounds import OPERATOR
 from unwalled.operator.options import (
+    EVERY_ROLE,
     CertificateFiles,
     ListenAddress,
     PublicUrl,
+    Role,
     check_drain,
     check_proxies,
+    check_roles,
     check_sources,
     check_stun,
     check_stun_listen,
@@ -149,3 +152,11 @@ def test_gateway_workers_need_room_and_connections_that_can_be_handed_over() -> 
     for count, certificate in ((0, None), (65, None), (2, own)):
         with pytest.raises(ConfigurationError):
             check_workers(count, certificate)
+
+
+def test_roles() -> None:
+    assert check_roles(["broker, Site"]) == check_roles(["site", "broker"]) == {Role.BROKER, Role.SITE}
+    assert check_roles(["broker,gateway,site"]) == EVERY_ROLE
+    for texts in ([], [""], ["bridge"], ["broker,,site"]):
+        with pytest.raises(ConfigurationError):
+            check_roles(texts)

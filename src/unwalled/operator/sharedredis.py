@@ -1,0 +1,33 @@
+"""What an operator's processes share over a Redis server beside what brokers do: gateways, and the invite book."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unwalled.broker.directory import Directory
+from unwalled.broker.redis.directory import RedisDirectory
+from unwalled.broker.redis.shared import SharedRedis
+from unwalled.clock import Clock
+from unwalled.operator.invitemirror import InviteMirror
+from unwalled.tasks import TaskOwner
+
+
+class OperatorRedis(SharedRedis):
+    """See Shared."""
+
+    _tasks: TaskOwner | None = None
+
+    def directory(self, clock: Clock, naming_key: bytes) -> Directory:
+        """See Shared. Its time is the server's."""
+        return RedisDirectory(self.server, base=self.base, naming_key=naming_key)
+
+    def mirror_invites(self, folder: Path, *, is_source: bool) -> None:
+        """See Shared."""
+        self._tasks = TaskOwner()
+        self._tasks.start(InviteMirror(self.server, self.base, folder, is_source=is_source).run(), "mirror invites")
+
+    async def close(self) -> None:
+        """See Shared."""
+        if self._tasks is not None:
+            await self._tasks.close()
+        await super().close()
