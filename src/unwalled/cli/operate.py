@@ -26,6 +26,8 @@ def operate(options: OperatorOptions) -> int:
         try:
             for sentence in operator.warnings:
                 warn(sentence)
+            # Before it says that it is ready, or a signal right after that would be lost.
+            asked.listen()
             # Whoever has not the site gives out no invites.
             said = f" invite={invite.text}" if Role.SITE in options.roles else ""
             say(f"ready url={operator.url.text}{said}")
@@ -80,9 +82,12 @@ class Asked:
         self._wishes: asyncio.Queue[Wish] = asyncio.Queue()
         self._is_draining = False
 
+    def listen(self) -> None:
+        """From now on wishes are noted."""
+        self._loop = asyncio.get_running_loop()
+
     async def next(self) -> Wish:
         """The next wish."""
-        self._loop = asyncio.get_running_loop()
         return await self._wishes.get()
 
     def to_drain(self) -> bool:
