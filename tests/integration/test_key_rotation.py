@@ -1,0 +1,78 @@
+"""Keys that are renewed while a real operator runs: who reads goes on, and who comes too late is told."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.chain import running_operator
+from tests.support.descriptions import offer
+from tests.support.gateway_sites import run
+from unwalled.clock import SystemClock
+from unwalled.crypto.identity import KeyBundle, KeyKind, OperatorKeys
+from unwalled.crypto.rotation import renewed
+from unwalled.errors import SignalingFailed
+from unwalled.signaling.client import SignalingClient
+from unwalled.signaling.errors import InviteNotTaken, NoBridge
+from unwalled.wire.invite import Invite
+
+
+async def asked(invite: Invite) -> SignalingFailed:
+    """What a reader with this invite is told while no bridge is there."""
+    client = SignalingClient(invite, SystemClock(), os.urandom)
+    try:
+        with pytest.raises(SignalingFailed) as caught:
+            await client.match([offer()])
+        return caught.value
+    finally:
+        await client.aclose()
+
+
+def rotate(folder: Path, *kinds: KeyKind, grace_s: int) -> OperatorKeys:
+    held = OperatorKeys.load(folder)
+    assert held is not None
+    now = int(time.time())
+    keys = renewed(held, kinds, now, now + grace_s, os.urandom)
+    keys.save(folder)
+    return keys
+
+
+def test_an_invite_of_before_is_good_for_its_time_and_then_told_that_it_is_over(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        async with running_operator(tmp_path / "data") as (operator, old):
+            # The broker need not wait for a bridge that will not come.
+            operator._broker._matchmaker._limits = type(operator._broker._limits)(match_wait_s=0.05)
+            before = operator._broker._bundle
+            rotate(tmp_path / "data", *KeyKind, grace_s=3600)
+            operator._keys.check()
+            assert isinstance(await asked(old), NoBridge), "within the grace it is taken"
+            bundle = KeyBundle.verify(operator._broker._bundle, old.identity, time.time())
+            assert bundle.sequence == KeyBundle.verify(before, old.identity, time.time()).sequence + 1
+
+            # Leaked: from now on the old ones are over, and the identity of the invite says so.
+            rotate(tmp_path / "data", KeyKind.BROKER, grace_s=0)
+            operator._keys.check()
+            failed = await asked(old)
+            assert isinstance(failed, InviteNotTaken)
+            assert "new one" in str(failed)
+
+    run(main)
+
+
+def test_tokens_of_before_are_refused_once_their_key_is_over(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with running_operator(tmp_path / "data") as (operator, old):
+            operator._broker._matchmaker._limits = type(operator._broker._limits)(match_wait_s=0.05)
+            rotate(tmp_path / "data", KeyKind.INVITES, grace_s=0)
+            operator._keys.check()
+            assert isinstance(await asked(old), InviteNotTaken)
+        async with running_operator(tmp_path / "data") as (operator, new):
+            operator._broker._matchmaker._limits = type(operator._broker._limits)(match_wait_s=0.05)
+            assert isinstance(await asked(new), NoBridge), "the default invite is made anew at the start"
+
+    run(main)
