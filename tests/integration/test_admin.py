@@ -180,7 +180,7 @@ def test_invites_are_made_listed_and_withdrawn(tmp_path: Path) -> None:
             status, _, content = await ask(method, API + path, headers=bearer(token), **given)
             return status, None if not content else json.loads(content)
 
-        status, made = await call("POST", "/invites", {"label": "spring issue", "lifetime_s": 3600})
+        status, made = await call("POST", "/invites", {"label": "spring issue", "lifetime_s": 3600, "readers": 7})
         assert status == 201
         assert isinstance(made, dict)
         assert Invite.parse(made["text"], 0.0).token[:8].hex() == made["id"]
@@ -190,6 +190,7 @@ def test_invites_are_made_listed_and_withdrawn(tmp_path: Path) -> None:
         (entry,) = page["invites"]
         assert (entry["label"], entry["revoked"], page["total"], page["next"]) == ("spring issue", False, 2, None)
         assert entry["expires"] - entry["created"] == 3600
+        assert (entry["readers"], entry["sessions"], entry["bytes_day"]) == (7, 0, 0)
         assert (await call("POST", f"/invites/{made['id']}/revoke"))[0] == 200
         status, entry = await call("GET", f"/invites/{made['id']}")
         assert isinstance(entry, dict)

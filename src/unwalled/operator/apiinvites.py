@@ -13,8 +13,8 @@ from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import MAX_EXPIRY_S
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.apiroutes import Call, Route
-from unwalled.operator.bounds import ADMIN
-from unwalled.operator.invites import InviteBook, InviteEntry, make_invite
+from unwalled.operator.bounds import ADMIN, QUOTA
+from unwalled.operator.invites import InviteBook, InviteEntry, Quota, make_invites
 from unwalled.operator.options import PublicUrl
 from unwalled.operator.problems import Problem
 from unwalled.settings import BROKER
@@ -46,6 +46,11 @@ class InviteView(msgspec.Struct, frozen=True):
     revoked: bool
     is_over: bool
     """Whether its date has passed."""
+    sessions: int
+    """Bounds of its own: at once; 0 = none."""
+    bytes_day: int
+    readers: int
+    """In a day."""
 
 
 class InvitePage(msgspec.Struct, frozen=True):
@@ -71,6 +76,12 @@ class NewInvite(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label: Label = ""
     lifetime_s: Annotated[int, msgspec.Meta(ge=0, le=_TEN_YEARS_S)] = 0
     """Seconds for which it is good; 0 = for ever."""
+    sessions: Annotated[int, msgspec.Meta(ge=0, le=QUOTA.most_sessions)] = 0
+    """Of all its holders, at once; 0 = no bound of its own."""
+    bytes_day: Annotated[int, msgspec.Meta(ge=0, le=QUOTA.most_bytes_day)] = 0
+    """Carried in a day (UTC), both ways."""
+    readers: Annotated[int, msgspec.Meta(ge=0, le=QUOTA.most_readers)] = 0
+    """Runs of the reader's program in a day (UTC)."""
 
 
 class MadeInvite(msgspec.Struct, frozen=True):
@@ -148,16 +159,18 @@ class InviteRoutes:
         now = self._clock.wall()
         expires_s = min(int(now) + wanted.lifetime_s, MAX_EXPIRY_S) if wanted.lifetime_s else 0
         try:
-            invite = make_invite(
+            (made,) = make_invites(
                 self._keys(),
                 self._book,
                 doors=[self._url.text],
                 stun=self._stun,
-                label=wanted.label,
+                labels=[wanted.label],
                 now_wall_s=now,
                 expires_s=expires_s,
                 random_bytes=os.urandom,
+                quota=Quota(wanted.sessions, wanted.bytes_day, wanted.readers),
             )
+            invite = made.invite
         except UsageError as error:
             raise Problem(409, error.cause, error.remedy) from None
         return MadeInvite(invite.token[:8].hex(), invite.text, invite.link(self._url.text), expires_s)
@@ -178,7 +191,17 @@ class InviteRoutes:
 
     def _view(self, entry: InviteEntry) -> InviteView:
         is_over = entry.is_over(self._clock.wall())
-        return InviteView(entry.id, entry.label, entry.created, entry.expires, entry.revoked, is_over)
+        return InviteView(
+            entry.id,
+            entry.label,
+            entry.created,
+            entry.expires,
+            entry.revoked,
+            is_over,
+            entry.sessions,
+            entry.bytes_day,
+            entry.readers,
+        )
 
 
 def _unknown() -> Problem:
