@@ -12,11 +12,13 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import msgspec
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from unwalled.errors import LaneClosed, UnwalledError
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, ReactorStack, WebRtcLane
+from unwalled.operator.totals import Totals, totals
 from unwalled.web.pages import Page, documents, pages
 from unwalled.web.render import choose_language
 from unwalled.wire.description import LaneDescription
@@ -136,6 +138,7 @@ class OperatorDouble:
         self.bridges: asyncio.Queue[BridgeSession] = asyncio.Queue()
         self.lanes: set[web.WebSocketResponse] = set()
         self.pages: dict[str, Page] = pages()
+        self.totals: Totals = totals([], 0.0)
         self.newsroom = ""
         """What another site's page holds; "" = the frame."""
         self.newsroom_policy = ""
@@ -240,6 +243,7 @@ class OperatorDouble:
         app = web.Application(middlewares=[self._note])
         for path in self.pages:
             app.router.add_get(path, self._page)
+        app.router.add_get("/totals.json", self._totals)
         app.router.add_get("/newsroom", self._newsroom)
         app.router.add_get("/article", self._article)
         app.router.add_get("/v1/config", self._config)
@@ -274,6 +278,9 @@ class OperatorDouble:
         if page.is_document and language is not None:
             page = documents(language=language, is_asked=True)[request.path]
         return web.Response(body=page.body, headers={**page.headers, "Content-Type": page.content_type})
+
+    async def _totals(self, request: web.Request) -> web.Response:
+        return web.json_response(msgspec.to_builtins(self.totals))
 
     async def _newsroom(self, _: web.Request) -> web.Response:
         body = self.newsroom or f"<iframe src={self.url}/embed></iframe>"

@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.operator_double import PATIENCE_S, OperatorDouble
+from unwalled.operator.rows import DAY_S, Row
+from unwalled.operator.totals import totals
 from unwalled.web.pages import pages, widget_integrity, widget_version
 
-DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/window")
+DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/totals", "/window")
 DEEDS = "people=12&bytes=3400000000&seconds=7300&countries=IR.CN.XX"
 PEOPLE = """[
   {key: "a", country: "IR", bytesUp: 5, bytesDown: 90},
@@ -60,7 +62,7 @@ def test_a_page_loads_what_is_the_operators_and_leaves_nothing_behind(
     page.on("request", lambda request: urls.append(request.url))
     page.goto(operator.url + path)
     page.wait_for_load_state("networkidle")
-    assert {url.removeprefix(operator.url) for url in urls} <= set(pages())
+    assert {url.removeprefix(operator.url) for url in urls} <= {*pages(), "/totals.json"}
     assert page.evaluate("[document.cookie, localStorage.length, sessionStorage.length].join()") == ",0,0"
     assert page.context.cookies() == []
 
@@ -76,7 +78,24 @@ def test_a_page_fits_into_a_narrow_window(page: Page, operator: OperatorDouble, 
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-@pytest.mark.parametrize("path", ["/add", "/impact", "/read"])
+@pytest.mark.parametrize(("language", "people"), [("en", "1,200"), ("fa", "۱٬۲۰۰")])
+def test_totals_are_shown_once_there_are_some(page: Page, operator: OperatorDouble, language: str, people: str) -> None:
+    page.set_viewport_size({"width": 320, "height": 640})
+    operator.totals = totals([], 0.0)
+    page.goto(f"{operator.url}/totals?lang={language}")
+    expect(page.locator("#how")).to_contain_text("%")
+    expect(page.locator("#none")).to_be_visible()
+    expect(page.locator("#numbers")).to_be_hidden()
+    days = [Row(day * DAY_S, up_s=3600.0, people=1234, bridges=9.0, down_bytes=10**10) for day in range(20_000, 20_040)]
+    operator.totals = totals(days, 20_050 * DAY_S)
+    page.reload()
+    expect(page.locator("#people")).to_have_text(people)
+    expect(page.locator("#numbers > div:visible")).to_have_count(6)
+    expect(page.locator("#none")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+@pytest.mark.parametrize("path", ["/add", "/impact", "/read", "/totals"])
 def test_everything_that_can_be_operated_has_a_name(page: Page, operator: OperatorDouble, path: str) -> None:
     page.goto(f"{operator.url}{path}#{DEEDS}")
     nameless = page.evaluate("""() => [...document.querySelectorAll("input, select, button, a, canvas")]

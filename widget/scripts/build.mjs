@@ -47,7 +47,7 @@ for (const [name, entry] of Object.entries(await parts())) {
   await put(`widget-${name}.js`, built, name.startsWith("words-") ? MOST_GZIP_BYTES_OF_WORDS : MOST_GZIP_BYTES);
 }
 await put("widget.js", await bytesOf("src/widget.ts", { UNWALLED_PARTS: JSON.stringify(hashes) }));
-for (const page of ["add", "embed", "impact", "read", "window"]) await put(`${page}.js`, await bytesOf(`src/pages/${page}.ts`));
+for (const page of ["add", "embed", "impact", "read", "totals", "window"]) await put(`${page}.js`, await bytesOf(`src/pages/${page}.ts`));
 
 
 // The reader's panel, in a folder of its own: an operator serves none of it.

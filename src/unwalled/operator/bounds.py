@@ -144,6 +144,8 @@ class NumbersLimits:
     """Minutes that wait in memory while the history cannot be written; the oldest are lost first."""
     history_bytes: int = 64 * MIB
     """The largest file of the history; it has about two of them."""
+    totals_s: float = 600.0
+    """For so long the totals that everybody may see are not asked for again."""
     close_s: float = 1.0
     """For the last minute to be kept at the end."""
 

@@ -52,6 +52,7 @@ from unwalled.operator.shared import Alone, Shared, keys_and_store
 from unwalled.operator.site import add_security_headers, page_routes
 from unwalled.operator.state import opening_invite
 from unwalled.operator.stun import StunCounters, StunServer, bind_stun, close_all, stun_urls
+from unwalled.operator.totalsroute import totals_route
 from unwalled.operator.versions import keep_versions
 from unwalled.operator.watch import Surroundings, Watch
 from unwalled.settings import GATEWAY
@@ -348,6 +349,7 @@ class Operator:
         if Role.SITE in self._roles_given:
             further = [*self._older_pages, *abuse_pages(self._contact, self._gateway.egress.policy)]
             app.add_routes(page_routes(sources, further, self._numbers.count_old_widget))
+            app.add_routes([totals_route(self.watch.totals, self._clock)])
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
         app.add_routes([web.route("*", path, self._answer_admin) for path in ("/admin", "/admin/{rest:.*}")])
         if Role.BROKER in self._roles_given:

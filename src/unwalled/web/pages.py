@@ -31,6 +31,7 @@ _DOCUMENTS = {
     "/embed": "embed",
     "/impact": "impact",
     "/read": "read",
+    "/totals": "totals",
     "/window": "window",
 }
 FRAMED = "/embed"

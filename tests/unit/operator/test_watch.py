@@ -175,7 +175,7 @@ def test_the_machine_tells_of_this_process(tmp_path: Path) -> None:
 def test_minutes_go_into_the_history_and_the_last_one_at_the_end(scene: Scene) -> None:
     async def play() -> None:
         scene.clock.ahead_s = 20_000 * 86_400.0 - scene.clock.now
-        for number in range(30):
+        for number in range(34):
             scene.watch.helped(number.to_bytes(16))
         running = asyncio.create_task(scene.watch.run())
         await asyncio.sleep(0)

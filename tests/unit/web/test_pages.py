@@ -11,8 +11,8 @@ import pytest
 
 from unwalled.web.pages import pages, widget_integrity, widget_version
 
-DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/window")
-PAGE_SCRIPTS = ("add", "embed", "impact", "read", "window")
+DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/totals", "/window")
+PAGE_SCRIPTS = ("add", "embed", "impact", "read", "totals", "window")
 PARTS = [path for path in pages() if path.startswith("/widget-")]
 
 
@@ -46,7 +46,7 @@ def test_documents_allow_only_what_is_the_operators(path: str) -> None:
 @pytest.mark.parametrize("path", DOCUMENTS)
 def test_documents_load_nothing_from_elsewhere_and_hold_no_inline_code(path: str) -> None:
     text = pages()[path].body.decode()
-    links = set(re.findall(r'(?:src|href)="([^"]*)"', text)) - {"data:,", "./"}
+    links = set(re.findall(r'(?:src|href)="([^"]*)"', text)) - {"data:,", "./", "totals.json"}
     assert {f"/{link}" for link in links if not link.startswith("?lang=")} <= pages().keys()
     assert not re.search(r"<style|\sstyle=|\son\w+=|<script(?![^>]*\ssrc=)", text)
 
@@ -119,7 +119,7 @@ def test_the_page_for_sites_tells_version_and_hash_as_data() -> None:
 
 def test_a_page_that_opens_or_frames_ours_keeps_its_handle_to_it_where_it_must() -> None:
     isolated = {path for path in DOCUMENTS if "Cross-Origin-Opener-Policy" in pages()[path].headers}
-    assert isolated == {"/", "/add", "/impact", "/read"}
+    assert isolated == {"/", "/add", "/impact", "/read", "/totals"}
 
 
 def test_further_sources_stand_in_connect_src_only() -> None:

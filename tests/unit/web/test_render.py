@@ -26,7 +26,7 @@ CATEGORIES = {
     "zh-Hans": {"other"},
     "zh-Hant": {"other"},
 }
-DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/window")
+DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/totals", "/window")
 ENGLISH = words("en")
 
 
