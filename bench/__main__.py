@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.broker import RATES, broker
 from bench.cases import CASES, Case
 from bench.chain import Chain
 from bench.chaos import chaos
@@ -40,7 +41,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-ceilings", action="store_true", help="only the chain, for work on the code")
     parser.add_argument("--trace", type=Path, metavar="DIR", help="keep traces there, for `unwalled trace`")
     parser.add_argument("--list", action="store_true", help="the cases, one in each line")
-    commands = parser.add_subparsers(dest="command", metavar="profile ROLE | scale | swarm | tuning")
+    commands = parser.add_subparsers(dest="command", metavar="profile ROLE | scale | swarm | broker | tuning")
     profiler = commands.add_parser("profile", help="where one part spends its time in a download")
     profiler.add_argument("role", choices=ROLES)
     profiler.add_argument("--through", choices=("chromium", "headless"), default="headless")
@@ -65,10 +66,18 @@ def main(arguments: list[str]) -> int:
     soaker = commands.add_parser("soak", help="memory and open files over a long run at load, with a picture")
     soaker.add_argument("--minutes", type=float, default=30)
     soaker.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="for soak.json and soak.svg")
+    crowd = commands.add_parser("broker", help="very many idle bridges at one broker, and matches a second")
+    crowd.add_argument("--bridges", type=int, default=10_000)
+    crowd.add_argument("--seconds", type=float, default=5, help="of each rate")
+    crowd.add_argument("--rates", type=int, nargs="+", default=list(RATES))
+    crowd.add_argument("--redis", action="store_true", help="keep them in a Redis server, which is started for it")
     options = parser.parse_args(arguments)
 
     if options.command == "profile":
         print(profile(options.role, options.through, options.direction, options.seconds))
+        return 0
+    if options.command == "broker":
+        print(broker(options.bridges, options.seconds, options.redis, tuple(options.rates)))
         return 0
     if options.command == "scale":
         print(scale(options.seeds, options.lanes))

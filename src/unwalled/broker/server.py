@@ -231,7 +231,7 @@ class Broker:
         try:
             asked = MatchRequest.decode(open_request(body, *self._keys))
             # A reply key that is none must not cost a match first.
-            seal_reply(b"", asked.reply_key, body)
+            self._key.check_peer(asked.reply_key)
         except (SignallingError, CryptoError):
             for name, word in self._ended.items():
                 if is_sealed_to(body, name):

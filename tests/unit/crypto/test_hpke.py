@@ -58,6 +58,12 @@ def test_what_was_changed_does_not(key: Key, seal: Seal, overhead: int) -> None:
 def test_keys_that_are_no_classical_ones(public: bytes) -> None:
     with pytest.raises(CryptoError):
         seal_classical(b"", public, b"")
+    with pytest.raises(CryptoError):
+        CLASSICAL.check_peer(public)
+
+
+def test_a_key_to_which_one_can_seal_is_taken() -> None:
+    CLASSICAL.check_peer(ClassicalPrivateKey(b"p" * 32).public)
 
 
 @pytest.mark.parametrize("public", [b"", bytes(1215), b"\xff" * 1216, POST_QUANTUM.public[:1184] + bytes(32)])

@@ -1,0 +1,188 @@
+"""``python -m bench broker``: very many idle bridges at one broker, and as many matches a second as it makes.
+
+Real processes and sockets: `unwalled operate`, and one process (brokerload.py) that is all bridges and all readers. The
+ceilings run in turns with it: the same HTTP server answering the same requests with as many bytes and nothing else, and
+what HPKE alone takes for one request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from bench.machine import this_machine
+from bench.processes import BenchError
+from tests.support.redis_server import RedisProcess
+from unwalled.crypto.envelope import open_request, seal_reply, seal_request
+from unwalled.crypto.hpke import ClassicalPrivateKey
+from unwalled.operator.listener import HttpServer, bind
+from unwalled.operator.options import ListenAddress
+
+RATES = (250, 500, 750, 1000)
+MATCHED_BRIDGES = 1000
+
+
+def broker(bridges: int, seconds: float, over_redis: bool, rates: tuple[int, ...] = RATES) -> str:
+    """The table, as text."""
+    lines = [str(this_machine()), f"broker with {'a Redis server' if over_redis else 'its own memory'}", ""]
+    with tempfile.TemporaryDirectory(prefix="unwalled-bench-broker-") as folder, _redis(over_redis) as environment:
+        data = Path(folder) / "data"
+        with _operator(data, environment) as (operator, port), _load() as load:
+            load.tell(do="at", data=str(data), ports=[port])
+            before = _memory_kib(operator.pid)
+            hung = load.tell(do="hang", count=bridges)
+            time.sleep(1.0)
+            each = (_memory_kib(operator.pid) - before) / bridges
+            lines.append(f"{bridges} idle bridges: {each:.1f} KiB each, {hung['seconds']:.1f} s until all had joined")
+            used = _cpu_s(operator.pid)
+            time.sleep(5.0)
+            lines.append(f"idle for 5 s: {(_cpu_s(operator.pid) - used) / 5 * 100:.1f} % of a core")
+        lines += ["", "| asked a second | what | good | p50, ms | p99, ms | CPU of the server | CPU of the load |"]
+        lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+        with _operator(data, environment) as (operator, port), _constant() as (constant, plain_port), _load() as load:
+            for rate in rates:
+                load.tell(do="at", data=str(data), ports=[port])
+                load.tell(do="hang", count=MATCHED_BRIDGES)
+                for offers, spread in ((1, 1), (4, 0)):
+                    what = f"{offers} lane{'s' * (offers > 1)} of {offers} bridge{'s' * (offers > 1)}"
+                    lines.append(_row(load, operator.pid, rate, seconds, what, offers, spread, "/v1/match"))
+                load.tell(do="at", data=str(data), ports=[plain_port])
+                lines.append(_row(load, constant.pid, rate, seconds, "ceiling: constant", 1, 1, "/constant"))
+    lines += ["", _hpke_alone()]
+    return "\n".join(lines)
+
+
+def _row(load: _Process, pid: int, rate: int, seconds: float, what: str, offers: int, spread: int, path: str) -> str:
+    used = _cpu_s(pid)
+    told = load.tell(do="ask", rate=rate, seconds=seconds, offers=offers, spread=spread, path=path)
+    took_s = told["took_s"]
+    server = (_cpu_s(pid) - used) / took_s
+    return (
+        f"| {rate} | {what} | {told['good']:.0f} of {told['asked']:.0f}, {told['per_s']:.0f}/s | {told['p50_ms']:.1f} "
+        f"| {told['p99_ms']:.1f} | {server:.2f} | {told['cpu_s'] / took_s:.2f} |"
+    )
+
+
+def _hpke_alone(count: int = 1000) -> str:
+    key, reply_key = ClassicalPrivateKey(os.urandom(32)), ClassicalPrivateKey(os.urandom(32))
+    bodies = [seal_request(bytes(900), key.public) for _ in range(count)]
+    began = time.process_time()
+    for body in bodies:
+        open_request(body, key)
+        seal_reply(bytes(900), reply_key.public, body)
+    each_us = (time.process_time() - began) / count * 1e6
+    return f"HPKE alone, one request opened and one reply sealed: {each_us:.0f} µs"
+
+
+class _Process:
+    """The load, told by lines."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def tell(self, **command: object) -> dict[str, float]:
+        """Sends a command and waits for what became of it."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(command) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise BenchError("the process that loads the broker has ended")
+        result: dict[str, float] = json.loads(line)
+        return result
+
+
+@contextmanager
+def _started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
+
+
+@contextmanager
+def _operator(data: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    shutil.rmtree(data, ignore_errors=True)
+    command = [sys.executable, "-m", "unwalled.cli", "operate", "--listen", "127.0.0.1:0", "--allow-private"]
+    with _started([*command, "--data", str(data)], environment) as process:
+        assert process.stdout is not None
+        while not (line := process.stdout.readline()).startswith("ready"):
+            if not line:
+                raise BenchError("the operator has not started")
+        yield process, int(line.split()[1].rpartition(":")[2])
+
+
+@contextmanager
+def _load() -> Iterator[_Process]:
+    with _started([sys.executable, "-m", "bench.brokerload"], {}) as process:
+        yield _Process(process)
+
+
+@contextmanager
+def _constant() -> Iterator[tuple[subprocess.Popen[str], int]]:
+    with _started([sys.executable, "-m", "bench.broker"], {}) as process:
+        assert process.stdout is not None
+        yield process, int(process.stdout.readline())
+
+
+@contextmanager
+def _redis(is_wanted: bool) -> Iterator[dict[str, str]]:
+    if not is_wanted:
+        yield {}
+        return
+    server = RedisProcess()
+    try:
+        yield {"UNWALLED_REDIS_URL": server.url}
+    finally:
+        server.close()
+
+
+def _memory_kib(pid: int) -> float:
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(float(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+
+
+def _cpu_s(pid: int) -> float:
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def _serve_constant() -> None:
+    """The operator's HTTP server, with one answer for everything."""
+    answer = os.urandom(2048 + 48)
+
+    async def handle(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(body=answer, content_type="application/octet-stream")
+
+    app = web.Application()
+    app.add_routes([web.post("/constant", handle)])
+    sockets = bind(ListenAddress("127.0.0.1", 0))
+    await HttpServer(app).start(sockets)
+    print(sockets[0].getsockname()[1], flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(_serve_constant())
