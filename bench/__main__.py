@@ -77,7 +77,7 @@ def main(arguments: list[str]) -> int:
         print(profile(options.role, options.through, options.direction, options.seconds))
         return 0
     if options.command == "broker":
-        print(broker(options.bridges, options.seconds, options.redis, tuple(options.rates)))
+        broker(options.bridges, options.seconds, options.redis, tuple(options.rates))
         return 0
     if options.command == "scale":
         print(scale(options.seeds, options.lanes))

@@ -33,9 +33,10 @@ RATES = (250, 500, 750, 1000)
 MATCHED_BRIDGES = 1000
 
 
-def broker(bridges: int, seconds: float, over_redis: bool, rates: tuple[int, ...] = RATES) -> str:
-    """The table, as text."""
-    lines = [str(this_machine()), f"broker with {'a Redis server' if over_redis else 'its own memory'}", ""]
+def broker(bridges: int, seconds: float, over_redis: bool, rates: tuple[int, ...] = RATES) -> None:
+    """Measures, and prints the table as it grows."""
+    for line in (str(this_machine()), f"broker with {'a Redis server' if over_redis else 'its own memory'}", ""):
+        _show(line)
     with tempfile.TemporaryDirectory(prefix="unwalled-bench-broker-") as folder, _redis(over_redis) as environment:
         data = Path(folder) / "data"
         with _operator(data, environment) as (operator, port), _load() as load:
@@ -44,23 +45,28 @@ def broker(bridges: int, seconds: float, over_redis: bool, rates: tuple[int, ...
             hung = load.tell(do="hang", count=bridges)
             time.sleep(1.0)
             each = (_memory_kib(operator.pid) - before) / bridges
-            lines.append(f"{bridges} idle bridges: {each:.1f} KiB each, {hung['seconds']:.1f} s until all had joined")
+            _show(f"{bridges} idle bridges: {each:.1f} KiB each, {hung['seconds']:.1f} s until all had joined")
             used = _cpu_s(operator.pid)
             time.sleep(5.0)
-            lines.append(f"idle for 5 s: {(_cpu_s(operator.pid) - used) / 5 * 100:.1f} % of a core")
-        lines += ["", "| asked a second | what | good | p50, ms | p99, ms | CPU of the server | CPU of the load |"]
-        lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+            _show(f"idle for 5 s: {(_cpu_s(operator.pid) - used) / 5 * 100:.1f} % of a core")
+        _show("")
+        _show("| asked a second | what | good | p50, ms | p99, ms | CPU of the server | CPU of the load |")
+        _show("| --- | --- | --- | --- | --- | --- | --- |")
         with _operator(data, environment) as (operator, port), _constant() as (constant, plain_port), _load() as load:
             for rate in rates:
                 load.tell(do="at", data=str(data), ports=[port])
                 load.tell(do="hang", count=MATCHED_BRIDGES)
                 for offers, spread in ((1, 1), (4, 0)):
                     what = f"{offers} lane{'s' * (offers > 1)} of {offers} bridge{'s' * (offers > 1)}"
-                    lines.append(_row(load, operator.pid, rate, seconds, what, offers, spread, "/v1/match"))
+                    _show(_row(load, operator.pid, rate, seconds, what, offers, spread, "/v1/match"))
                 load.tell(do="at", data=str(data), ports=[plain_port])
-                lines.append(_row(load, constant.pid, rate, seconds, "ceiling: constant", 1, 1, "/constant"))
-    lines += ["", _hpke_alone()]
-    return "\n".join(lines)
+                _show(_row(load, constant.pid, rate, seconds, "ceiling: constant", 1, 1, "/constant"))
+    _show("")
+    _show(_hpke_alone())
+
+
+def _show(line: str) -> None:
+    print(line, flush=True)
 
 
 def _row(load: _Process, pid: int, rate: int, seconds: float, what: str, offers: int, spread: int, path: str) -> str:
