@@ -231,7 +231,7 @@ class Broker:
         try:
             asked = MatchRequest.decode(open_request(body, *self._keys))
             # A reply key that is none must not cost a match first.
-            self._key.check_peer(asked.reply_key)
+            self._keys[0].check_peer(asked.reply_key)
         except (SignallingError, CryptoError):
             for name, word in self._ended.items():
                 if is_sealed_to(body, name):
