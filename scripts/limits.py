@@ -16,7 +16,7 @@ from unwalled.broker.redis import bounds as redis_bounds
 from unwalled.gateway import bounds as gateway_bounds
 from unwalled.lanes import bounds as lanes_bounds
 from unwalled.operator import bounds as operator_bounds
-from unwalled.operator import workerbounds as operator_workerbounds
+from unwalled.operator.workers import bounds as operator_workerbounds
 from unwalled.pt import bounds as pt_bounds
 from unwalled.rules import bounds as rules_bounds
 
@@ -30,7 +30,7 @@ SOURCES = {
     ROOT / "src" / "unwalled" / "gateway" / "bounds.py": gateway_bounds,
     ROOT / "src" / "unwalled" / "lanes" / "bounds.py": lanes_bounds,
     ROOT / "src" / "unwalled" / "operator" / "bounds.py": operator_bounds,
-    ROOT / "src" / "unwalled" / "operator" / "workerbounds.py": operator_workerbounds,
+    ROOT / "src" / "unwalled" / "operator" / "workers" / "bounds.py": operator_workerbounds,
     ROOT / "src" / "unwalled" / "pt" / "bounds.py": pt_bounds,
     ROOT / "src" / "unwalled" / "rules" / "bounds.py": rules_bounds,
 }
@@ -46,7 +46,7 @@ Every bound of the program. This page is written by `make docs-limits` from
 [broker/redis/bounds.py](../../src/unwalled/broker/redis/bounds.py),
 [gateway/bounds.py](../../src/unwalled/gateway/bounds.py), [lanes/bounds.py](../../src/unwalled/lanes/bounds.py),
 [operator/bounds.py](../../src/unwalled/operator/bounds.py),
-[operator/workerbounds.py](../../src/unwalled/operator/workerbounds.py),
+[operator/workers/bounds.py](../../src/unwalled/operator/workers/bounds.py),
 [pt/bounds.py](../../src/unwalled/pt/bounds.py) and
 [rules/bounds.py](../../src/unwalled/rules/bounds.py); a test fails when it is not fresh.
 """

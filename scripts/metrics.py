@@ -13,8 +13,8 @@ from prometheus_client.metrics_core import Metric
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.gateway.counters import EgressCounters
 from unwalled.gateway.sessions import SessionCounters
-from unwalled.operator.alarmrules import RULES
-from unwalled.operator.metrics import Numbers
+from unwalled.operator.numbers.alarmrules import RULES
+from unwalled.operator.numbers.metrics import Numbers
 from unwalled.operator.stun import StunCounters
 
 ROOT = Path(__file__).parent.parent

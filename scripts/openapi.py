@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from unwalled.operator.adminparts import new_api
+from unwalled.operator.admin.parts import new_api
 from unwalled.operator.options import ListenAddress, OperatorOptions
 from unwalled.operator.server import Operator
 

@@ -18,7 +18,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from unwalled.errors import LaneClosed, UnwalledError
 from unwalled.lanes.base import Lane
 from unwalled.lanes.webrtc import OfferedLane, ReactorStack, WebRtcLane
-from unwalled.operator.totals import Totals, totals
+from unwalled.operator.numbers.totals import Totals, totals
 from unwalled.web.pages import Page, documents, pages
 from unwalled.web.render import choose_language
 from unwalled.wire.description import LaneDescription

@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.operator_double import PATIENCE_S, OperatorDouble
-from unwalled.operator.rows import DAY_S, Row
-from unwalled.operator.totals import totals
+from unwalled.operator.numbers.rows import DAY_S, Row
+from unwalled.operator.numbers.totals import totals
 from unwalled.web.pages import pages, widget_integrity, widget_version
 
 DOCUMENTS = ("/", "/add", "/embed", "/impact", "/read", "/totals", "/window")

@@ -16,8 +16,8 @@ import aiohttp
 from scripts.openapi import PAGE
 from tests.support.fake_streams import FakeStream
 from tests.support.gateway_sites import FakeResolver
-from unwalled.operator.admindoor import HEADER
-from unwalled.operator.admintoken import AdminToken
+from unwalled.operator.admin.admintoken import AdminToken
+from unwalled.operator.admin.door import HEADER
 from unwalled.operator.bounds import ADMIN
 from unwalled.operator.options import IPNetwork, ListenAddress, OperatorOptions, PublicUrl
 from unwalled.operator.server import Operator

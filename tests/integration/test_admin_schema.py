@@ -19,9 +19,9 @@ import pytest
 
 from scripts.openapi import PAGE
 from unwalled.gateway.buckets import TokenBucket
-from unwalled.operator.adminapi import AdminApi
-from unwalled.operator.admindoor import AdminDoor
-from unwalled.operator.admintoken import AdminToken, WrongTokens
+from unwalled.operator.admin.admintoken import AdminToken, WrongTokens
+from unwalled.operator.admin.api import AdminApi
+from unwalled.operator.admin.door import AdminDoor
 from unwalled.operator.bounds import AdminLimits
 from unwalled.operator.options import ListenAddress, OperatorOptions
 from unwalled.operator.server import Operator

@@ -20,7 +20,7 @@ from tests.support.broker_scene import (
 )
 from unwalled.crypto.envelope import seal_request
 from unwalled.crypto.hpke import ClassicalPrivateKey
-from unwalled.operator.invites import InviteBook
+from unwalled.operator.invites.book import InviteBook
 from unwalled.signaling.errors import (
     BrokerBusy,
     InviteNotTaken,

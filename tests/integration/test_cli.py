@@ -26,7 +26,7 @@ from tests.support.certificate import self_signed
 from tests.support.programs import PATIENCE_S, Command, failed, words
 from unwalled.cli.app import run_command
 from unwalled.crypto.identity import OperatorKeys
-from unwalled.operator.invites import InviteBook, make_invite
+from unwalled.operator.invites.book import InviteBook, make_invite
 from unwalled.wire.invite import Invite
 
 _PYTHON = [sys.executable, "-m", "unwalled.cli"]

@@ -21,7 +21,7 @@ from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.redis.connection import RedisServer
 from unwalled.broker.redis.directory import RedisDirectory
 from unwalled.lanes.webrtc import ReactorStack
-from unwalled.operator.invites import InviteBook
+from unwalled.operator.invites.book import InviteBook
 from unwalled.operator.options import ListenAddress, OperatorOptions, Role
 from unwalled.operator.server import Operator
 

@@ -23,9 +23,9 @@ from unwalled.errors import ConfigurationError, OpenFailed
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.server import GatewayServer
 from unwalled.network.dialler import dial
-from unwalled.operator.askers import asks_from_within
+from unwalled.operator.admin.askers import asks_from_within
 from unwalled.operator.bounds import OPERATOR, OperatorLimits
-from unwalled.operator.invites import InviteBook
+from unwalled.operator.invites.book import InviteBook
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.options import ListenAddress, OperatorOptions, PublicUrl
 from unwalled.operator.server import Operator

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tests.support.programs import Command, words
-from unwalled.operator.live import LiveView
+from unwalled.operator.numbers.live import LiveView
 
 PATIENCE_S = 30.0
 

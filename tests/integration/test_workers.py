@@ -23,7 +23,7 @@ from unwalled.errors import ConfigurationError
 from unwalled.lanes.webrtc import ReactorStack
 from unwalled.operator.options import ListenAddress, OperatorOptions
 from unwalled.operator.server import Operator
-from unwalled.operator.workers import WorkerPool
+from unwalled.operator.workers.pool import WorkerPool
 
 SIZE = 24 * MIB
 DIGEST = hashlib.sha256(BLOCK * (SIZE // MIB)).hexdigest()

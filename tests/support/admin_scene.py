@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 
 from unwalled.broker.metrics import BrokerMetrics
-from unwalled.operator.history import History
-from unwalled.operator.rows import DAY_S, HOUR_S, MINUTE_S, Row, kept
+from unwalled.operator.numbers.history import History
+from unwalled.operator.numbers.rows import DAY_S, HOUR_S, MINUTE_S, Row, kept
 
 
 def a_past(folder: Path, now_s: float, days: int = 40) -> None:

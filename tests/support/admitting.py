@@ -7,10 +7,10 @@ from pathlib import Path
 
 from unwalled.clock import Clock, SystemClock
 from unwalled.crypto.identity import OperatorKeys
-from unwalled.operator.admission import Admission
 from unwalled.operator.bounds import QUOTA, QuotaLimits
-from unwalled.operator.invites import InviteBook
-from unwalled.operator.quotas import Quotas
+from unwalled.operator.invites.admission import Admission
+from unwalled.operator.invites.book import InviteBook
+from unwalled.operator.invites.quotas import Quotas
 
 
 def admission(

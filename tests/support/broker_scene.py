@@ -29,7 +29,7 @@ from unwalled.crypto.envelope import seal_request
 from unwalled.crypto.hpke import ClassicalPrivateKey
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import mint_token
-from unwalled.operator.admission import Admission
+from unwalled.operator.invites.admission import Admission
 from unwalled.operator.options import PublicUrl
 from unwalled.settings import BrokerLimits, SignallingLimits
 from unwalled.signaling.client import SignalingClient

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unwalled.cli.output import note, say
 from unwalled.errors import ConfigurationError
-from unwalled.operator.admintoken import AdminToken
+from unwalled.operator.admin.admintoken import AdminToken
 
 
 def token(folder: Path, *, replace: bool, remove: bool) -> None:

@@ -15,7 +15,7 @@ from unwalled.clock import SystemClock
 from unwalled.errors import SignalingFailed, UsageError
 from unwalled.operator.bounds import DOCTOR
 from unwalled.operator.doctor import Doctor, Finding, Outcome
-from unwalled.operator.invites import InviteBook
+from unwalled.operator.invites.book import InviteBook
 from unwalled.operator.options import PublicUrl
 from unwalled.operator.state import held_invite, require_state
 from unwalled.reader.answers import answer_for

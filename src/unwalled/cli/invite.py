@@ -16,9 +16,9 @@ from unwalled.clock import SystemClock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.datafolder import make_private_folder, replace_private
 from unwalled.errors import UsageError
-from unwalled.operator.invites import InviteBook, InviteEntry, MadeInvite, Quota, link_again, make_invites
-from unwalled.operator.invitesheet import as_csv, as_page, as_png, as_svg, file_name
-from unwalled.operator.quotas import DAY_S, read_usage
+from unwalled.operator.invites.book import InviteBook, InviteEntry, MadeInvite, Quota, link_again, make_invites
+from unwalled.operator.invites.quotas import DAY_S, read_usage
+from unwalled.operator.invites.sheet import as_csv, as_page, as_png, as_svg, file_name
 from unwalled.operator.state import OperatorState, require_state
 from unwalled.settings import MIB
 

@@ -15,7 +15,7 @@ from unwalled.cli.running import run
 from unwalled.cli.units import show_count, show_rate, show_size, show_span
 from unwalled.errors import ConfigurationError, UnwalledError
 from unwalled.operator.bounds import DOCTOR
-from unwalled.operator.live import LiveView, Requests
+from unwalled.operator.numbers.live import LiveView, Requests
 from unwalled.operator.options import PublicUrl
 from unwalled.operator.state import OperatorState
 

@@ -28,14 +28,14 @@ from unwalled.datafolder import (
     replace_private,
 )
 from unwalled.errors import ConfigurationError, UsageError
-from unwalled.operator.admintoken import LOCK_FILE as ADMIN_LOCK
+from unwalled.operator.admin.admintoken import LOCK_FILE as ADMIN_LOCK
 from unwalled.operator.blocks import BLOCKS_FILE, BlockBook
 from unwalled.operator.blocks import LOCK_FILE as BLOCKS_LOCK
 from unwalled.operator.bounds import OPERATOR
-from unwalled.operator.history import HISTORY_FILE, SIDE_FILES, copy_of
-from unwalled.operator.invites import BOOK_FILE, LOCK_FILE, InviteBook
+from unwalled.operator.invites.book import BOOK_FILE, LOCK_FILE, InviteBook
+from unwalled.operator.invites.quotas import USAGE_FILE, USAGE_LOCK
 from unwalled.operator.livekeys import KEYS_LOCK
-from unwalled.operator.quotas import USAGE_FILE, USAGE_LOCK
+from unwalled.operator.numbers.history import HISTORY_FILE, SIDE_FILES, copy_of
 from unwalled.operator.state import STATE_FILE, OperatorState
 from unwalled.operator.versions import FOLDER as WIDGETS
 

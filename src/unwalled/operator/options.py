@@ -17,7 +17,7 @@ from unwalled.errors import ConfigurationError
 from unwalled.gateway.policy import site_list
 from unwalled.network.listening import ListenAddress as ListenAddress
 from unwalled.operator.bounds import ADMIN, DRAIN, OPERATOR
-from unwalled.operator.workerbounds import WORKERS
+from unwalled.operator.workers.bounds import WORKERS
 from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import is_door, is_private_url, is_stun_url
 

@@ -32,29 +32,29 @@ from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import SessionHub
 from unwalled.operator.abuse import abuse_pages
-from unwalled.operator.admintoken import AdminToken
-from unwalled.operator.admission import Admission, takes_swarms
+from unwalled.operator.admin.admintoken import AdminToken
+from unwalled.operator.admin.askers import asks_from_within
 from unwalled.operator.announcing import Announcer, new_gateway_id
-from unwalled.operator.askers import asks_from_within
 from unwalled.operator.bounds import DRAIN
 from unwalled.operator.certificate import LiveCertificate
-from unwalled.operator.counts import Counts
 from unwalled.operator.draining import Carried, until_quiet
 from unwalled.operator.gatewaywords import sinks_in
-from unwalled.operator.invites import InviteBook
+from unwalled.operator.invites.admission import Admission, takes_swarms
+from unwalled.operator.invites.book import InviteBook
+from unwalled.operator.invites.quotas import Quotas
 from unwalled.operator.listener import HttpServer, bind
 from unwalled.operator.livekeys import LiveKeys
-from unwalled.operator.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
+from unwalled.operator.numbers.counts import Counts
+from unwalled.operator.numbers.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
+from unwalled.operator.numbers.totalsroute import totals_route
+from unwalled.operator.numbers.watch import Surroundings, Watch
 from unwalled.operator.options import EVERY_ROLE, IPAddress, OperatorOptions, PublicUrl, Role
 from unwalled.operator.policykeeper import PolicyKeeper
-from unwalled.operator.quotas import Quotas
 from unwalled.operator.shared import Alone, Shared, keys_and_store
 from unwalled.operator.site import add_security_headers, page_routes
 from unwalled.operator.state import opening_invite
 from unwalled.operator.stun import StunCounters, StunServer, bind_stun, close_all, stun_urls
-from unwalled.operator.totalsroute import totals_route
 from unwalled.operator.versions import keep_versions
-from unwalled.operator.watch import Surroundings, Watch
 from unwalled.settings import GATEWAY
 from unwalled.tasks import TaskOwner
 from unwalled.web.pages import Page
@@ -62,9 +62,9 @@ from unwalled.wire.invite import Invite
 from unwalled.wire.signalling import BridgeConfig
 
 if TYPE_CHECKING:
-    from unwalled.operator.admin import Admin
-    from unwalled.operator.adminparts import AdminParts
-    from unwalled.operator.workers import WorkerPool
+    from unwalled.operator.admin.front import Admin
+    from unwalled.operator.admin.parts import AdminParts
+    from unwalled.operator.workers.pool import WorkerPool
 
 LANE_PATH = "/v1/lane"
 BRIDGE_PATH = "/v1/bridge"
@@ -148,7 +148,7 @@ class Operator:
         self.warnings = [*self._gateway.warnings, *url.warnings(), *self.warnings]
         has_workers = options.gateway_workers > 1 and Role.GATEWAY in options.roles
         if has_workers:
-            from unwalled.operator.workers import WorkerHub, WorkerPool, begin_of
+            from unwalled.operator.workers.pool import WorkerHub, WorkerPool, begin_of
         self._hub = (WorkerHub if has_workers else SessionHub)(
             keys.gateway_key(),
             admission.verdict,
@@ -249,7 +249,7 @@ class Operator:
 
     def admin_parts(self) -> AdminParts:
         """What the admin can look at and change."""
-        from unwalled.operator.adminparts import AdminParts
+        from unwalled.operator.admin.parts import AdminParts
 
         options, book = self._admin_parts
         return AdminParts(
@@ -384,7 +384,7 @@ class Operator:
             raise web.HTTPNotFound
         if self._admin is None:
             # Who has no admin has nothing of it in memory.
-            from unwalled.operator.adminparts import new_admin
+            from unwalled.operator.admin.parts import new_admin
 
             self._admin = new_admin(self.admin_parts())
         return await self._admin.answer(request)

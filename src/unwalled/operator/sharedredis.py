@@ -8,7 +8,7 @@ from unwalled.broker.directory import Directory
 from unwalled.broker.redis.directory import RedisDirectory
 from unwalled.broker.redis.shared import SharedRedis
 from unwalled.clock import Clock
-from unwalled.operator.invitemirror import InviteMirror
+from unwalled.operator.invites.mirror import InviteMirror
 from unwalled.tasks import TaskOwner
 
 

@@ -22,7 +22,7 @@ from unwalled.crypto.tokens import ID_BYTES, mint_token
 from unwalled.datafolder import damaged, newer, read_private, replace_private
 from unwalled.errors import ConfigurationError
 from unwalled.operator.bounds import OPERATOR
-from unwalled.operator.invites import InviteBook, make_invite
+from unwalled.operator.invites.book import InviteBook, make_invite
 from unwalled.operator.options import OperatorOptions, PublicUrl, Role, check_stun
 from unwalled.settings import SIGNALLING
 from unwalled.wire.invite import Invite

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.unit.operator.test_live import the_view
+from tests.unit.operator.numbers.test_live import the_view
 from unwalled.cli.top import TOKEN_VARIABLE, _problem, find_token, find_url, lines
 from unwalled.errors import ConfigurationError
-from unwalled.operator.alarms import Alarm
+from unwalled.operator.numbers.alarms import Alarm
 from unwalled.operator.options import PublicUrl
 from unwalled.operator.state import keep_state
 

@@ -25,7 +25,7 @@ from unwalled.crypto.identity import OperatorKeys
 from unwalled.crypto.tokens import TokenRevoked
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.backup import read_backup, restore_backup, take_backup, write_backup
-from unwalled.operator.invites import InviteBook, make_invite
+from unwalled.operator.invites.book import InviteBook, make_invite
 from unwalled.operator.options import PublicUrl
 from unwalled.operator.state import default_invite, keep_state, require_state
 from unwalled.operator.versions import keep_versions

@@ -1,0 +1,1 @@
+"""What the admin sees and does: the door, the page, and the API behind it."""

@@ -1,0 +1,1 @@
+"""What the operator counts, remembers and tells: live state, history, alarms, totals, and numbers for Prometheus."""

@@ -1,0 +1,1 @@
+"""Gateway workers: processes that hold the sessions, one for each core."""
