@@ -369,6 +369,26 @@ def test_hellos_without_a_good_invite_do_not_make_a_gateway_forget_others(monkey
     asyncio.run(main())
 
 
+def test_who_finds_no_place_is_counted_apart_from_who_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "GATEWAY", replace(GATEWAY, max_sessions=1))
+
+    async def main() -> None:
+        world = World()
+        counters = world.hub.counters
+        monkeypatch.setattr(
+            world.hub, "_check_token", lambda token: TokenVerdict.GOOD if token == TOKEN else TokenVerdict.REFUSED
+        )
+        for token in (TOKEN, TOKEN, bytes([1]) * len(TOKEN)):
+            mine, theirs = lane_pair()
+            world.hub.take_lane(theirs, "ticket")
+            mine.send(ReaderHandshake(world.key.public, token, b"", os.urandom).message)
+        await until(lambda: counters.sessions_refused == 2)
+        assert (counters.sessions_opened, counters.sessions_full) == (1, 1)
+        await world.hub.close()
+
+    asyncio.run(main())
+
+
 def test_a_gateway_started_anew_ends_the_session_and_the_streams_say_so() -> None:
     async def main() -> None:
         world = World()

@@ -274,8 +274,11 @@ class OperatorKeys:
         return hmac.digest(self.broker_seed, b"unwalled/1 names of readers", "sha256")
 
     def store_key(self) -> bytes:
-        """What only the operator's own brokers know, 32 bytes: hides what they keep in a store that they share."""
-        return hmac.digest(self.broker_seed, b"unwalled/1 shared store", "sha256")
+        """What only the operator's own processes know, 32 bytes: hides what they keep in a store that they share.
+
+        Of the identity, which is never renewed: processes that read the keys before and after a renewal still meet.
+        """
+        return hmac.digest(self.identity_seed, b"unwalled/1 shared store", "sha256")
 
     def gateway_key(self) -> PostQuantumPrivateKey:
         """The key to which readers seal a session's hello; ``.public`` stands in the bundle."""

@@ -62,6 +62,8 @@ class SessionCounters:
 
     sessions_opened: int = 0
     sessions_refused: int = 0
+    sessions_full: int = 0
+    """Those of them that found no place here, whatever their invite."""
     lanes_taken: int = 0
     lanes_joined: int = 0
     lanes_refused: int = 0
@@ -276,6 +278,7 @@ class SessionHub:
             case TokenVerdict.GOOD:
                 invite = invite_of(token)
                 if len(self._sessions) >= GATEWAY.max_sessions:
+                    self.counters.sessions_full += 1
                     return Status.FULL, WhyFull.UNSAID
                 if self._of_invite[invite] < self.sessions_allowed(invite):
                     return Status.OK, WhyFull.UNSAID

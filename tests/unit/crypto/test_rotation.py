@@ -32,6 +32,10 @@ def test_the_identity_stays_and_old_keys_count_for_their_time() -> None:
     assert keys.dates == (NOW, NOW, NOW)
 
 
+def test_processes_with_the_keys_of_before_and_after_meet_in_the_same_store() -> None:
+    assert rotated().store_key() == KEYS.store_key() != OperatorKeys.make(os.urandom).store_key()
+
+
 def test_only_what_was_named_is_renewed() -> None:
     keys = rotated(KeyKind.INVITES)
     assert (keys.broker_seed, keys.gateway_seed, keys.sequence) == (KEYS.broker_seed, KEYS.gateway_seed, KEYS.sequence)

@@ -94,6 +94,7 @@ class RedisServer:
         self._calls: deque[_Call] = deque()
         self._news = asyncio.Event()
         self._is_up = False
+        self._lost_at: float | None = None
         self._came_up = asyncio.Event()
         self._tasks = TaskOwner()
         self.losses = 0
@@ -103,6 +104,11 @@ class RedisServer:
     def is_up(self) -> bool:
         """Whether calls are taken."""
         return self._is_up
+
+    @property
+    def gone_s(self) -> float:
+        """For how long it has been lost; 0.0 while it is there."""
+        return 0.0 if self._lost_at is None else asyncio.get_running_loop().time() - self._lost_at
 
     def add_script(self, script: Script) -> Script:
         """Loads a script at each connection. Call it before ``start``."""
@@ -196,6 +202,8 @@ class RedisServer:
                 pass
             finally:
                 self._is_up = False
+                if self._lost_at is None:
+                    self._lost_at = asyncio.get_running_loop().time()
                 self._fail_all()
                 if held is not None:
                     await _hang_up(*held)
@@ -209,6 +217,7 @@ class RedisServer:
     async def _serve(self, talk: AbstractConnection, listen: AbstractConnection) -> None:
         """Until a connection fails, which it raises in a group."""
         self._is_up = True
+        self._lost_at = None
         if self.losses:
             _log.warning("The Redis server is back.")
         self._came_up.set()

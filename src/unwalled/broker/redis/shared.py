@@ -54,6 +54,16 @@ class SharedRedis:
         self._redis_limits = redis_limits
         self._peers: RedisPeers | None = None
 
+    @property
+    def gone_s(self) -> float:
+        """For how long the server has been lost; 0.0 while it is there."""
+        return self.server.gone_s
+
+    @property
+    def readers_key(self) -> bytes:
+        """Under which readers' gateways are listed: the same at all brokers, also around a renewal of keys."""
+        return _derived(self._key, b"gateways of readers")
+
     def peers(self, hub: BridgeHub) -> Peers:
         """The way to this broker's bridges and to others'."""
         self._peers = RedisPeers(

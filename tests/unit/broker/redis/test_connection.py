@@ -113,13 +113,19 @@ def test_while_the_server_is_gone_each_call_says_so_and_all_comes_back(process: 
         server.on_return(returned)
         await server.start()
         await eventually(lambda: returns == [True])
+        assert server.gone_s == 0.0
         process.kill()
         await eventually(lambda: not server.is_up)
+        await eventually(lambda: server.gone_s > 0.0)
+        # Counted from the loss, and not from the last of many tries.
+        lost_at = asyncio.get_running_loop().time() - server.gone_s
+        await asyncio.sleep(5 * QUICK.longest_pause_s)
+        assert asyncio.get_running_loop().time() - server.gone_s == pytest.approx(lost_at, abs=0.001)
         with pytest.raises(StoreAway):
             await server.run(APPEND, ["list"], ["a"])
         process.start()
         await eventually(lambda: returns == [True, True])
-        assert server.losses == 1
+        assert (server.losses, server.gone_s) == (1, 0.0)
         # Scripts and subscription are there again, and the list is empty: no call was sent twice.
         assert await server.run(APPEND, ["list"], ["b"]) == [b"b"]
         assert await server.publish("mine", b"news") == 1
