@@ -188,7 +188,7 @@ def test_a_bridge_that_left_makes_room_for_another_of_its_prefix(tmp_path: Path)
         first = await scene.bridge()
         await first.socket.close()
         hub = scene.running.broker._hub
-        await eventually(lambda: not hub._of_narrow and not hub._of_wide)
+        await eventually(lambda: not hub._all._of_narrow and not hub._all._of_wide)
         await scene.bridge()
 
     play(tmp_path, act, replace(QUICK, bridges_per_prefix=1))

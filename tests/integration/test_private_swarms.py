@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.broker_scene import Scene, offers, play
+from tests.support.broker_scene import Scene, eventually, offers, play
+from unwalled.broker.bounds import SWARM
 from unwalled.crypto.swarm import swarm_tag
 from unwalled.errors import SignalingFailed
 from unwalled.signaling.errors import InviteNotTaken, NoBridge, NoHelper, ShareUsed
@@ -59,6 +60,22 @@ def test_only_the_holders_of_its_link_find_a_private_bridge(tmp_path: Path) -> N
         failed = await refused(scene, link)
         assert isinstance(failed, NoHelper)
         assert "your helpers" in str(failed)
+
+    play(tmp_path, act, swarms=True)
+
+
+def test_one_network_cannot_take_the_places_of_all_private_swarms(tmp_path: Path) -> None:
+    async def act(scene: Scene) -> None:
+        for number in range(SWARM.bridges_per_prefix):
+            bridge = await scene.bridge(hello=hello(b"%016d" % number))
+            await bridge.hears(Ready)
+        further = await scene.bridge(hello=hello(FAMILY))
+        assert await further.is_dropped() is ErrorCode.LIMITED
+        await (await scene.bridge()).hears(Ready)
+        await bridge.socket.close()
+        counted = scene.running.broker._hub._private._of_narrow
+        await eventually(lambda: counted.total() == SWARM.bridges_per_prefix - 1)
+        await (await scene.bridge(hello=hello(FAMILY))).hears(Ready)
 
     play(tmp_path, act, swarms=True)
 

@@ -15,6 +15,11 @@ class SwarmLimits:
     """Swarms at once of which a bridge is there."""
     bridges_per_swarm: int = 16
     """Bridges of one swarm: the pages and programs of a family's helpers."""
+    bridges_per_prefix: int = 32
+    """Private bridges of each /24 or /48 that are connected to a broker: one asker with a swarm for each must not take
+    all places."""
+    wide_bridges: int = 128
+    """The same for each /16 or /32."""
 
 
 SWARM = SwarmLimits()

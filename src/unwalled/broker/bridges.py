@@ -7,11 +7,13 @@ the matches it owed, and nothing else.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 from aiohttp import ClientError, WSCloseCode, WSMessage, WSMsgType, web
 
+from unwalled.broker.bounds import SWARM
 from unwalled.broker.limits import Buckets, Prefixes, Rate
 from unwalled.broker.matching import WaitingBridge
 from unwalled.broker.metrics import BrokerMetrics
@@ -170,6 +172,32 @@ class BridgeLink:
             raise BridgeGone("The bridge left.") from None
 
 
+class _PrefixCounts:
+    """How many bridges of each part of the network are connected."""
+
+    def __init__(self, most_narrow: int, most_wide: int) -> None:
+        self._most_narrow = most_narrow
+        self._most_wide = most_wide
+        self._of_narrow: Counter[bytes] = Counter()
+        self._of_wide: Counter[bytes] = Counter()
+
+    @contextlib.contextmanager
+    def one_more(self, prefixes: Prefixes) -> Iterator[None]:
+        """For as long as the block runs. Raises _Dropped when there are too many already."""
+        narrow, wide = prefixes.narrow, prefixes.wide
+        if self._of_narrow[narrow] >= self._most_narrow or self._of_wide[wide] >= self._most_wide:
+            raise _Dropped(ErrorCode.LIMITED)
+        self._of_narrow[narrow] += 1
+        self._of_wide[wide] += 1
+        try:
+            yield
+        finally:
+            for counter, key in ((self._of_narrow, narrow), (self._of_wide, wide)):
+                counter[key] -= 1
+                if not counter[key]:
+                    del counter[key]
+
+
 class BridgeHub:
     """All bridges of this broker."""
 
@@ -191,8 +219,8 @@ class BridgeHub:
         self._limits = limits
         self._links: dict[str, BridgeLink] = {}
         self._open: set[BridgeLink] = set()
-        self._of_narrow: Counter[bytes] = Counter()
-        self._of_wide: Counter[bytes] = Counter()
+        self._all = _PrefixCounts(limits.bridges_per_prefix, limits.wide_bridges)
+        self._private = _PrefixCounts(SWARM.bridges_per_prefix, SWARM.wide_bridges)
         self._supply = asyncio.Event()
         self.on_supply: Callable[[], None] = lambda: None
         """Called when a bridge of this broker has room, for whoever tells others."""
@@ -258,19 +286,8 @@ class BridgeHub:
         now = self._clock.monotonic()
         if await self._store.take_for_prefixes(Action.JOIN, prefixes, now) > 0.0:
             raise _Dropped(ErrorCode.LIMITED)
-        narrow, wide = prefixes.narrow, prefixes.wide
-        limits = self._limits
-        if self._of_narrow[narrow] >= limits.bridges_per_prefix or self._of_wide[wide] >= limits.wide_bridges:
-            raise _Dropped(ErrorCode.LIMITED)
-        self._of_narrow[narrow] += 1
-        self._of_wide[wide] += 1
-        try:
+        with self._all.one_more(prefixes):
             await self._serve_counted(socket, link, prefixes, country)
-        finally:
-            for counter, key in ((self._of_narrow, narrow), (self._of_wide, wide)):
-                counter[key] -= 1
-                if not counter[key]:
-                    del counter[key]
 
     async def _serve_counted(
         self, socket: web.WebSocketResponse, link: BridgeLink, prefixes: Prefixes, country: str
@@ -278,9 +295,24 @@ class BridgeHub:
         hello = await self._hello(socket)
         # Without a salt the names are good for this connection alone.
         link.name_readers_by(hello.salt.encode() or self._random_bytes(KEY_BYTES))
-        invite = self._invite_for_swarm(hello.swarm) if hello.swarm else ""
-        if hello.swarm and not invite:
+        if not hello.swarm:
+            await self._serve_greeted(socket, link, prefixes, country, hello, "")
+            return
+        invite = self._invite_for_swarm(hello.swarm)
+        if not invite:
             raise _Dropped(ErrorCode.SWARM)
+        with self._private.one_more(prefixes):
+            await self._serve_greeted(socket, link, prefixes, country, hello, invite)
+
+    async def _serve_greeted(
+        self,
+        socket: web.WebSocketResponse,
+        link: BridgeLink,
+        prefixes: Prefixes,
+        country: str,
+        hello: Hello,
+        invite: str,
+    ) -> None:
         about = WaitingBridge(
             b64.encode(self._random_bytes(_NAME_BYTES)),
             b64.encode(prefixes.narrow),
