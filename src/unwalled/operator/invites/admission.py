@@ -107,14 +107,16 @@ class Admission:
         if not self._of(invite).bytes_day:
             return None
         is_told = False
+        # Here and now it is known; later others may have taken its place in the list, and its bounds still hold.
+        is_swarm = self._of(invite).is_swarm
 
         def count(moved: int) -> bool:
             nonlocal is_told
-            terms = self._of(invite)
+            terms = self._of_swarm(invite) if is_swarm else self._of(invite)
             today = self._quotas.today
-            used = today.use(invite, moved)
+            used = today.use(invite, moved, is_swarm=is_swarm)
             is_left = not terms.bytes_day or used <= terms.bytes_day
-            if terms.is_swarm:
+            if is_swarm:
                 is_left = today.use(_ALL_SWARMS, moved) <= self._limits.swarms_bytes_day and is_left
             if is_left:
                 is_told = False
@@ -138,10 +140,12 @@ class Admission:
 
     def _of(self, invite: bytes) -> InviteTerms:
         if invite in self._known_swarms:
-            limits = self._limits
-            return InviteTerms(invite, limits.swarm_sessions, limits.swarm_bytes_day, is_swarm=True)
+            return self._of_swarm(invite)
         quota = self._book.quota_of(invite)
         return InviteTerms(invite, quota.sessions, quota.bytes_day, quota.readers)
+
+    def _of_swarm(self, invite: bytes) -> InviteTerms:
+        return InviteTerms(invite, self._limits.swarm_sessions, self._limits.swarm_bytes_day, is_swarm=True)
 
     def _is_spent(self, terms: InviteTerms) -> bool:
         today = self._quotas.today

@@ -28,9 +28,13 @@ class DayShares:
         self._unsaved: dict[bytes, int] = {}
         self._readers: dict[bytes, set[bytes]] = {}
 
-    def use(self, invite: bytes, count: int) -> int:
-        """Counts bytes; gives all of the day. An invite past the table's bound counts as one that has used up all."""
-        if invite not in self._used and len(self._used) >= self._limits.counted_invites:
+    def use(self, invite: bytes, count: int, *, is_swarm: bool = False) -> int:
+        """Counts bytes; gives all of the day. An invite past the table's bound counts as one that has used up all.
+
+        Private swarms, which anybody may make, get half of the table: the operator's own invites find a place.
+        """
+        most = self._limits.counted_invites
+        if invite not in self._used and len(self._used) >= (most // 2 if is_swarm else most):
             return self._limits.uncounted_bytes
         used = self._used[invite] = self._used.get(invite, 0) + count
         self._unsaved[invite] = self._unsaved.get(invite, 0) + count

@@ -151,3 +151,15 @@ def test_private_swarms_are_taken_by_themselves_only_where_the_policy_lists_the_
     anywhere, own = EgressPolicy(), EgressPolicy(publisher=True)
     assert [takes_swarms(word, anywhere) for word in ("auto", "on", "off")] == [False, True, False]
     assert [takes_swarms(word, own) for word in ("auto", "on", "off")] == [True, True, False]
+
+
+def test_a_swarm_keeps_its_bounds_when_others_have_taken_its_place_in_the_list(tmp_path: Path) -> None:
+    limits = QuotaLimits(counted_invites=8, swarm_bytes_day=100)
+    admits = admission(KEYS, tmp_path, CLOCK, swarms=True, limits=limits)
+    first = admits.terms(private(admits, b"1" * 16).token)
+    count = admits.meter(first.id)
+    assert count is not None
+    for number in range(limits.counted_invites):
+        admits.terms(private(admits, b"%016d" % number).token)
+    assert count(100)
+    assert not count(1)

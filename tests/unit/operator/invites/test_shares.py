@@ -68,3 +68,11 @@ def test_nothing_that_a_reader_sent_is_kept() -> None:
     today = shares()
     today.admit(MINA, b"reader of mina..", 5)
     assert b"reader of mina.." not in repr(today._readers).encode()
+
+
+def test_private_swarms_leave_half_of_the_table_to_the_operators_invites() -> None:
+    today = shares(counted=2)
+    assert today.use(b"swarm-1.", 1, is_swarm=True) == 1
+    assert today.use(b"swarm-2.", 1, is_swarm=True) == QuotaLimits().uncounted_bytes
+    assert today.use(b"swarm-1.", 1, is_swarm=True) == 2
+    assert today.use(MINA, 1) == 1
