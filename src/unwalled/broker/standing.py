@@ -134,26 +134,27 @@ class Standing:
     def _carried(self, report: LaneReport, asker: Asker, typical_bytes_s: float, now: float) -> bool:
         self.promises = 0.0
         self.rests_until = 0.0
+        is_slow = self._is_slow(report)
+        weight = self._weight(asker, not (report.closed_early or is_slow), now)
         if report.closed_early:
-            self._disappointed(self.learning.early_weight, asker, now)
+            self._disappointed(self.learning.early_weight, weight, now)
             return False
         usual = report.peers_bytes_s or typical_bytes_s
         if report.rate_bytes_s and usual:
             share = min(max(report.rate_bytes_s / usual, self.learning.least_speed), self.learning.most_speed)
-            self.speed *= (share / self.speed) ** _SPEED_GAIN
-        if self._is_slow(report):
-            self._disappointed(1.0, asker, now)
+            self.speed *= (share / self.speed) ** (_SPEED_GAIN * weight)
+        if is_slow:
+            self._disappointed(1.0, weight, now)
             return False
-        self.good += self._weight(asker, True, now)
+        self.good += weight
         if not (self.is_tampering and now < self.aside_until):
             self.failures = max(0.0, self.failures - 1.0)
             self.aside_until = 0.0
             self.is_tampering = False
         return True
 
-    def _disappointed(self, base: float, asker: Asker, now: float) -> None:
+    def _disappointed(self, base: float, weight: float, now: float) -> None:
         """It did no harm that could be seen at once; by and by it is put aside, too."""
-        weight = self._weight(asker, False, now)
         self.bad += base * weight
         if self.grade(now) is Grade.POOR:
             self._put_aside(base, weight, now)

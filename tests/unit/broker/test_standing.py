@@ -145,6 +145,14 @@ def test_speed_follows_what_is_delivered_beside_others_and_stays_in_bounds() -> 
     assert told(good(400_000.0), 20).speed == 1.0, "with nothing to compare with it is as usual"
 
 
+@pytest.mark.parametrize("rate", [50_000.0, 3_200_000.0])
+def test_one_asker_alone_can_neither_slow_a_bridge_down_nor_speed_it_up_for_all(rate: float) -> None:
+    standing = Standing()
+    for _ in range(50):
+        standing.heard(good(rate, 400_000.0), asker(1), 0.0, 0.0)
+    assert 0.4 < standing.speed < 3.5
+
+
 def test_answers_of_which_nothing_comes_make_it_rest_until_a_lane_carries_something() -> None:
     standing = Standing()
     for _ in range(int(STANDING.promises)):
