@@ -122,6 +122,7 @@ def test_a_browser_logs_in_with_a_cookie_that_no_other_site_can_use(tmp_path: Pa
         for foreign in (
             {"Origin": "https://evil.example"},
             {"Origin": "null"},
+            {"Origin": "http://["},
             {"Sec-Fetch-Site": "cross-site"},
             {"Sec-Fetch-Site": "same-site"},
         ):

@@ -116,7 +116,10 @@ class AdminDoor:
             raise Problem(403, "The request comes from another site's page.", "Use the pages of this operator.")
 
     def _is_own(self, origin: str, request: web.Request) -> bool:
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         if parts.scheme not in ("http", "https") or not parts.netloc:
             return False
         return parts.netloc == request.headers.get(hdrs.HOST, "") or origin == self._own_origin()
