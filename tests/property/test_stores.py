@@ -1,4 +1,4 @@
-"""The embedded store, with the plain rules, and that of Redis decide the same: each step of a random course is made in
+"""The embedded store and that of Redis decide the same: each step of a random course is made in
 both.
 
 No two things happen at the same time here, so that chance, the last rule of matching, never has to decide.
@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 
-from tests.support.plain_matching import PlainMatching
 from tests.support.redis_server import RedisProcess
 from tests.support.redis_store import redis_store
-from unwalled.broker.bounds import SwarmLimits
-from unwalled.broker.limits import Asker, prefixes_of
+from unwalled.broker.bounds import HarvestLimits, StandingLimits, SwarmLimits
+from unwalled.broker.limits import Asker, Prefixes, prefixes_of
 from unwalled.broker.matching import Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.broker.redis.bounds import RedisLimits
 from unwalled.broker.redis.store import RedisStore
@@ -54,8 +54,24 @@ LIMITS = BrokerLimits(
 # What is never settled is never given back here, as in the embedded store.
 PATIENT = RedisLimits(reservation_s=1e9)
 SWARMS = SwarmLimits(max_swarms=1, bridges_per_swarm=2)
+# So that budgets are spent, grow again, and are earned.
+HARVEST = HarvestLimits(
+    narrow_burst=3.0,
+    narrow_per_h=20.0,
+    narrow_earned_per_h=50.0,
+    wide_burst=5.0,
+    wide_per_h=40.0,
+    wide_earned_per_h=70.0,
+    invite_burst=4.0,
+    invite_per_h=60.0,
+    invite_earned_per_h=90.0,
+    bytes_per_bridge=700.0,
+)
+# No whole number of steps, so that no sum comes out at a bound.
+LEARNING = StandingLimits(half_life_s=77.7, voices=3, promises=3.0, promises_at_most=5.0, rest_max_s=60.0)
+ADDRESSES = ("192.0.2.1", "192.0.3.1", "198.51.100.1")
 
-COURSES = 6
+COURSES = 3
 STEPS = 800
 
 
@@ -73,7 +89,8 @@ def course(rng: Random) -> Iterator[tuple[Any, ...]]:
             case "reserve":
                 avoid = frozenset(rng.sample(BRIDGES, rng.choice((0, 0, 1, 2))))
                 reader = rng.choice((b"", b"ann", b"bob", b"eve"))
-                yield "reserve", nat, rng.randint(1, 4), rng.choice((0, 0, 1, 2, 3)), avoid, invite, reader, swarm
+                spread, address = rng.choice((0, 0, 1, 2, 3)), rng.choice(("", *ADDRESSES))
+                yield "reserve", nat, rng.randint(1, 4), spread, avoid, invite, reader, swarm, address
             case "settle":
                 refusals = frozenset(rng.sample(list(Refusal), rng.choice((0, 0, 0, 1, 2))))
                 yield "settle", rng.randrange(9), Outcome(rng.choice((0, 1, 1, 2)), refusals, rng.random() < 0.05)
@@ -83,7 +100,9 @@ def course(rng: Random) -> Iterator[tuple[Any, ...]]:
                 yield "leave", bridge
             case "gateway":
                 verdict = rng.choice((Verdict.GOOD, Verdict.GOOD, Verdict.DEAD, Verdict.BAD))
-                yield "gateway", bridge, verdict, rng.choice((0, 1000, 1000))
+                rates = rng.choice(((0.0, 0.0), (0.0, 0.0), (5e4, 1e5), (2e5, 0.0), (1e3, 1e5), (900.0, 0.0)))
+                measured = (rng.choice((0, 1000, 1000)), rng.random() < 0.1, *rates, rng.choice((0.0, 9.0)))
+                yield "gateway", bridge, verdict, *measured, invite, rng.choice(ADDRESSES)
             case "readers":
                 words = [(rng.choice(BRIDGES), rng.choice((Verdict.GOOD, Verdict.BAD))) for _ in range(3)]
                 yield "readers", invite, words
@@ -125,8 +144,9 @@ class Both:
                 about = WaitingBridge(name, f"net{network}", Client.PAGE, nat, capacity, readers, swarm)
                 assert await self.redis.join(about, now) == await self.embedded.join(about, now)
             case "reserve":
-                nat, count, spread, avoid, invite, reader, swarm = words
-                wanted = Wanted(nat, tuple(range(count)), spread, avoid, invite, reader, swarm)
+                nat, count, spread, avoid, invite, reader, swarm, address = words
+                prefixes = prefixes_of(address, b"k") if address else Prefixes(b"", b"")
+                wanted = Wanted(nat, tuple(range(count)), spread, avoid, invite, reader, swarm, prefixes)
                 await self.reserve(wanted)
             case "settle" if self.open:
                 ours, theirs = self.open.pop(words[0] % len(self.open))
@@ -140,9 +160,12 @@ class Both:
                 await self.redis.leave(words[0])
             case "gateway":
                 ticket = f"of-{words[0]}"
-                report = LaneReport(ticket, words[1], carried_bytes=words[2])
+                _, verdict, carried, early, rate, peers, limited_s, invite, address = words
+                report = LaneReport(ticket, verdict, carried, True, early, rate, limited_s, peers)
+                prefixes = prefixes_of(address, b"k")
+                asker = Asker(invite, prefixes.narrow, prefixes.wide)
                 for store in (self.embedded, self.redis):
-                    await store.keep_ticket(ticket, words[0], Asker(b"first"), now)
+                    await store.keep_ticket(ticket, words[0], asker, now)
                     await store.lane_reported(report, now)
             case "readers":
                 reports = [Report(*pair) for pair in words[1]]
@@ -186,14 +209,15 @@ def _place(reservation: Reservation) -> tuple[str, str, tuple[int, ...]]:
     return reservation.bridge, reservation.network, reservation.offers
 
 
+@pytest.mark.parametrize("explores", [False, True])
 @pytest.mark.parametrize("seed", range(COURSES))
-def test_both_stores_decide_the_same(process: RedisProcess, seed: int) -> None:
+def test_both_stores_decide_the_same(process: RedisProcess, seed: int, explores: bool) -> None:
+    learning = replace(LEARNING, explore_share=float(explores))
+    bounds: dict[str, Any] = {"swarm_limits": SWARMS, "harvest_limits": HARVEST, "learning": learning}
+
     async def main() -> int:
-        embedded = EmbeddedStore(Random(1), LIMITS, SWARMS)
-        # The scripts do not learn yet.
-        embedded._matching = PlainMatching(Random(1), LIMITS, SWARMS)  # type: ignore[assignment]
-        async with redis_store(process.url, LIMITS, swarm_limits=SWARMS, redis_limits=PATIENT) as redis:
-            both = Both(embedded, redis)
+        async with redis_store(process.url, LIMITS, redis_limits=PATIENT, **bounds) as redis:
+            both = Both(EmbeddedStore(Random(1), LIMITS, **bounds), redis)
             for kind, *words in course(Random(seed)):
                 await both.step(kind, words)
             return both.reserved

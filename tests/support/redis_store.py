@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
 
-from unwalled.broker.bounds import SWARM, SwarmLimits
+from unwalled.broker.bounds import HARVEST, STANDING, SWARM, HarvestLimits, StandingLimits, SwarmLimits
 from unwalled.broker.redis.bounds import REDIS, RedisLimits
 from unwalled.broker.redis.connection import RedisServer
 from unwalled.broker.redis.store import RedisStore
@@ -23,6 +23,8 @@ async def redis_store(
     home: str = "here",
     seed: int = 1,
     swarm_limits: SwarmLimits = SWARM,
+    harvest_limits: HarvestLimits = HARVEST,
+    learning: StandingLimits = STANDING,
     redis_limits: RedisLimits = REDIS,
 ) -> AsyncIterator[RedisStore]:
     """A store that goes by the ``now`` of its caller and does not beat by itself. ``base``: to share keys."""
@@ -35,6 +37,8 @@ async def redis_store(
         rng=Random(seed),
         limits=limits,
         swarm_limits=swarm_limits,
+        harvest_limits=harvest_limits,
+        learning=learning,
         redis_limits=redis_limits,
         is_own_time=True,
     )

@@ -417,11 +417,13 @@ class Matching:
         explores = self._rng.random() < self._learning.explore_share
         groups: list[list[tuple[tuple[bool, bool, float, float, float], _Bridge]]] = [[] for _ in Grade]
         for bridge in fitting:
+            # First, since it lets what was seen weigh less by now.
+            group = groups[bridge.standing.grade(now)]
             is_new = any(bridge.about.name not in book for book in books)
             burden = bridge.burden(share, self._learning.unproven_lanes) + self._new_penalty * is_new
             is_later = explores and not bridge.standing.is_untried
             key = (is_later, bridge.room < share, burden, -bridge.heard_at, self._rng.random())
-            groups[bridge.standing.grade(now)].append((key, bridge))
+            group.append((key, bridge))
         return [[bridge for _, bridge in sorted(group, key=lambda one: one[0])] for group in groups]
 
     def _candidates(

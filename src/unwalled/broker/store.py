@@ -17,7 +17,7 @@ from enum import Enum
 from random import Random
 from typing import Protocol
 
-from unwalled.broker.bounds import SWARM, SwarmLimits
+from unwalled.broker.bounds import HARVEST, STANDING, SWARM, HarvestLimits, StandingLimits, SwarmLimits
 from unwalled.broker.limits import Asker, Buckets, Prefixes, PrefixLimiter, Rate
 from unwalled.broker.matching import Matching, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.errors import UnwalledError
@@ -100,10 +100,17 @@ class _Ticket:
 class EmbeddedStore:
     """The store of a single broker, in its memory. Its methods never wait."""
 
-    def __init__(self, rng: Random, limits: BrokerLimits = BROKER, swarm_limits: SwarmLimits = SWARM) -> None:
+    def __init__(
+        self,
+        rng: Random,
+        limits: BrokerLimits = BROKER,
+        swarm_limits: SwarmLimits = SWARM,
+        harvest_limits: HarvestLimits = HARVEST,
+        learning: StandingLimits = STANDING,
+    ) -> None:
         """``rng`` breaks ties between bridges and names matches."""
         self._limits = limits
-        self._matching = Matching(rng, limits, swarm_limits)
+        self._matching = Matching(rng, limits, swarm_limits, harvest_limits, learning)
         self._seen: OrderedDict[bytes, float] = OrderedDict()
         self._tickets: OrderedDict[str, _Ticket] = OrderedDict()
         entries = limits.limiter_entries

@@ -1,10 +1,10 @@
 """The store of several brokers, in a Redis or Valkey server. Whatever must be one step is one script (``lua/``).
 
-The rules of matching are those of broker/matching.py but for what is learned there: the scripts know good, dead and bad
-lanes and put bridges aside for them, and neither their speeds nor budgets of bridges by invite and network
-(broker/standing.py, broker/harvest.py). The same tests run on both stores. The time is the server's. Nothing
-there tells who a reader is: invites, readers, swarms, tickets and requests are hashed under a key that only the
-operator's brokers have, and address prefixes come hashed already (docs/reference/store.md).
+The rules of matching are those of broker/matching.py, with what is learned of bridges (broker/standing.py) and the
+budgets of bridges by invite and network (broker/harvest.py), and the same tests run on both stores. An invite's or
+network's book that nobody uses is forgotten after ``book_s``; its budget is full again long before. The time is the
+server's. Nothing there tells who a reader is: invites, readers, swarms, tickets and requests are hashed under a key
+that only the operator's brokers have, and address prefixes come hashed already (docs/reference/store.md).
 
 A broker's bridges are listed as long as it says that it lives (``beat``). What it holds is remembered here, too, so
 that all is listed again when the server was gone, lost its memory, or thought that this broker was dead.
@@ -21,7 +21,7 @@ from typing import Any
 
 import msgspec
 
-from unwalled.broker.bounds import SWARM, SwarmLimits
+from unwalled.broker.bounds import HARVEST, STANDING, SWARM, HarvestLimits, StandingLimits, SwarmLimits
 from unwalled.broker.limits import Asker, Prefixes, Rate
 from unwalled.broker.matching import FAULTS, NAT_ORDER, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.broker.redis.bounds import REDIS, RedisLimits
@@ -33,25 +33,25 @@ from unwalled.wire import b64
 from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Nat, Refusal, Report, Verdict
 
-_BAD_FAILURES = 4
 _HASH_BYTES = 12
 _MATCH_BITS = 80
-_SCRIPTS = (
-    "beat",
-    "bridge_of_ticket",
-    "bye",
-    "first_sight",
-    "join",
-    "keep_ticket",
-    "lane_reported",
-    "leave",
-    "reader_reported",
-    "reserve",
-    "set_free",
-    "settle",
-    "take",
-    "waiting",
-)
+_SCRIPTS: dict[str, tuple[str, ...]] = {
+    "beat": ("books",),
+    "bridge_of_ticket": (),
+    "bye": (),
+    "first_sight": (),
+    "join": (),
+    "keep_ticket": (),
+    "lane_reported": ("standing", "books"),
+    "leave": (),
+    "reader_reported": (),
+    "reserve": ("standing", "books"),
+    "set_free": (),
+    "settle": ("standing",),
+    "take": (),
+    "waiting": (),
+}
+"""Each with the parts that it needs after ``table``."""
 _NATS = [nat.value for nat in Nat]
 
 
@@ -77,6 +77,8 @@ class RedisStore:
         rng: Random,
         limits: BrokerLimits = BROKER,
         swarm_limits: SwarmLimits = SWARM,
+        harvest_limits: HarvestLimits = HARVEST,
+        learning: StandingLimits = STANDING,
         redis_limits: RedisLimits = REDIS,
         is_own_time: bool = False,
     ) -> None:
@@ -97,8 +99,11 @@ class RedisStore:
         self._tasks = TaskOwner()
         self._beat_now = asyncio.Event()
         self._gone: list[str] = []
-        self._bounds = msgspec.msgpack.encode(_bounds(limits, swarm_limits, redis_limits))
-        self._scripts = {name: server.add_script(Script("table.lua", f"{name}.lua")) for name in _SCRIPTS}
+        self._bounds = msgspec.msgpack.encode(_bounds(limits, swarm_limits, harvest_limits, learning, redis_limits))
+        self._scripts = {
+            name: server.add_script(Script(*(f"{part}.lua" for part in ("table", *parts, name))))
+            for name, parts in _SCRIPTS.items()
+        }
         server.on_return(self._returned)
 
     async def start(self) -> None:
@@ -159,6 +164,7 @@ class RedisStore:
             invite=self._hidden(b"invite", wanted.invite),
             reader=self._hidden(b"reader", wanted.reader) if wanted.reader else "",
             swarm=self._hidden_swarm(wanted.swarm),
+            books=[] if wanted.swarm else self._books(wanted.asker),
             match=f"{self._rng.getrandbits(_MATCH_BITS):0{_MATCH_BITS // 4}x}",
             seed=self._rng.getrandbits(31),
         )
@@ -182,9 +188,17 @@ class RedisStore:
         """See Store. While the server is gone it is lost."""
         if report.verdict is Verdict.GOOD and report.carried_bytes == 0:
             return
-        weight = {Verdict.GOOD: 0, Verdict.DEAD: 1, Verdict.BAD: _BAD_FAILURES}[report.verdict]
-        ticket = self._hidden(b"ticket", report.ticket.encode())
-        await self._try("lane_reported", now, ticket=ticket, weight=weight)
+        await self._try(
+            "lane_reported",
+            now,
+            ticket=self._hidden(b"ticket", report.ticket.encode()),
+            verdict=report.verdict.value,
+            carried_bytes=report.carried_bytes,
+            closed_early=report.closed_early,
+            rate=report.rate_bytes_s,
+            limited_s=report.limited_s,
+            peers=report.peers_bytes_s,
+        )
 
     async def reader_reported(self, invite: bytes, reports: Sequence[Report], now: float) -> None:
         """See Store. While the server is gone it is lost."""
@@ -227,7 +241,14 @@ class RedisStore:
     async def keep_ticket(self, ticket: str, bridge: str, asker: Asker, now: float) -> None:
         """See Store. Raises StoreAway."""
         await self._alone.keep_ticket(ticket, bridge, asker, now)
-        await self._run("keep_ticket", now, ticket=self._hidden(b"ticket", ticket.encode()), bridge=bridge)
+        await self._run(
+            "keep_ticket",
+            now,
+            ticket=self._hidden(b"ticket", ticket.encode()),
+            bridge=bridge,
+            voice=self._hidden(b"voice", asker.invite + b"\0" + asker.narrow),
+            books=self._books(asker),
+        )
 
     async def bridge_of_ticket(self, ticket: str, now: float) -> str | None:
         """See Store. While the server is gone only this broker's own tickets are known."""
@@ -291,6 +312,7 @@ class RedisStore:
                 capacity=about.capacity,
                 free=held.free,
                 readers=held.readers,
+                takes=about.readers,
                 home=self.home,
                 again=again,
             )
@@ -309,6 +331,11 @@ class RedisStore:
             self._scripts[script], [self.base], [time, self._bounds, msgspec.msgpack.encode(asked)]
         )
 
+    def _books(self, asker: Asker) -> list[str]:
+        """The names of the asker's books, in the order of broker/harvest.py."""
+        named = ((b"narrow", asker.narrow), (b"invite", asker.invite), (b"wide", asker.wide))
+        return [f"{kind.decode()[0]}{self._hidden(b'book ' + kind, name)}" for kind, name in named if name]
+
     def _hidden_swarm(self, swarm: str) -> str:
         return self._hidden(b"swarm", swarm.encode()) if swarm else ""
 
@@ -326,6 +353,7 @@ _OF_BROKER = (
     "candidates",
     "default_spread",
     "doubters",
+    "limiter_entries",
     "max_bridges",
     "max_replays",
     "max_reservations",
@@ -337,14 +365,54 @@ _OF_BROKER = (
     "served_invites",
     "ticket_s",
 )
+_OF_HARVEST = (
+    "bytes_per_bridge",
+    "invite_burst",
+    "invite_earned_per_h",
+    "invite_per_h",
+    "known_bridges",
+    "known_in_all",
+    "narrow_burst",
+    "narrow_earned_per_h",
+    "narrow_per_h",
+    "new_penalty",
+    "wide_burst",
+    "wide_earned_per_h",
+    "wide_per_h",
+)
+_OF_LEARNING = (
+    "early_weight",
+    "explore_share",
+    "half_life_s",
+    "least_speed",
+    "most_speed",
+    "promises",
+    "promises_at_most",
+    "rest_first_s",
+    "rest_max_s",
+    "slow_share",
+    "trickle_bytes_s",
+    "trickle_s",
+    "unproven_lanes",
+    "voices",
+)
 
 
-def _bounds(limits: BrokerLimits, swarm_limits: SwarmLimits, redis_limits: RedisLimits) -> dict[str, float]:
+def _bounds(
+    limits: BrokerLimits,
+    swarm_limits: SwarmLimits,
+    harvest_limits: HarvestLimits,
+    learning: StandingLimits,
+    redis_limits: RedisLimits,
+) -> dict[str, float]:
     """The bounds that scripts keep to."""
     return {
         **{name: getattr(limits, name) for name in _OF_BROKER},
+        **{name: getattr(harvest_limits, name) for name in _OF_HARVEST},
+        **{name: getattr(learning, name) for name in _OF_LEARNING},
         "bridges_per_swarm": swarm_limits.bridges_per_swarm,
         "max_swarms": swarm_limits.max_swarms,
+        "book_s": redis_limits.book_s,
         "lease_s": redis_limits.lease_s,
         "most_candidates": redis_limits.most_candidates,
         "reservation_s": redis_limits.reservation_s,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ import pytest
 from tests.support.broker_scene import eventually
 from tests.support.redis_server import RedisProcess
 from tests.support.redis_store import redis_store
+from unwalled.broker.bounds import HARVEST, HarvestLimits
 from unwalled.broker.limits import Asker, prefixes_of
 from unwalled.broker.matching import Outcome, WaitingBridge, Wanted
-from unwalled.broker.redis.bounds import RedisLimits
+from unwalled.broker.redis.bounds import REDIS, RedisLimits
 from unwalled.broker.redis.store import RedisStore
 from unwalled.broker.store import Action, StoreAway
 from unwalled.settings import BrokerLimits
+from unwalled.wire import b64
 from unwalled.wire.lanereport import LaneReport
 from unwalled.wire.signalling import Client, Nat, Report, Verdict
 
@@ -164,9 +167,10 @@ def test_all_that_is_kept_ends_by_itself(process: RedisProcess) -> None:
         await near.join(bridge("b", "family"), 100.0)
         (held,) = await near.reserve(WANTED, 100.0)
         await near.settle(held.match, Outcome(answered=1), 100.0)
-        await near.reserve(WANTED, 100.0)
+        await near.reserve(replace(WANTED, prefixes=prefixes_of("192.0.2.1", b"k")), 100.0)
         await near.reader_reported(b"invite", [Report("a", Verdict.BAD)], 100.0)
-        await near.keep_ticket("ticket", "a", Asker(), 100.0)
+        await near.keep_ticket("ticket", "a", Asker(b"invite", b"narrow"), 100.0)
+        await near.lane_reported(LaneReport("ticket", Verdict.GOOD, 1000, rate_bytes_s=1e5), 100.0)
         await near.lane_reported(LaneReport("ticket", Verdict.BAD), 100.0)
         await near.first_sight(b"request", 100.0)
         await near.take_for_invite(b"invite", 100.0)
@@ -174,7 +178,7 @@ def test_all_that_is_kept_ends_by_itself(process: RedisProcess) -> None:
         await near.beat(100.0)
         server = near._server
         keys = [key.decode() for key in await server.command("KEYS", "*")]
-        assert len(keys) > 15
+        assert len(keys) > 25
         forever = [key for key in keys if await server.command("PTTL", key) < 0]
         assert [key.partition(":pool:")[2].partition(":")[0] for key in forever] == ["unknown"]
         await near.leave("a")
@@ -183,6 +187,73 @@ def test_all_that_is_kept_ends_by_itself(process: RedisProcess) -> None:
         # What fits no bridge any more has gone with it; a network that failed is remembered for a while.
         assert not [key for key in left if key.endswith((":a", ":b"))]
         assert ":network:net-a" in left
+
+    play(process, act)
+
+
+def test_budgets_are_full_again_before_what_was_given_is_forgotten() -> None:
+    harvest = HARVEST
+    rates = (
+        (harvest.narrow_burst, harvest.narrow_per_h),
+        (harvest.invite_burst, harvest.invite_per_h),
+        (harvest.wide_burst, harvest.wide_per_h),
+    )
+    assert all(burst / per_h * 3600.0 < REDIS.book_s for burst, per_h in rates)
+
+
+@pytest.mark.parametrize(("entries", "known_in_all"), [(9, 1000), (1000, 7)])
+def test_what_askers_were_given_is_bounded_and_forgotten_when_unused(
+    process: RedisProcess, entries: int, known_in_all: int
+) -> None:
+    async def main() -> None:
+        bounds = HarvestLimits(known_bridges=2, known_in_all=known_in_all)
+        async with redis_store(process.url, BrokerLimits(limiter_entries=entries), harvest_limits=bounds) as store:
+            for number in range(12):
+                await store.join(bridge(f"b{number}"), 100.0 + number)
+
+            async def count(what: str) -> list[str]:
+                found = [key.decode() for key in await store._server.command("KEYS", f"*:{what}:*")]
+                # The names that stand in all books are counted rightly.
+                sizes = [int(await store._server.command("SCARD", key)) for key in found if what == "book"]
+                assert what != "book" or sum(sizes) == int(await store._server.command("GET", f"{store.base}:known"))
+                return found
+
+            for number in range(40):
+                avoid = frozenset(f"b{other}" for other in range(12) if other != number % 12)
+                wanted = Wanted(Nat.UNKNOWN, (0,), 1, avoid, b"i%d" % (number % 5))
+                wanted = replace(wanted, prefixes=prefixes_of(f"10.{number % 3}.{number % 7}.1", b"k"))
+                for held in await store.reserve(wanted, 200.0 + number):
+                    await store.settle(held.match, Outcome(), 200.0 + number)
+                books = await count("book")
+                assert len(books) <= entries
+                # What this asker was given comes on top.
+                known = sum([int(await store._server.command("SCARD", key)) for key in books])
+                assert known <= known_in_all + 3
+                assert all([int(await store._server.command("SCARD", key)) <= 2 for key in books])
+            await store.beat(240.0 + REDIS.book_s)
+            assert await count("book") == await count("level") == []
+
+    asyncio.run(main())
+
+
+def test_nobody_who_reads_the_store_learns_who_asked(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.join(bridge("a"), 100.0)
+        prefixes = prefixes_of("192.0.2.1", b"k")
+        await near.reserve(Wanted(Nat.UNKNOWN, (0,), 1, frozenset(), b"the-invite", b"the-reader", "", prefixes), 100.0)
+        await near.keep_ticket("the-ticket", "a", Asker(b"the-invite", prefixes.narrow, prefixes.wide), 100.0)
+        await near.lane_reported(LaneReport("the-ticket", Verdict.GOOD, 1 << 23, rate_bytes_s=1e5), 100.0)
+        reads = {b"string": ("GET",), b"hash": ("HGETALL",), b"set": ("SMEMBERS",), b"list": ("LRANGE", "0", "-1")}
+        seen = []
+        for key in await near._server.command("KEYS", "*"):
+            kind = await near._server.command("TYPE", key)
+            read, *rest = reads.get(kind, ("ZRANGE", "0", "-1"))
+            seen.append(repr((key, await near._server.command(read, key, *rest))))
+        everything = " ".join(seen)
+        assert [text for text in (":level:n", ":voices:a", ":typical") if text not in everything] == []
+        names = [b"the-invite", b"the-reader", b"the-ticket", b"192.0.2", prefixes.narrow, prefixes.wide]
+        texts = [repr(name)[2:-1] for name in names] + [b64.encode(name) for name in names]
+        assert [text for text in texts if text in everything] == []
 
     play(process, act)
 

@@ -18,8 +18,12 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', BROKERS, '-inf', '(' .. NOW, 'LI
   if redis.call('SCARD', home) == 0 then redis.call('ZREM', BROKERS, id) else more = 1 end
 end
 release_overdue()
+sweep_books()
 for _, key in ipairs({BRIDGES, MATCHES, DEADLINES, BROKERS, SWARMS, of_bridge('home', ASKED.home)}) do
   redis.call('EXPIRE', key, DAY_S)
 end
-for _, nat in ipairs(ASKED.nats) do redis.call('EXPIRE', pool(nat, ''), DAY_S) end
+for _, nat in ipairs(ASKED.nats) do
+  redis.call('EXPIRE', pool(nat, ''), DAY_S)
+  redis.call('EXPIRE', networks_of(nat), DAY_S)
+end
 return {was_known and 1 or 0, more}

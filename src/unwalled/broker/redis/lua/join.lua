@@ -22,11 +22,18 @@ bridge = {}
 bridge[NETWORK], bridge[NAT], bridge[SWARM], bridge[CAPACITY] = ASKED.network, ASKED.nat, ASKED.swarm, ASKED.capacity
 bridge[FREE], bridge[READERS], bridge[HEARD], bridge[RESERVED], bridge[PENDING] = ASKED.free, ASKED.readers, NOW, 0, 0
 bridge[FAILURES], bridge[ASIDE], bridge[BUSY], bridge[DOUBTS], bridge[HOME] = 0, 0, 0, 0, ASKED.home
+bridge[GOOD], bridge[BAD], bridge[SPEED], bridge[FAILED_AT], bridge[TAMPERING] = 0, 0, 1, 0, false
+bridge[PROMISES], bridge[RESTS], bridge[JUDGED] = 0, 0, NOW
+bridge[MOST_PROMISES] = math.min(math.max(LIMITS.promises, ASKED.takes), LIMITS.promises_at_most)
 local remembered = redis.call('GET', of_bridge('network', ASKED.network))
 if remembered then
-  local failed = cmsgpack.unpack(remembered)
-  if NOW < failed[2] + LIMITS.aside_max_s then
-    bridge[FAILURES], bridge[ASIDE] = failed[1], failed[2]
+  local held = cmsgpack.unpack(remembered)
+  if NOW < held[2] + LIMITS.aside_max_s then
+    bridge[FAILURES], bridge[ASIDE], bridge[BAD], bridge[FAILED_AT] = held[1], held[2], held[3], held[4]
+    bridge[TAMPERING], bridge[RESTS], bridge[JUDGED] = held[5], held[6], held[7]
+    if held[8] ~= '' then
+      redis.call('SET', of_bridge('voices', name), held[8], 'PX', math.ceil(LIMITS.half_life_s * 1000))
+    end
   end
 end
 redis.call('SADD', of_bridge('home', ASKED.home), name)

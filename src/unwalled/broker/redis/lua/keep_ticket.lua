@@ -1,6 +1,6 @@
--- Remembers to which bridge a ticket was given; the oldest tickets make room.
+-- Remembers to which bridge a ticket was given, and for whom; the oldest tickets make room.
 local tickets, order = BASE .. 'tickets', BASE .. 'ticket-order'
-if redis.call('HSET', tickets, ASKED.ticket, cmsgpack.pack({ASKED.bridge, NOW})) == 1 then
+if redis.call('HSET', tickets, ASKED.ticket, cmsgpack.pack({ASKED.bridge, NOW, ASKED.voice, ASKED.books})) == 1 then
   redis.call('RPUSH', order, ASKED.ticket)
 end
 while redis.call('LLEN', order) > LIMITS.max_tickets do

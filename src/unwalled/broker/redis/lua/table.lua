@@ -18,15 +18,16 @@ local MATCHES = BASE .. 'matches'
 local DEADLINES = BASE .. 'deadlines'
 local BROKERS = BASE .. 'brokers'
 local SWARMS = BASE .. 'swarms'
+local BOOKS = BASE .. 'books'
+local KNOWN = BASE .. 'known'
 local DAY_S = 86400
 
 -- Places in a bridge's record.
 local NETWORK, NAT, SWARM, CAPACITY, FREE, READERS, HEARD = 1, 2, 3, 4, 5, 6, 7
 local RESERVED, PENDING, FAILURES, ASIDE, BUSY, DOUBTS, HOME = 8, 9, 10, 11, 12, 13, 14
+local GOOD, BAD, SPEED, FAILED_AT, TAMPERING, PROMISES, RESTS, JUDGED, MOST_PROMISES = 15, 16, 17, 18, 19, 20, 21, 22, 23
 -- Places in a reservation's record.
 local HELD_BRIDGE, HELD_COUNT, HELD_INVITE, HELD_READER = 1, 2, 3, 4
-
-local DOUBT_WEIGHT = 0.25
 
 local function of_bridge(what, name)
   return BASE .. what .. ':' .. name
@@ -46,28 +47,35 @@ local function room(bridge)
   return math.max(0, bridge[FREE] - bridge[RESERVED])
 end
 
-local function used(bridge)
-  local capacity = math.max(1, bridge[CAPACITY])
-  return 1 - math.min(room(bridge), capacity) / capacity + DOUBT_WEIGHT * bridge[DOUBTS]
+local function has_room(bridge)
+  return room(bridge) > 0 and bridge[PENDING] < LIMITS.pending_per_bridge
 end
 
 local function pool(nat, swarm)
   return BASE .. 'pool:' .. nat .. (swarm == '' and '' or ':' .. swarm)
 end
 
+-- From how many networks the bridges for everybody are that can be drawn; a swarm's are few.
+local function networks_of(nat)
+  return BASE .. 'networks:' .. nat
+end
+
+local function list(name, bridge)
+  if redis.call('SADD', pool(bridge[NAT], bridge[SWARM]), name) == 1 and bridge[SWARM] == '' then
+    redis.call('HINCRBY', networks_of(bridge[NAT]), bridge[NETWORK], 1)
+  end
+end
+
+local function unlist(name, bridge)
+  if redis.call('SREM', pool(bridge[NAT], bridge[SWARM]), name) == 0 or bridge[SWARM] ~= '' then return end
+  local key = networks_of(bridge[NAT])
+  if redis.call('HINCRBY', key, bridge[NETWORK], -1) <= 0 then redis.call('HDEL', key, bridge[NETWORK]) end
+end
+
 -- Keeps a bridge's record, and lists it where it can be drawn as long as it has room.
 local function file(name, bridge)
   save(name, bridge)
-  local has_room = room(bridge) > 0 and bridge[PENDING] < LIMITS.pending_per_bridge
-  redis.call(has_room and 'SADD' or 'SREM', pool(bridge[NAT], bridge[SWARM]), name)
-end
-
-local function fail(bridge, weight)
-  -- Several lanes of one match die together; that is one failure.
-  if NOW < bridge[ASIDE] then return end
-  bridge[FAILURES] = bridge[FAILURES] + weight
-  local exponent = math.min(bridge[FAILURES] - 1, 30)
-  bridge[ASIDE] = NOW + math.min(LIMITS.aside_max_s, LIMITS.aside_first_s * 2 ^ exponent)
+  if has_room(bridge) then list(name, bridge) else unlist(name, bridge) end
 end
 
 -- Appends to a bounded list of a bridge, unless it is there; says whether it was not.
@@ -80,12 +88,27 @@ local function remember(what, name, value)
   return true
 end
 
+-- What is held against a bridge that leaves, so that leaving and coming back does not wash it off.
+local function remember_network(name, bridge)
+  local kept_s = bridge[ASIDE] + LIMITS.aside_max_s - NOW
+  if bridge[FAILURES] <= 0 or kept_s <= 0 then return end
+  local key = of_bridge('network', bridge[NETWORK])
+  local held = redis.call('GET', key)
+  if held and cmsgpack.unpack(held)[2] > bridge[ASIDE] then return end
+  local voices = redis.call('GET', of_bridge('voices', name)) or ''
+  local packed = cmsgpack.pack({
+    bridge[FAILURES], bridge[ASIDE], bridge[BAD], bridge[FAILED_AT], bridge[TAMPERING], bridge[RESTS], bridge[JUDGED],
+    voices,
+  })
+  redis.call('SET', key, packed, 'PX', math.ceil(kept_s * 1000))
+end
+
 -- Forgets a bridge with its reservations; remembers its network when it had failed.
 local function forget(name)
   local bridge = load(name)
   if not bridge then return end
   redis.call('HDEL', BRIDGES, name)
-  redis.call('SREM', pool(bridge[NAT], bridge[SWARM]), name)
+  unlist(name, bridge)
   redis.call('SREM', of_bridge('home', bridge[HOME]), name)
   if bridge[SWARM] ~= '' and redis.call('HINCRBY', SWARMS, bridge[SWARM], -1) <= 0 then
     redis.call('HDEL', SWARMS, bridge[SWARM])
@@ -94,13 +117,9 @@ local function forget(name)
     redis.call('HDEL', MATCHES, match)
     redis.call('ZREM', DEADLINES, match)
   end
-  for _, what in ipairs({'owed', 'served', 'readers', 'doubters'}) do
+  remember_network(name, bridge)
+  for _, what in ipairs({'owed', 'served', 'readers', 'doubters', 'voices'}) do
     redis.call('DEL', of_bridge(what, name))
-  end
-  if bridge[FAILURES] > 0 then
-    local kept_s = math.max(0, bridge[ASIDE] - NOW) + LIMITS.aside_max_s
-    local packed = cmsgpack.pack({bridge[FAILURES], bridge[ASIDE]})
-    redis.call('SET', of_bridge('network', bridge[NETWORK]), packed, 'PX', math.ceil(kept_s * 1000))
   end
 end
 
