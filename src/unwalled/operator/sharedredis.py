@@ -24,7 +24,15 @@ class OperatorRedis(SharedRedis):
     def mirror_invites(self, folder: Path, *, is_source: bool) -> None:
         """See Shared."""
         self._tasks = TaskOwner()
-        self._tasks.start(InviteMirror(self.server, self.base, folder, is_source=is_source).run(), "mirror invites")
+        mirror = InviteMirror(
+            self.server,
+            self.base,
+            folder,
+            key=self.invites_key,
+            random_bytes=self.random_bytes,
+            is_source=is_source,
+        )
+        self._tasks.start(mirror.run(), "mirror invites")
 
     async def close(self) -> None:
         """See Shared."""

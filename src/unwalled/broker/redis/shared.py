@@ -49,7 +49,7 @@ class SharedRedis:
             redis_limits=redis_limits,
         )
         self._key = key
-        self._random_bytes = random_bytes
+        self.random_bytes = random_bytes
         self._limits = limits
         self._redis_limits = redis_limits
         self._peers: RedisPeers | None = None
@@ -64,6 +64,11 @@ class SharedRedis:
         """Under which readers' gateways are listed: the same at all brokers, also around a renewal of keys."""
         return _derived(self._key, b"gateways of readers")
 
+    @property
+    def invites_key(self) -> bytes:
+        """With which the operator's machines seal the invite book for each other."""
+        return _derived(self._key, b"invites")
+
     def peers(self, hub: BridgeHub) -> Peers:
         """The way to this broker's bridges and to others'."""
         self._peers = RedisPeers(
@@ -71,7 +76,7 @@ class SharedRedis:
             self.server,
             self.store,
             key=_derived(self._key, b"messages"),
-            random_bytes=self._random_bytes,
+            random_bytes=self.random_bytes,
             limits=self._limits,
             redis_limits=self._redis_limits,
         )

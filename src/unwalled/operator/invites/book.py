@@ -211,20 +211,31 @@ class InviteBook:
 
     def _read(self) -> list[InviteEntry]:
         content = read_private(self._path, _MAX_FILE_BYTES)
-        if content is None:
-            return []
-        try:
-            if msgspec.json.decode(content, type=_Version).v > _VERSION:
-                raise newer(self._path)
-            book = msgspec.json.decode(content, type=_Book)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            raise damaged(self._path) from None
-        if book.v != _VERSION:
-            raise damaged(self._path)
-        return book.invites
+        return [] if content is None else _entries_of(content, self._path)
 
     def _write(self, entries: list[InviteEntry]) -> None:
-        replace_private(self._path, msgspec.json.format(msgspec.json.encode(_Book(_VERSION, entries))))
+        replace_private(self._path, _content_of(entries))
+
+
+def without_labels(content: bytes, path: Path) -> bytes:
+    """A book without what the admin calls its invites. Raises ConfigurationError when it is none; ``path`` names it."""
+    return _content_of([msgspec.structs.replace(entry, label="") for entry in _entries_of(content, path)])
+
+
+def _entries_of(content: bytes, path: Path) -> list[InviteEntry]:
+    try:
+        if msgspec.json.decode(content, type=_Version).v > _VERSION:
+            raise newer(path)
+        book = msgspec.json.decode(content, type=_Book)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise damaged(path) from None
+    if book.v != _VERSION:
+        raise damaged(path)
+    return book.invites
+
+
+def _content_of(entries: list[InviteEntry]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(_Book(_VERSION, entries)))
 
 
 @dataclass(frozen=True, slots=True)
