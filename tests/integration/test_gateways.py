@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import signal
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 
 import aiohttp
@@ -20,6 +21,7 @@ from tests.support.redis_server import RedisProcess
 from unwalled.broker.gateways import GatewayPlace
 from unwalled.broker.redis.connection import RedisServer
 from unwalled.broker.redis.directory import RedisDirectory
+from unwalled.errors import ConfigurationError
 from unwalled.lanes.webrtc import ReactorStack
 from unwalled.operator.invites.book import InviteBook
 from unwalled.operator.options import ListenAddress, OperatorOptions, Role
@@ -180,3 +182,50 @@ def test_a_part_of_an_operator_says_what_it_lacks(tmp_path: Path) -> None:
     code, errors = failed("operate", "--roles", "bridge", *options)
     assert code != 0
     assert "not what an operator can be" in " ".join(errors)
+
+
+def test_a_start_that_fails_after_it_has_connected_leaves_nothing_running(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cannot(*_: object) -> None:
+        raise ConfigurationError("It cannot serve.", "Try again.")
+
+    monkeypatch.setattr(Operator, "_serve", cannot)
+
+    async def main(redis: RedisProcess) -> None:
+        with pytest.raises(ConfigurationError, match="cannot serve"):
+            await Operator.start(over(redis, tmp_path))
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    with_redis(main)
+
+
+def test_an_operator_whose_store_is_gone_can_raise_the_alarm(tmp_path: Path) -> None:
+    async def main(redis: RedisProcess) -> None:
+        operator, _ = await Operator.start(over(redis, tmp_path))
+        try:
+            assert operator._surroundings().store_gone_s == 0.0
+            redis.kill()
+            await became(lambda: operator._surroundings().store_gone_s > 0.0, "the loss is told")
+            redis.start()
+            await became(lambda: operator._surroundings().store_gone_s == 0.0, "the return is told")
+        finally:
+            await operator.close()
+
+    with_redis(main)
+
+
+def over(redis: RedisProcess, folder: Path) -> OperatorOptions:
+    (folder / "url").write_text(redis.url)
+    (folder / "url").chmod(0o600)
+    return OperatorOptions(
+        ListenAddress("127.0.0.1", 0), None, folder / "data", allow_private=True, redis_file=folder / "url"
+    )
+
+
+def with_redis(act: Callable[[RedisProcess], Coroutine[None, None, None]]) -> None:
+    redis = RedisProcess()
+    try:
+        run(lambda: act(redis))
+    finally:
+        redis.close()

@@ -107,6 +107,8 @@ class HttpServer:
         self._word_when_full = b"" if is_silent else _FULL
         self._further_connections = further_connections
         self._requests = 0
+        self.turned_away = 0
+        """Connections for which there was no place."""
         self._silent: dict[RequestHandler, asyncio.TimerHandle] = {}
         self._forgot_at = float("-inf")
         self._unmade_s = limits.lost_check_s
@@ -158,6 +160,7 @@ class HttpServer:
         if server is None:
             return _Full(self._word_when_full)
         if len(server.connections) + self._further_connections() >= most or len(self._silent) >= most:
+            self.turned_away += 1
             return _Full(self._word_when_full)
         protocol = _Handler(server, loop=asyncio.get_running_loop(), **server._kwargs)
         loop = asyncio.get_running_loop()

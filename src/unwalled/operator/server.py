@@ -196,6 +196,7 @@ class Operator:
         self._numbers.disk_free_bytes = lambda: self.watch.disk_free_bytes
         self._numbers.certificate_ends_s = lambda: self._surroundings().certificate_ends_s
         self._server = HttpServer(self._application(), further_connections=lambda: self._lanes.open_sockets)
+        self._numbers.connections_full = lambda: self._server.turned_away
 
     @classmethod
     async def start(
@@ -228,12 +229,15 @@ class Operator:
             older = keep_versions(options.data)
             operator = cls(options, url, keys, book, policy_keeper, clock, find_country, older, egress, shared)
             operator.listening = listen
-            await shared.start()
-            shared.mirror_invites(options.data, is_source=Role.SITE in options.roles)
-            await operator._open_gateway()
             try:
+                await shared.start()
+                shared.mirror_invites(options.data, is_source=Role.SITE in options.roles)
+                await operator._open_gateway()
                 await operator._serve(sockets, certificate)
             except BaseException:
+                await operator._announcer.leave()
+                await operator._tasks.close()
+                await shared.close()
                 await operator._lanes.close()
                 raise
             operator._answer_stun(stun_sockets, clock)
@@ -370,7 +374,8 @@ class Operator:
 
     def _surroundings(self) -> Surroundings:
         held = self.certificate
-        return Surroundings() if held is None else Surroundings(held.now.ends_s, held.trouble)
+        ends_s, trouble = (None, "") if held is None else (held.now.ends_s, held.trouble)
+        return Surroundings(ends_s, trouble, self._shared.gone_s)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         # Counts that anyone can watch would tell a censor, who sees a reader's packets, that a session began with them.

@@ -31,6 +31,10 @@ class Shared(Protocol):
     def store(self) -> Store:
         """The broker's store."""
 
+    @property
+    def gone_s(self) -> float:
+        """For how long what is shared has been out of reach; 0.0 while it is there."""
+
     def peers(self, hub: BridgeHub) -> Peers:
         """The way to all bridges. Called once, before ``start``."""
 
@@ -51,6 +55,7 @@ class Alone:
     """Of the only broker there is."""
 
     prefix_key = b""
+    gone_s = 0.0
 
     def __init__(self) -> None:
         self.store: Store = EmbeddedStore(SystemRandom())

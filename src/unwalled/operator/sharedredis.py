@@ -18,8 +18,8 @@ class OperatorRedis(SharedRedis):
     _tasks: TaskOwner | None = None
 
     def directory(self, clock: Clock, naming_key: bytes) -> Directory:
-        """See Shared. Its time is the server's."""
-        return RedisDirectory(self.server, base=self.base, naming_key=naming_key)
+        """See Shared. Its time is the server's, and its key outlives a renewal of ``naming_key``."""
+        return RedisDirectory(self.server, base=self.base, naming_key=self.readers_key)
 
     def mirror_invites(self, folder: Path, *, is_source: bool) -> None:
         """See Shared."""

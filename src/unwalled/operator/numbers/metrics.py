@@ -36,6 +36,8 @@ class Numbers(Collector):
         """By code: the level, and whether it is raised now."""
         self.disk_free_bytes: Callable[[], int | None] = lambda: None
         self.certificate_ends_s: Callable[[], float | None] = lambda: None
+        self.connections_full: Callable[[], int] = lambda: 0
+        """Connections for which there was no place."""
         self.old_widgets = 0
         """How often a version of the widget was loaded that is not the newest."""
 
@@ -59,6 +61,8 @@ class Numbers(Collector):
             "lanes.misbehaved": hub.counters.lanes_misbehaved,
             "sessions.opened": hub.counters.sessions_opened,
             "sessions.refused": hub.counters.sessions_refused,
+            "sessions.full": hub.counters.sessions_full,
+            "connections.full": self.connections_full(),
             "streams.opened": egress.streams_opened,
             **{f"egress_refused.{code.name.lower()}": count for code, count in egress.streams_refused.items()},
             "bytes.up": egress.bytes_up,
