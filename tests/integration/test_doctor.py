@@ -170,6 +170,7 @@ def test_an_operator_that_is_well(tmp_path: Path) -> None:
         ),
         ({"moved": "/v1/config"}, "addresses", Outcome.BAD, "cannot be used"),
         ({"moved": "/v1/asker"}, "visitors", Outcome.DOUBT, "does not tell whom it sees"),
+        ({"moved": "/v1/bridge"}, "WebSocket", Outcome.BAD, "the server answers 302"),
         ({"sockets": "refuse"}, "WebSocket", Outcome.BAD, "the server answers 400"),
         ({"sockets": "cut"}, "WebSocket", Outcome.BAD, "cut again"),
         ({"sockets": "babble"}, "WebSocket", Outcome.BAD, "cut again"),

@@ -114,7 +114,11 @@ class Doctor:
                 return
         timeout = aiohttp.ClientTimeout(total=self._limits.answer_s)
         connector = aiohttp.TCPConnector(ssl=ssl.create_default_context())
-        async with aiohttp.ClientSession(timeout=timeout, connector=connector, trust_env=False) as session:
+        tracing = aiohttp.TraceConfig()
+        tracing.on_request_redirect.append(_refuse_to_follow)
+        async with aiohttp.ClientSession(
+            timeout=timeout, connector=connector, trust_env=False, trace_configs=[tracing]
+        ) as session:
             self._session = session
             for look in (self._health, self._config, self._stun, self._asker, self._numbers, self._bridge_socket):
                 findings = [finding async for finding in look()]
@@ -367,6 +371,13 @@ class Doctor:
             yield Finding.good("WebSocket", "A bridge can wait there: messages pass both ways.")
         else:
             yield Finding.doubt("WebSocket", "The broker takes no bridge just now.", "It may be full; look at its log.")
+
+
+async def _refuse_to_follow(session: object, context: object, moved: aiohttp.TraceRequestRedirectParams) -> None:
+    """aiohttp would open a WebSocket wherever it is sent to; a page, whose visitors are the bridges, does not."""
+    answer = moved.response
+    answer.close()
+    raise aiohttp.WSServerHandshakeError(answer.request_info, answer.history, status=answer.status)
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
