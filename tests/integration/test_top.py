@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tests.support.programs import Command, words
+from unwalled.operator.admin.admintoken import AdminToken
 from unwalled.operator.numbers.live import LiveView
 
 PATIENCE_S = 30.0
@@ -25,18 +26,19 @@ def test_the_state_of_an_operator_in_a_terminal_and_without_one(tmp_path: Path) 
         with Command("top", "--url", url, "--once", environment={"UNWALLED_ADMIN_TOKEN": "uwadmin1.none"}) as early:
             assert early.ended() != 0
             assert any("shows no /admin here" in line for line in early.err)
-        with Command("admin", "token", "--data", data) as made:
-            assert made.ended() == 0
-            token = next(line for line in made.out if line.startswith("uwadmin1."))
+        token = AdminToken(tmp_path / "data").make(os.urandom)
         (tmp_path / "token").write_text(token + "\n")
-        with Command("top", "--data", data, "--token-file", str(tmp_path / "token")) as shown:
+        # All that end by themselves run at once.
+        with (
+            Command("top", "--data", data, "--token-file", str(tmp_path / "token")) as shown,
+            Command("top", "--data", data, "--once", "--json", environment={"UNWALLED_ADMIN_TOKEN": token}) as told,
+            Command("top", "--data", data, environment={"UNWALLED_ADMIN_TOKEN": token + "x"}) as wrong,
+        ):
             assert shown.ended() == 0
             assert shown.out[0].startswith("All is well, and no bridge is connected yet")
             assert any(line.startswith("Machine ") for line in shown.out)
-        with Command("top", "--data", data, "--once", "--json", environment={"UNWALLED_ADMIN_TOKEN": token}) as told:
             assert told.ended() == 0
             assert msgspec.json.decode(told.out[0], type=LiveView).roles[0] == "broker"
-        with Command("top", "--data", data, environment={"UNWALLED_ADMIN_TOKEN": token + "x"}) as wrong:
             assert wrong.ended() != 0
             assert any("The token is wrong." in line for line in wrong.err)
             assert not any(token in line for line in (*wrong.err, *wrong.out))
