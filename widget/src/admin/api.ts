@@ -27,12 +27,8 @@ export class Api {
     return this.#ask<T>("GET", `${BASE}/${path}`);
   }
 
-  post<T>(path: string, body: unknown): Promise<T> {
+  post<T>(path: string, body?: unknown): Promise<T> {
     return this.#ask<T>("POST", `${BASE}/${path}`, body);
-  }
-
-  remove(path: string): Promise<void> {
-    return this.#ask<void>("DELETE", `${BASE}/${path}`);
   }
 
   logIn(token: string): Promise<void> {

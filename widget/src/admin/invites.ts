@@ -99,7 +99,7 @@ export class Invites {
 
   async #remove(control: HTMLButtonElement, invite: Invite): Promise<void> {
     await this.#once(control, async () => {
-      await this.#api.remove(`invites/${invite.id}`);
+      await this.#api.post(`invites/${invite.id}/revoke`);
       this.#shown = this.#shown.map((one) => (one.id === invite.id ? { ...one, revoked: true } : one));
       this.#render();
       this.#total.focus();
