@@ -9,7 +9,7 @@ from tests.structure.source import ROOT, Module, imports, modules
 
 # Each layer may import from itself and from those above it in this list.
 LAYERS: tuple[frozenset[str], ...] = (
-    frozenset({"settings", "errors", "privacy", "clock", "datafolder"}),
+    frozenset({"settings", "errors", "privacy", "clock", "datafolder", "randomness"}),
     frozenset({"wire", "crypto", "network"}),
     frozenset({"session", "rules"}),
     frozenset({"lanes", "tunnel", "signaling", "tasks", "datafolder", "trace"}),

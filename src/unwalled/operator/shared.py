@@ -16,6 +16,7 @@ from unwalled.clock import Clock
 from unwalled.crypto.identity import OperatorKeys
 from unwalled.errors import ConfigurationError
 from unwalled.operator.options import EVERY_ROLE, OperatorOptions, Role
+from unwalled.randomness import BlockRandom
 from unwalled.wire import b64
 
 _HOME_BYTES = 9
@@ -58,7 +59,7 @@ class Alone:
     gone_s = 0.0
 
     def __init__(self) -> None:
-        self.store: Store = EmbeddedStore(SystemRandom())
+        self.store: Store = EmbeddedStore(BlockRandom())
 
     def peers(self, hub: BridgeHub) -> Peers:
         """See Shared."""
