@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from aiohttp import ClientError, WSCloseCode, WSMessage, WSMsgType, web
 
 from unwalled.broker.bounds import SWARM
-from unwalled.broker.limits import Buckets, Prefixes, Rate
+from unwalled.broker.limits import Bucket, Prefixes, Rate
 from unwalled.broker.matching import WaitingBridge
 from unwalled.broker.metrics import BrokerMetrics
 from unwalled.broker.naming import KEY_BYTES
@@ -55,6 +55,19 @@ class _Dropped(Exception):
 
 class BridgeLink:
     """One connected bridge, for whoever wants to ask it."""
+
+    __slots__ = (
+        "_abort",
+        "_asked",
+        "_is_over",
+        "_limits",
+        "_naming_secret_of",
+        "_settling",
+        "_socket",
+        "_tasks",
+        "_writing",
+        "naming_secret",
+    )
 
     def __init__(
         self,
@@ -217,6 +230,7 @@ class BridgeHub:
         self._random_bytes = random_bytes
         self._metrics = metrics
         self._limits = limits
+        self._rate = Rate(limits.bridge_messages_per_s, limits.bridge_message_burst)
         self._links: dict[str, BridgeLink] = {}
         self._open: set[BridgeLink] = set()
         self._all = _PrefixCounts(limits.bridges_per_prefix, limits.wide_bridges)
@@ -260,6 +274,8 @@ class BridgeHub:
             writer_limit=self._limits.bridge_send_bytes,
         )
         await socket.prepare(request)
+        # They are sent; nobody needs them for the hours that follow.
+        socket.headers.clear()
         link = BridgeLink(socket, lambda: _cut(request), naming_secret_of, self._tasks, self._limits)
         self._open.add(link)
         try:
@@ -326,11 +342,12 @@ class BridgeHub:
             raise _Dropped(ErrorCode.SWARM if hello.swarm else ErrorCode.FULL)
         self._links[about.name] = link
         try:
-            with self._metrics.bridge(hello.client.value, hello.nat.value, country):
-                await link.send(Ready(about.name, invite).encode())
-                self._announce_supply()
-                await self._listen(socket, link, about.name)
+            self._metrics.bridge_came(hello.client.value, hello.nat.value, country)
+            await link.send(Ready(about.name, invite).encode())
+            self._announce_supply()
+            await self._listen(socket, link, about.name)
         finally:
+            self._metrics.bridge_went(hello.client.value, hello.nat.value, country)
             del self._links[about.name]
             await self._store.leave(about.name)
             link.ended()
@@ -348,8 +365,8 @@ class BridgeHub:
         return hello
 
     async def _listen(self, socket: web.WebSocketResponse, link: BridgeLink, name: str) -> None:
-        bucket = Buckets(Rate(self._limits.bridge_messages_per_s, self._limits.bridge_message_burst), 1)
         heard_at = self._clock.monotonic()
+        bucket = Bucket(self._rate, heard_at)
         ping_at = heard_at + self._limits.ping_s
         while (now := self._clock.monotonic()) < heard_at + self._limits.bridge_silence_s:
             if now >= ping_at:
@@ -360,7 +377,7 @@ class BridgeHub:
             except TimeoutError:
                 continue
             heard_at = self._clock.monotonic()
-            if bucket.take(b"", heard_at) > 0.0:
+            if not bucket.take(heard_at):
                 raise _Dropped(ErrorCode.LIMITED)
             if message.type is WSMsgType.PING:
                 await link.pong(message.data)

@@ -25,6 +25,26 @@ class Rate:
     burst: float
 
 
+class Bucket:
+    """A single bucket, for whoever holds one for each of very many."""
+
+    __slots__ = ("_at", "_level", "_rate")
+
+    def __init__(self, rate: Rate, now: float) -> None:
+        self._rate = rate
+        self._level = rate.burst
+        self._at = now
+
+    def take(self, now: float) -> bool:
+        """Takes one if there is one."""
+        self._level = min(self._rate.burst, self._level + max(0.0, now - self._at) * self._rate.per_s)
+        self._at = now
+        if self._level < 1.0:
+            return False
+        self._level -= 1.0
+        return True
+
+
 class Buckets:
     """One bucket for each key, all of one rate. The longest unused is forgotten when the table is full."""
 

@@ -124,9 +124,10 @@ class _Bridge:
     reserved: int = 0
     pending: int = 0
     busy_until: float = 0.0
-    served: deque[bytes] = field(default_factory=deque)
-    readers: deque[bytes] = field(default_factory=deque)
-    doubters: set[bytes] = field(default_factory=set)
+    # Tuples and a frozen set: a bridge that nobody has used yet shares the empty ones with all others like it.
+    served: tuple[bytes, ...] = ()
+    readers: tuple[bytes, ...] = ()
+    doubters: frozenset[bytes] = frozenset()
     slot: int = -1
 
     @property
@@ -244,15 +245,11 @@ class Matching:
             return False
         if about.swarm and not self._has_place_in_swarm(about.swarm):
             return False
-        voices = self._limits.served_invites
-        served: deque[bytes] = deque(maxlen=voices)
         remembered = self._networks.get(about.network)
         is_known = remembered is not None and now < remembered.aside_until + self._limits.aside_max_s
         standing = remembered.again() if remembered and is_known else Standing(self._limits, self._learning)
         standing.most_promises = min(max(self._learning.promises, about.readers), self._learning.promises_at_most)
-        bridge = _Bridge(
-            about, about.capacity, about.readers, now, standing, served=served, readers=deque(maxlen=voices)
-        )
+        bridge = _Bridge(about, about.capacity, about.readers, now, standing)
         self._bridges[about.name] = bridge
         pools = self._swarms.setdefault(about.swarm, _Pools()) if about.swarm else self._public
         pools.joined += 1
@@ -331,9 +328,9 @@ class Matching:
             if wanted.reader not in bridge.readers:
                 bridge.free_readers = max(0, bridge.free_readers - 1)
                 if wanted.reader:
-                    bridge.readers.append(wanted.reader)
+                    bridge.readers = (*bridge.readers, wanted.reader)[-self._limits.served_invites :]
             if wanted.invite not in bridge.served:
-                bridge.served.append(wanted.invite)
+                bridge.served = (*bridge.served, wanted.invite)[-self._limits.served_invites :]
         if outcome.silent or outcome.refusals & FAULTS:
             bridge.standing.failed(now)
         elif Refusal.BUSY in outcome.refusals:
@@ -352,7 +349,7 @@ class Matching:
         if is_good and report.carried_bytes == 0:
             return
         if bridge is not None and bridge.standing.heard(report, asker, self._typical_bytes_s, now):
-            bridge.doubters.clear()
+            bridge.doubters = frozenset()
         if is_good:
             self._harvest.earn(asker, report.carried_bytes, now)
         if report.rate_bytes_s:
@@ -366,13 +363,13 @@ class Matching:
             if bridge is None or invite not in bridge.served:
                 continue
             if report.verdict is Verdict.GOOD:
-                bridge.doubters.discard(invite)
+                bridge.doubters -= {invite}
             elif (
                 invite not in bridge.doubters
                 and len(bridge.doubters) < self._limits.doubters
                 and self._spend(invite, now)
             ):
-                bridge.doubters.add(invite)
+                bridge.doubters |= {invite}
 
     def _pick(self, wanted: Wanted, now: float) -> list[_Bridge]:
         count = len(wanted.offers)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 MATCH_BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
@@ -59,16 +58,17 @@ class BrokerMetrics:
     helped: Callable[[bytes], None] = field(default=lambda reader: None, repr=False)
     """Told the name that a reader's program gave itself when a request of its got lanes; must not keep it."""
 
-    @contextmanager
-    def bridge(self, kind: str, nat: str, country: str) -> Iterator[None]:
-        """Counts a bridge for as long as it is connected."""
-        tables = ((self.bridges, kind), (self.bridge_nats, nat), (self.bridge_countries, country or "other"))
-        for table, word in tables:
-            table[word] += 1
+    def bridge_came(self, kind: str, nat: str, country: str) -> None:
+        """Counts a bridge from now on. Two calls and no context, whose memory each idle bridge would hold."""
+        self._count_bridge(kind, nat, country, 1)
         self.bridges_came += 1
-        try:
-            yield
-        finally:
-            for table, word in tables:
-                table[word] -= 1
-            self.bridges_went += 1
+
+    def bridge_went(self, kind: str, nat: str, country: str) -> None:
+        """Ends what ``bridge_came`` with the same words began."""
+        self._count_bridge(kind, nat, country, -1)
+        self.bridges_went += 1
+
+    def _count_bridge(self, kind: str, nat: str, country: str, change: int) -> None:
+        self.bridges[kind] += change
+        self.bridge_nats[nat] += change
+        self.bridge_countries[country or "other"] += change

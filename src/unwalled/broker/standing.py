@@ -18,7 +18,6 @@ report ends a time aside, except after records were changed.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -66,7 +65,8 @@ class Standing:
     """Matches that it answered and of which no lane has carried anything since."""
     rests_until: float = 0.0
     judged_at: float = 0.0
-    voices: OrderedDict[tuple[bytes, bytes, bool], tuple[int, float]] = field(default_factory=OrderedDict, repr=False)
+    voices: dict[tuple[bytes, bytes, bool], tuple[int, float]] = field(default_factory=dict, repr=False)
+    """The one heard longest ago first."""
 
     def grade(self, now: float) -> Grade:
         """What to expect of it now."""
@@ -102,7 +102,7 @@ class Standing:
 
     def again(self) -> Standing:
         """For a bridge that comes from where this one left: what was held against it, and none of the good."""
-        return replace(self, good=0.0, speed=1.0, promises=0.0, voices=OrderedDict(self.voices))
+        return replace(self, good=0.0, speed=1.0, promises=0.0, voices=dict(self.voices))
 
     def promised(self, now: float) -> None:
         """It answered a match; its lanes should carry something soon."""
@@ -190,7 +190,7 @@ class Standing:
             count = 0
         self.voices[voice] = (count + 1, now)
         if len(self.voices) > self.learning.voices:
-            self.voices.popitem(last=False)
+            del self.voices[next(iter(self.voices))]
         return 0.5 ** min(count, 30)
 
     def _forget(self, now: float) -> None:

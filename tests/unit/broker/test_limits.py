@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unwalled.broker.limits import Buckets, PrefixLimiter, Rate, prefixes_of
+from unwalled.broker.limits import Bucket, Buckets, PrefixLimiter, Rate, prefixes_of
 
 KEY = b"k" * 32
 
@@ -79,3 +79,10 @@ def test_an_asker_is_held_to_both_prefixes_and_pays_neither_when_refused() -> No
     assert limiter.take(near[1], 0.0) == 0.0
     assert limiter.take(near[2], 0.0) == 1.0
     assert limiter.take(near[2], 1.0) == 0.0
+
+
+def test_a_single_bucket_is_as_one_of_many() -> None:
+    rate = Rate(per_s=2.0, burst=3.0)
+    bucket, buckets = Bucket(rate, 0.0), Buckets(rate)
+    for now in (0.0, 0.0, 0.0, 0.0, 0.25, 0.5, 0.4, 0.75, 1.0, 9.0, 9.0, 9.0, 9.0):
+        assert bucket.take(now) is (buckets.take(b"a", now) == 0.0), now
