@@ -274,3 +274,18 @@ def test_the_faster_of_two_bridges_comes_first(make: Make) -> None:
             assert await ask(store, Wanted(Nat.UNKNOWN, (0,), 1), 103.0) == "fast"
 
     asyncio.run(main())
+
+
+def test_one_asker_alone_moves_a_bridges_speed_only_so_far(make: Make) -> None:
+    async def main() -> None:
+        async with make(BrokerLimits()) as store:
+            await store.join(bridge("slandered"), 100.0)
+            await store.join(bridge("half-used"), 101.0)
+            await store.set_free("half-used", 2, 4, 101.0)
+            await store.keep_ticket("ticket", "slandered", Asker(b"i", b"n"), 101.0)
+            report = LaneReport("ticket", Verdict.GOOD, 1000, rate_bytes_s=5e4, peers_bytes_s=4e5)
+            for _ in range(50):
+                await store.lane_reported(report, 102.0)
+            assert await ask(store, Wanted(Nat.UNKNOWN, (0,), 1), 102.0) == "slandered"
+
+    asyncio.run(main())

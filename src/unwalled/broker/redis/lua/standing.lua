@@ -82,8 +82,7 @@ local function weight_of(name, voice)
 end
 
 -- It did no harm that could be seen at once; by and by it is put aside, too.
-local function disappointed(name, bridge, base, voice)
-  local weight = weight_of(name, voice .. '-')
+local function disappointed(bridge, base, weight)
   bridge[BAD] = bridge[BAD] + base * weight
   if grade(bridge) == 3 then put_aside(bridge, base, weight) end
 end
@@ -96,20 +95,22 @@ end
 
 local function carried(name, bridge, report, voice, typical)
   bridge[PROMISES], bridge[RESTS] = 0, 0
+  local slow = is_slow(report)
+  local weight = weight_of(name, voice .. ((report.closed_early or slow) and '-' or '+'))
   if report.closed_early then
-    disappointed(name, bridge, LIMITS.early_weight, voice)
+    disappointed(bridge, LIMITS.early_weight, weight)
     return false
   end
   local usual = report.peers > 0 and report.peers or typical
   if report.rate > 0 and usual > 0 then
     local share = math.min(math.max(report.rate / usual, LIMITS.least_speed), LIMITS.most_speed)
-    bridge[SPEED] = bridge[SPEED] * (share / bridge[SPEED]) ^ SPEED_GAIN
+    bridge[SPEED] = bridge[SPEED] * (share / bridge[SPEED]) ^ (SPEED_GAIN * weight)
   end
-  if is_slow(report) then
-    disappointed(name, bridge, 1, voice)
+  if slow then
+    disappointed(bridge, 1, weight)
     return false
   end
-  bridge[GOOD] = bridge[GOOD] + weight_of(name, voice .. '+')
+  bridge[GOOD] = bridge[GOOD] + weight
   if not (bridge[TAMPERING] and NOW < bridge[ASIDE]) then
     bridge[FAILURES] = math.max(0, bridge[FAILURES] - 1)
     bridge[ASIDE] = 0
