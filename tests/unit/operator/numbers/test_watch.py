@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from unwalled.operator.bounds import NUMBERS
 from unwalled.operator.numbers import machine
+from unwalled.operator.numbers import watch as watch_module
 from unwalled.operator.numbers.counts import Counts
 from unwalled.operator.numbers.watch import Surroundings, Watch
 
@@ -59,7 +62,9 @@ class Scene:
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Scene:
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    # A busy machine's disk may take longer than an operator that is told to stop would wait for it.
+    monkeypatch.setattr(watch_module, "NUMBERS", replace(NUMBERS, close_s=60.0))
     return Scene(tmp_path)
 
 
