@@ -38,6 +38,17 @@ class Sheets:
         """Whether something is to be written."""
         return any((self.csv, self.html, self.svg, self.png))
 
+    def check(self) -> None:
+        """Raises UsageError where one could not be written: before an invite is made, and not after."""
+        for file in (self.csv, self.html):
+            if file is not None and (file.is_dir() or not os.access(file.absolute().parent, os.W_OK)):
+                raise UsageError(
+                    f"{file} cannot be written.", "Name a file in a folder that is there and that you may write to."
+                )
+        for folder in (self.svg, self.png):
+            if folder is not None and folder.exists() and not folder.is_dir():
+                raise UsageError(f"{folder} is a file.", "Name a folder for the pictures, which is made if need be.")
+
 
 def labels_of(label: str, friends: Sequence[str], count: int | None) -> list[str]:
     """One for each invite. Raises UsageError for two ways of saying how many."""
@@ -61,6 +72,7 @@ def make(
     folder: Path, *, labels: Sequence[str], expires: str, quota: Quota, sheets: Sheets, qr: bool, link_only: bool
 ) -> None:
     """Makes invites and prints them: one as a line and a link, several as label and link. Raises UsageError."""
+    sheets.check()
     now_wall_s = SystemClock().wall()
     expires_s = parse_expiry(expires, now_wall_s)
     keys, state = require_state(folder)
@@ -80,6 +92,7 @@ def make(
 
 def again(folder: Path, invite_id: str, *, sheets: Sheets, qr: bool, link_only: bool) -> None:
     """Prints the link of an invite once more, with the keys of today. Raises UsageError for one that is over."""
+    sheets.check()
     keys, state = require_state(folder)
     now_wall_s = SystemClock().wall()
     book = InviteBook(folder)

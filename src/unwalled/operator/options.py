@@ -302,16 +302,13 @@ def check_drain(text: str) -> float:
 def check_roles(texts: Sequence[str]) -> frozenset[Role]:
     """Roles, each alone or several with commas between them. Raises ConfigurationError."""
     words = [word.strip().lower() for text in texts for word in text.split(",")]
-    try:
-        roles = frozenset(Role(word) for word in words)
-    except ValueError:
-        roles = frozenset()
-    if not roles:
+    unknown = [word for word in words if word and word not in set(Role)]
+    if unknown or not words or not all(words):
         raise ConfigurationError(
-            f"{', '.join(words) or 'Nothing'} is not what an operator can be.",
+            f"{', '.join(unknown)} is not what an operator can be." if unknown else "A role is missing.",
             "Give some of broker, gateway and site; without it, this process is all three.",
         )
-    return roles
+    return frozenset(Role(word) for word in words)
 
 
 def check_workers(count: int, certificate: CertificateFiles | None) -> int:

@@ -158,5 +158,6 @@ def test_roles() -> None:
     assert check_roles(["broker, Site"]) == check_roles(["site", "broker"]) == {Role.BROKER, Role.SITE}
     assert check_roles(["broker,gateway,site"]) == EVERY_ROLE
     for texts in ([], [""], ["bridge"], ["broker,,site"]):
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ConfigurationError) as raised:
             check_roles(texts)
+        assert str(raised.value).startswith(("A role is missing.", "bridge is not"))

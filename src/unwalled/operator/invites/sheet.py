@@ -20,9 +20,11 @@ body { font: 12pt/1.4 system-ui, sans-serif; margin: 1cm; color: #000; backgroun
 .card { display: flex; gap: 1cm; align-items: center; border: 1px dashed #777; padding: .6cm; margin: 0 0 .5cm;
   break-inside: avoid }
 .card svg { width: 5.5cm; height: 5.5cm; flex: none }
-h2 { font-size: 14pt; margin: 0 0 .2cm }
+.card div { min-width: 0 }
+h2 { font-size: 14pt; margin: 0 0 .2cm; overflow-wrap: anywhere }
 p { margin: .1cm 0; overflow-wrap: anywhere }
 .link { font: 8pt/1.3 ui-monospace, monospace }
+@media screen and (max-width: 40rem) { .card { flex-direction: column; align-items: start } body { margin: .5cm } }
 """
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from tests.unit.operator.invites.test_book import KEYS, NOW
 from unwalled.crypto.tokens import mint_token
@@ -43,3 +44,7 @@ def test_pictures_and_their_names() -> None:
     assert file_name(one, 3) == "invite-003-" + "07" * 8
     assert "Reza" not in file_name(one, 3)
     assert "uw1" not in repr(one)
+
+
+def test_on_a_small_screen_the_code_stands_above_its_words() -> None:
+    assert re.search(r"@media screen and \(max-width: \d+rem\) \{ \.card \{ flex-direction: column", as_page([], BASE))
