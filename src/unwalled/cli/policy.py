@@ -95,6 +95,9 @@ def options_of(policy: Path | None, data: Path | None, config: OperatorOptions |
     """The options that a check needs, from a configuration and from the command line, which wins."""
     from unwalled.operator.configuration import DEFAULT_DATA, Given, build
 
+    if data is not None:
+        # Without the folder, what is blocked by hand would be left out, and "allowed" be wrong.
+        _need_folder(data)
     options = config if config is not None else build({"data": Given(data or DEFAULT_DATA)})
     if policy is not None:
         options = replace(options, policy=policy)
