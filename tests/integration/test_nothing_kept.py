@@ -15,6 +15,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
@@ -163,6 +164,15 @@ class Run:
         self._commands.append((f"output of unwalled {' '.join(words_of)}", command))
         return command
 
+    def note_command_lines(self) -> None:
+        """What everybody on this machine can read of the programs that run now, and of those that they have started."""
+        for name, command in self._commands:
+            for pid in _family(command.process.pid):
+                with contextlib.suppress(OSError):  # It has ended meanwhile.
+                    self.said[f"command line of {name.removeprefix('output of ')} {pid}"] = Path(
+                        f"/proc/{pid}/cmdline"
+                    ).read_bytes()
+
     def close(self) -> dict[str, bytes]:
         """Ends what still runs, and gives all that was written and said."""
         self._undo.close()
@@ -170,6 +180,15 @@ class Run:
         for number, (name, command) in enumerate(self._commands):
             places[f"{name} #{number}"] = "\n".join([*command.out, *command.err]).encode()
         return {**places, **self.said}
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in children.read_text().split():
+                found += _family(int(child))
+    return found
 
 
 def test_nothing_that_was_used_in_a_run_is_kept_or_said_anywhere(tmp_path: Path) -> None:
@@ -227,6 +246,7 @@ def test_nothing_that_was_used_in_a_run_is_kept_or_said_anywhere(tmp_path: Path)
                 run.said[f"answer of /admin/api/v1{path}"] = answer
         run.said["answer of /metrics"] = asked(f"{url}/metrics", {})[1]
         assert f"unwalled_egress_streams_opened_total {2 + bool(port_6)}.0".encode() in run.said["answer of /metrics"]
+        run.note_command_lines()
         # The failing course: no word to anybody.
         bridge.process.send_signal(signal.SIGKILL)
         bridge.process.wait(30)
@@ -259,6 +279,10 @@ def test_nothing_that_was_used_in_a_run_is_kept_or_said_anywhere(tmp_path: Path)
         "admin token": token,
         "invite key": keys.invite_key,
     }
+    of_all = "command line of unwalled"
+    lines = [content for place, content in places.items() if place.startswith(of_all)]
+    if sys.platform == "linux":
+        assert {b"operate", b"bridge", b"connect"} <= {word for line in lines for word in line.split(b"\0")}
     assert [find for find in search(needles, places) if not is_permitted(find)] == []
     # The control: what is permitted is found, and so it is in every form where it is planted.
     found = {find.needle for find in search(needles, places)}
