@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chain import running_operator
+from tests.support.chain import RunningBridge, running_operator, running_reader
 from tests.support.descriptions import offer
 from tests.support.gateway_sites import run
+from tests.support.proxy_bench import ProxyUser, local_site
 from unwalled.clock import SystemClock
 from unwalled.crypto.identity import KeyBundle, KeyKind, OperatorKeys
 from unwalled.crypto.rotation import renewed
 from unwalled.errors import SignalingFailed
+from unwalled.lanes.webrtc import ReactorStack
 from unwalled.signaling.client import SignalingClient
 from unwalled.signaling.errors import InviteNotTaken, NoBridge
 from unwalled.wire.invite import Invite
@@ -74,5 +76,23 @@ def test_tokens_of_before_are_refused_once_their_key_is_over(tmp_path: Path) -> 
         async with running_operator(tmp_path / "data") as (operator, new):
             operator._broker._matchmaker._limits = type(operator._broker._limits)(match_wait_s=0.05)
             assert isinstance(await asked(new), NoBridge), "the default invite is made anew at the start"
+
+    run(main)
+
+
+def test_a_page_is_read_with_an_invite_of_before_once_all_keys_were_renewed(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with local_site() as (port, told), running_operator(tmp_path / "data") as (operator, old):
+            rotate(tmp_path / "data", *KeyKind, grace_s=3600)
+            operator._keys.check()
+            bridge = RunningBridge(operator.url.text, ReactorStack)
+            try:
+                await bridge.ready()
+                async with running_reader(old) as (_, at):
+                    user = ProxyUser(at, port, told)
+                    head = f"GET http://127.0.0.1:{port}/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+                    assert (await user.say(head.encode())).startswith(b"HTTP/1.1 200 ")
+            finally:
+                await bridge.stop()
 
     run(main)
