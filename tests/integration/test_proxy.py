@@ -349,6 +349,7 @@ HTTP_STATUS = {
     Code.TIMED_OUT: 504,
     Code.NO_BRIDGE: 503,
     Code.LIMIT_REACHED: 503,
+    Code.USED_UP: 503,
     Code.SWITCHED_OFF: 503,
     Code.OWN_NETWORK: 403,
 }

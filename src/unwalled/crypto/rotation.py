@@ -111,7 +111,7 @@ def _name(keys: OperatorKeys, kind: KeyKind) -> bytes:
             return sha256(ClassicalPrivateKey(keys.broker_seed).public)
         case KeyKind.GATEWAY:
             return sha256(PostQuantumPrivateKey(keys.gateway_seed).public)
-        case KeyKind.INVITES:
+        case _:
             return sha256(_INVITES_NAME + keys.invite_key)
 
 
@@ -124,5 +124,5 @@ def _with(keys: OperatorKeys, kind: KeyKind, secret: bytes, now_s: int) -> Opera
         case KeyKind.GATEWAY:
             # Readers keep the bundle of the highest sequence.
             return replace(keys, gateway_seed=secret, sequence=keys.sequence + 1)
-        case KeyKind.INVITES:
+        case _:
             return replace(keys, invite_key=secret)

@@ -61,6 +61,8 @@ def told(status: ReaderStatus | None, **more: float | bool | None) -> tuple[Stat
         (reader(Phase.REFUSED, Cause.EXPIRED), State.STOPPED, Trouble.INVITE_EXPIRED),
         (reader(Phase.REFUSED, Cause.NOT_TAKEN), State.STOPPED, Trouble.INVITE_REFUSED),
         (DEAF, State.WAITING, Trouble.UDP_BLOCKED),
+        (reader(Phase.NO_BRIDGE, Cause.SHARE), State.WAITING, Trouble.SHARE_USED),
+        (reader(Phase.NO_BRIDGE, Cause.NO_HELPER), State.WAITING, Trouble.NO_HELPER),
         (None, State.STOPPED, Trouble.NO_INVITE),
     ],
 )
