@@ -295,9 +295,14 @@ class RedisStore:
     async def _list_all(self, now: float) -> None:
         names = list(self._held)
         for first in range(0, len(names), _LISTED_TOGETHER):
-            # What has left meanwhile is not listed again; calls run in the order in which they are made.
-            held = [self._held[name] for name in names[first : first + _LISTED_TOGETHER] if name in self._held]
-            await asyncio.gather(*(self._list(one, now, again=True) for one in held))
+            await asyncio.gather(*(self._list_again(name, now) for name in names[first : first + _LISTED_TOGETHER]))
+
+    async def _list_again(self, name: str, now: float) -> None:
+        # Looked up only here: calls run in the order in which they are made, and nobody would take off again what is
+        # listed behind its leaving.
+        held = self._held.get(name)
+        if held is not None:
+            await self._list(held, now, again=True)
 
     async def _list(self, held: _Held, now: float, *, again: bool) -> bool:
         about = held.about

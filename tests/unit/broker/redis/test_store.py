@@ -161,6 +161,19 @@ def test_while_the_server_is_gone_what_can_wait_waits(process: RedisProcess) -> 
     play(process, act)
 
 
+def test_a_bridge_that_leaves_while_all_are_listed_again_is_not_listed(process: RedisProcess) -> None:
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.beat(100.0)
+        await near.join(bridge("stays"), 100.0)
+        await near.join(bridge("leaves"), 100.0)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(near._list_all(101.0), name="list all")
+            group.create_task(near.leave("leaves"), name="leave")
+        assert await near.waiting() == 1
+
+    play(process, act)
+
+
 def test_all_that_is_kept_ends_by_itself(process: RedisProcess) -> None:
     async def act(near: RedisStore, far: RedisStore) -> None:
         await near.join(bridge("a"), 100.0)
