@@ -205,7 +205,7 @@ class Broker:
         def of_salt(salt: bytes) -> bytes:
             return naming_secret(self._naming_key, salt, address, self._clock.wall())
 
-        return await self._hub.serve(request, self._prefixes(request), of_salt, self._find_country(address))
+        return await self._hub.serve(request, self._prefixes(address), of_salt, self._find_country(address))
 
     async def _match(self, request: web.Request) -> web.Response:
         metrics = self.metrics
@@ -224,7 +224,9 @@ class Broker:
             metrics.requests_now -= 1
 
     async def _reply(self, request: web.Request) -> bytes:
-        wait_s = await self._store.take_for_prefixes(Action.MATCH, self._prefixes(request), self._clock.monotonic())
+        address = self.address_of(request)
+        prefixes = self._prefixes(address)
+        wait_s = await self._store.take_for_prefixes(Action.MATCH, prefixes, self._clock.monotonic())
         if wait_s > 0.0:
             raise _Answered(429, "limited", wait_s)
         body = await self._read_body(request)
@@ -238,7 +240,7 @@ class Broker:
                     raise _Answered(410, "old_key", word=word) from None
             raise _Answered(400, "malformed") from None
         try:
-            reply = await self._answer(asked, body, request)
+            reply = await self._answer(asked, body, address, prefixes, lambda: _is_gone(request))
         except StoreAway:
             self.metrics.refused["store"] += 1
             reply = MatchReply(Status.NO_BRIDGE, self._limits.retry_no_bridge_s)
@@ -269,7 +271,9 @@ class Broker:
         if not is_new:
             raise _Answered(409, "replayed")
 
-    async def _answer(self, asked: MatchRequest, body: bytes, request: web.Request) -> MatchReply:
+    async def _answer(
+        self, asked: MatchRequest, body: bytes, address: str, prefixes: Prefixes, is_gone: Callable[[], bool]
+    ) -> MatchReply:
         try:
             terms = self._check_token(asked.token)
             swarm = _swarm_of(asked, terms)
@@ -300,11 +304,11 @@ class Broker:
             invite,
             asked.reader,
             swarm,
-            prefixes=self._prefixes(request),
+            prefixes=prefixes,
         )
-        country = self._country(request)
+        country = self._country(address)
         self.metrics.asked_from[country or "other"] += 1
-        lanes = await self._matchmaker.match(wanted, asked.offers, lambda: _is_gone(request), country)
+        lanes = await self._matchmaker.match(wanted, asked.offers, is_gone, country)
         bundle = b"" if asked.bundle_hash == self._bundle_hash else self._bundle
         if not lanes:
             return MatchReply(Status.NO_BRIDGE, self._limits.retry_no_bridge_s, bundle=bundle)
@@ -312,15 +316,17 @@ class Broker:
             self.metrics.helped(asked.reader)
         return MatchReply(Status.OK, lanes=tuple(lanes), bundle=bundle)
 
-    def _prefixes(self, request: web.Request) -> Prefixes:
+    def _prefixes(self, address: str) -> Prefixes:
         key = key_of_day(self._prefix_key, self._clock.wall()) if self._prefix_key else self._hash_key
-        return prefixes_of(self.address_of(request), key)
+        return prefixes_of(address, key)
 
-    def _country(self, request: web.Request) -> str:
-        country = self._find_country(self.address_of(request))
+    def _country(self, address: str) -> str:
+        country = self._find_country(address)
+        if not country:
+            return ""
         # Under a key that stays: a network that got another name at midnight would count twice.
-        network = prefixes_of(self.address_of(request), self._hash_key).narrow
-        return country if country and self._discretion.may_tell(country, network, self._clock.monotonic()) else ""
+        network = prefixes_of(address, self._hash_key).narrow
+        return country if self._discretion.may_tell(country, network, self._clock.monotonic()) else ""
 
     def address_of(self, request: web.Request) -> str:
         """Who really asks: the last address in the chain that is no trusted proxy's."""
