@@ -104,7 +104,7 @@ class Harvest:
 
     def books(self, asker: Asker, now: float) -> list[Book]:
         """The asker's books, that of its network first; none for an asker of whom nothing is known."""
-        return [self._book(key, now) for key in _keys(asker)]
+        return [self._book(key, now) for key in book_keys(asker)]
 
     def take(self, books: list[Book], name: str, now: float) -> bool:
         """Tells the asker of a bridge, or says that it may not be told."""
@@ -145,7 +145,8 @@ def _rates(burst: float, per_h: float, earned_per_h: float) -> tuple[Rate, Rate]
     return Rate(per_h / _HOUR_S, burst), Rate(earned_per_h / _HOUR_S, earned_per_h)
 
 
-def _keys(asker: Asker) -> Iterator[bytes]:
+def book_keys(asker: Asker) -> Iterator[bytes]:
+    """What names each of the asker's books, that of its network first: a letter for its kind, and whose it is."""
     if asker.narrow:
         yield b"n" + asker.narrow
     if asker.invite:

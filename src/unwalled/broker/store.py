@@ -47,6 +47,16 @@ class Action(Enum):
     JOIN = "join"
 
 
+def prefix_rates(action: Action, limits: BrokerLimits) -> tuple[Rate, Rate]:
+    """How often an action is allowed to a narrow prefix, and to a wide one."""
+    match action:
+        case Action.MATCH:
+            narrow = Rate(limits.matches_per_s, limits.match_burst)
+            return narrow, Rate(limits.wide_matches_per_s, limits.wide_match_burst)
+        case Action.JOIN:
+            return Rate(limits.joins_per_s, limits.join_burst), Rate(limits.wide_joins_per_s, limits.wide_join_burst)
+
+
 class Store(Protocol):
     """See the module's head."""
 
@@ -114,18 +124,7 @@ class EmbeddedStore:
         self._seen: OrderedDict[bytes, float] = OrderedDict()
         self._tickets: OrderedDict[str, _Ticket] = OrderedDict()
         entries = limits.limiter_entries
-        self._prefixes = {
-            Action.MATCH: PrefixLimiter(
-                Rate(limits.matches_per_s, limits.match_burst),
-                Rate(limits.wide_matches_per_s, limits.wide_match_burst),
-                entries,
-            ),
-            Action.JOIN: PrefixLimiter(
-                Rate(limits.joins_per_s, limits.join_burst),
-                Rate(limits.wide_joins_per_s, limits.wide_join_burst),
-                entries,
-            ),
-        }
+        self._prefixes = {action: PrefixLimiter(*prefix_rates(action, limits), entries) for action in Action}
         self._invites = Buckets(Rate(limits.invite_matches_per_s, limits.invite_match_burst), entries)
 
     async def join(self, bridge: WaitingBridge, now: float) -> bool:

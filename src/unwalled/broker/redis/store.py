@@ -22,11 +22,12 @@ from typing import Any
 import msgspec
 
 from unwalled.broker.bounds import HARVEST, STANDING, SWARM, HarvestLimits, StandingLimits, SwarmLimits
-from unwalled.broker.limits import Asker, Prefixes, Rate
+from unwalled.broker.harvest import book_keys
+from unwalled.broker.limits import Asker, Prefixes
 from unwalled.broker.matching import FAULTS, NAT_ORDER, Outcome, Reservation, WaitingBridge, Wanted
 from unwalled.broker.redis.bounds import REDIS, RedisLimits
 from unwalled.broker.redis.connection import RedisServer, Script
-from unwalled.broker.store import Action, EmbeddedStore, StoreAway, StoreFull
+from unwalled.broker.store import Action, EmbeddedStore, StoreAway, StoreFull, prefix_rates
 from unwalled.settings import BROKER, BrokerLimits
 from unwalled.tasks import TaskOwner
 from unwalled.wire import b64
@@ -90,6 +91,7 @@ class RedisStore:
         self.home = home
         self._rng = rng
         self._limits = limits
+        self._rates = {action: prefix_rates(action, limits) for action in Action}
         self._redis_limits = redis_limits
         self._is_own_time = is_own_time
         self._told_now = 0.0
@@ -215,13 +217,7 @@ class RedisStore:
 
     async def take_for_prefixes(self, action: Action, prefixes: Prefixes, now: float) -> float:
         """See Store. While the server is gone each broker counts for itself."""
-        limits = self._limits
-        if action is Action.MATCH:
-            narrow = Rate(limits.matches_per_s, limits.match_burst)
-            wide = Rate(limits.wide_matches_per_s, limits.wide_match_burst)
-        else:
-            narrow = Rate(limits.joins_per_s, limits.join_burst)
-            wide = Rate(limits.wide_joins_per_s, limits.wide_join_burst)
+        narrow, wide = self._rates[action]
         buckets = [
             (f"{action.value}:{size}:{b64.encode(prefix)}", rate.per_s, rate.burst)
             for size, prefix, rate in (("narrow", prefixes.narrow, narrow), ("wide", prefixes.wide, wide))
@@ -337,9 +333,8 @@ class RedisStore:
         )
 
     def _books(self, asker: Asker) -> list[str]:
-        """The names of the asker's books, in the order of broker/harvest.py."""
-        named = ((b"narrow", asker.narrow), (b"invite", asker.invite), (b"wide", asker.wide))
-        return [f"{kind.decode()[0]}{self._hidden(b'book ' + kind, name)}" for kind, name in named if name]
+        """The names of the asker's books; the letter of the kind is not hidden, since scripts go by it."""
+        return [f"{key[:1].decode()}{self._hidden(b'book', key)}" for key in book_keys(asker)]
 
     def _hidden_swarm(self, swarm: str) -> str:
         return self._hidden(b"swarm", swarm.encode()) if swarm else ""
