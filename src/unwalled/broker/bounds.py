@@ -55,6 +55,8 @@ class StandingLimits:
     """The longest rest. Not out: who only asks and never comes must not be able to keep a bridge out."""
     explore_share: float = 0.125
     """The part of matches in which a bridge of which nothing is known goes before all others."""
+    most_candidates: int = 2048
+    """Bridges of one NAT class that are looked at for a match at most when too few of those drawn first fit."""
     unproven_lanes: int = 16
     """A bridge that has not carried anything yet counts for so many lanes at most, whatever it claims."""
 

@@ -49,8 +49,6 @@ NAT_ORDER = {
     Nat.UNRESTRICTED: (Nat.RESTRICTED, Nat.UNKNOWN, Nat.UNRESTRICTED),
 }
 _DOUBT_WEIGHT = 0.5
-_MOST_SCANNED = 2048
-"""Bridges of one NAT class that are looked through for a match at most."""
 _FURTHER = 8
 """How many times as many are looked at when too few were found."""
 _RATE_GAIN = 0.02
@@ -408,7 +406,7 @@ class Matching:
             networks = len({bridge.about.network for bridge in fitting})
             room = sum(bridge.room for bridge in fitting)
             is_scarce = len(fitting) < wanted or networks < min(wanted, pool.networks) or room < wanted * share
-            if not is_scarce or count >= min(there, _MOST_SCANNED):
+            if not is_scarce or count >= min(there, self._learning.most_candidates):
                 break
             count *= _FURTHER
         explores = self._rng.random() < self._learning.explore_share

@@ -29,8 +29,6 @@ class RedisLimits:
     """How often it is heard of."""
     reservation_s: float = 20.0
     """Room that a broker reserved and never settled is free again after so long: more than any bridge may take."""
-    most_candidates: int = 2048
-    """Bridges that are looked at for a match at most when too few of those drawn first fit."""
     book_s: float = 86400.0
     """What an invite or a network was given is forgotten when it did not ask for so long; its budget is full before."""
     swept_bridges: int = 500

@@ -385,6 +385,7 @@ _OF_LEARNING = (
     "explore_share",
     "half_life_s",
     "least_speed",
+    "most_candidates",
     "most_speed",
     "promises",
     "promises_at_most",
@@ -414,7 +415,6 @@ def _bounds(
         "max_swarms": swarm_limits.max_swarms,
         "book_s": redis_limits.book_s,
         "lease_s": redis_limits.lease_s,
-        "most_candidates": redis_limits.most_candidates,
         "reservation_s": redis_limits.reservation_s,
         "swept_bridges": redis_limits.swept_bridges,
     }
