@@ -14,7 +14,7 @@ import asyncio
 import contextlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -85,8 +85,7 @@ class HistoryView(msgspec.Struct, frozen=True):
 
 
 class History:
-    """Keeps rows and gives them back. Belongs to the event loop's thread; SQLite has its own. One call of ``keep`` at a
-    time."""
+    """Keeps rows and gives them back. Belongs to the event loop's thread; SQLite has its own."""
 
     def __init__(self, folder: Path, limits: NumbersLimits = NUMBERS) -> None:
         self.trouble = ""
@@ -102,14 +101,16 @@ class History:
         self._thread: ThreadPoolExecutor | None = None
         self._database: sqlite3.Connection | None = None
 
-    async def keep(self, row: Row) -> None:
-        """Takes in the exact row of a minute. Never raises; see ``trouble``."""
-        step = row.at_s - row.at_s % _RECENT_STEP_S
-        last = self._recent.pop() if self._recent and self._recent[-1].at_s == step else Row(step)
-        self._recent.append(merge(last, row))
-        self._waiting.append(row)
-        if await self._run(self._write, list(self._waiting)):
-            self._waiting.clear()
+    async def keep(self, rows: Sequence[Row]) -> None:
+        """Takes in the exact rows of minutes, in one step. Never raises; see ``trouble``.
+
+        They are taken in, and once, also when whoever calls this is cancelled meanwhile.
+        """
+        for row in rows:
+            step = row.at_s - row.at_s % _RECENT_STEP_S
+            last = self._recent.pop() if self._recent and self._recent[-1].at_s == step else Row(step)
+            self._recent.append(merge(last, row))
+        await self._run(self._keep, rows)
 
     async def view(self, span: Span, now_wall_s: float) -> HistoryView:
         """The last day in steps of ten minutes, the last month in steps of six hours, or the last year in days."""
@@ -138,15 +139,21 @@ class History:
 
     async def _rows(self, span_s: int, count: int, now_wall_s: float) -> list[Row]:
         found: list[Row] = []
-        await self._run(self._read, found, span_s, count, int(now_wall_s))
+        await self._run(self._try, self._read, found, span_s, count, int(now_wall_s))
         return found
 
-    async def _run(self, work: Callable[..., None], *arguments: object) -> bool:
+    async def _run(self, work: Callable[..., object], *arguments: object) -> None:
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "history")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._try, work, *arguments)
+        # A thread cannot be stopped, so what it was given is done, whether or not somebody still waits for it.
+        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments))
 
     # From here on in the thread.
+
+    def _keep(self, rows: Sequence[Row]) -> None:
+        self._waiting.extend(rows)
+        if self._try(self._write):
+            self._waiting.clear()
 
     def _try(self, work: Callable[..., None], *arguments: object) -> bool:
         import sqlite3
@@ -193,13 +200,13 @@ class History:
         self._database = database
         return database
 
-    def _write(self, rows: Iterable[Row]) -> None:
+    def _write(self) -> None:
         database = self._open()
         running = dict(self._running)
         changed: dict[tuple[int, int], Row] = {}
         database.execute("BEGIN IMMEDIATE")
         try:
-            for row in rows:
+            for row in self._waiting:
                 for span_s in self._most:
                     whole = self._joined(database, running, row, span_s)
                     running[span_s] = changed[span_s, whole.at_s] = whole

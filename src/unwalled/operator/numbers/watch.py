@@ -168,8 +168,10 @@ class Watch:
             self._board.look(self._facts(now), now, self._clock.wall())
 
     async def _keep(self) -> None:
-        while self._over:
-            await self._history.keep(self._over.popleft())
+        if self._over:
+            rows = list(self._over)
+            self._over.clear()
+            await self._history.keep(rows)
 
     def _note(self, before: Moment, latest: Moment) -> None:
         """Adds what happened between two looks to the running minute, and lets go of a minute that is over."""

@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,7 @@ def play(folder: Path, work: Callable[[History], Coroutine[None, None, None]], l
 def keep_all(rows: Sequence[Row]) -> Callable[[History], Coroutine[None, None, None]]:
     async def work(history: History) -> None:
         for row in rows:
-            await history.keep(row)
+            await history.keep([row])
 
     return work
 
@@ -91,7 +92,7 @@ def test_minutes_make_hours_and_days(tmp_path: Path) -> None:
 
 def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
     async def work(history: History) -> None:
-        await history.keep(minute(0))
+        await history.keep([minute(0)])
         assert modes() == {0o600}
 
     def modes() -> set[int]:
@@ -140,9 +141,7 @@ def test_no_more_rows_are_kept_than_there_may_be(tmp_path: Path) -> None:
     play(tmp_path, keep_all(rows[:100]), limits)
 
     async def work(history: History) -> None:
-        for row in rows[100:]:
-            history._waiting.append(row)
-        await history.keep(rows[-1])
+        await history.keep(rows[100:])
 
     play(tmp_path, work, replace(limits, waiting_rows=2000))
     assert len(rows_of(tmp_path, MINUTE_S)) == 30
@@ -216,20 +215,45 @@ def test_what_could_not_be_written_waits_and_is_written_later(tmp_path: Path) ->
     troubles: list[str] = []
 
     async def work(history: History) -> None:
-        await history.keep(minute(0))
+        await history.keep([minute(0)])
         holder = sqlite3.connect(tmp_path / HISTORY_FILE, isolation_level=None)
         holder.execute("BEGIN IMMEDIATE")
-        await history.keep(minute(1))
+        await history.keep([minute(1)])
         troubles.append(history.trouble)
         holder.execute("ROLLBACK")
         holder.close()
-        await history.keep(minute(2))
+        await history.keep([minute(2)])
         troubles.append(history.trouble)
 
     play(tmp_path, work)
     assert troubles == ["Another program holds the file.", ""]
     assert len(rows_of(tmp_path, MINUTE_S)) == 3
     assert [point.ok for point in view(tmp_path, "year", BEGAN + 600).points] == [60]
+
+
+def test_minutes_whose_keeper_is_cancelled_are_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at the end of a program: the thread goes on, and the last minute comes after what it writes."""
+    has_begun, may_write = threading.Event(), threading.Event()
+
+    async def work(history: History) -> None:
+        write = history._write
+
+        def write_late(*arguments: object) -> None:
+            has_begun.set()
+            assert may_write.wait(10.0)
+            write(*arguments)
+
+        monkeypatch.setattr(history, "_write", write_late)
+        leaving = asyncio.create_task(history.keep([minute(0)]))
+        await asyncio.to_thread(has_begun.wait)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        may_write.set()
+        await history.keep([minute(1)])
+
+    play(tmp_path, work)
+    assert [(point.ok, point.up_s) for point in view(tmp_path, "year", BEGAN + 600).points] == [(40, 120)]
 
 
 def test_a_file_that_can_grow_no_more_is_told_and_the_rest_is_kept(tmp_path: Path) -> None:
@@ -255,7 +279,7 @@ from unwalled.operator.numbers.rows import Row
 async def main():
     history = History(Path(sys.argv[1]))
     for number in range(100000):
-        await history.keep(Row(60 * number, up_s=60.0, ok=20))
+        await history.keep([Row(60 * number, up_s=60.0, ok=20)])
         print(number, flush=True)
 
 asyncio.run(main())
@@ -277,9 +301,9 @@ def test_a_copy_is_whole_while_it_is_written(tmp_path: Path) -> None:
     copies: list[bytes | None] = []
 
     async def work(history: History) -> None:
-        await history.keep(minute(0))
+        await history.keep([minute(0)])
         copies.append(copy_of(tmp_path))
-        await history.keep(minute(1))
+        await history.keep([minute(1)])
 
     play(tmp_path, work)
     elsewhere = tmp_path / "elsewhere"
