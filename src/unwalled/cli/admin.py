@@ -6,16 +6,13 @@ import os
 from pathlib import Path
 
 from unwalled.cli.output import note, say
-from unwalled.errors import ConfigurationError
 from unwalled.operator.admin.admintoken import AdminToken
+from unwalled.operator.state import need_folder
 
 
 def token(folder: Path, *, replace: bool, remove: bool) -> None:
     """Makes a token and prints it, for the only time; or removes it. Raises UsageError."""
-    if not folder.is_dir():
-        raise ConfigurationError(
-            "There is no operator's data folder of that name.", "Give the one of `unwalled operate` with --data."
-        )
+    need_folder(folder)
     held = AdminToken(folder)
     if remove:
         say("removed: nobody can use /admin now" if held.remove() else "there was no token")

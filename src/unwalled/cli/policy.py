@@ -6,11 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from unwalled.cli.output import note, say
-from unwalled.errors import ConfigurationError, FrameError, UsageError
+from unwalled.errors import FrameError, UsageError
 from unwalled.gateway.policy import Decision, EgressPolicy, Reason
 from unwalled.operator.blocks import BlockBook
 from unwalled.operator.options import OperatorOptions
 from unwalled.operator.policykeeper import load_operator_policy
+from unwalled.operator.state import need_folder
 from unwalled.wire.address import Target
 
 DEFAULT_PORT = 443
@@ -71,7 +72,7 @@ def read_target(text: str) -> Target:
 
 def block(target: str, folder: Path) -> None:
     """Blocks a target. Raises UsageError."""
-    _need_folder(folder)
+    need_folder(folder)
     is_new = BlockBook(folder).add(target)
     say(f"blocked {target}" if is_new else f"{target} was blocked already")
     note("A running operator refuses it within two seconds, and cuts what is open.")
@@ -79,14 +80,14 @@ def block(target: str, folder: Path) -> None:
 
 def unblock(target: str, folder: Path) -> None:
     """Opens a target again. Raises UsageError."""
-    _need_folder(folder)
+    need_folder(folder)
     was_there = BlockBook(folder).remove(target)
     say(f"opened {target}" if was_there else f"{target} was not blocked; `unwalled policy blocks` lists what is")
 
 
 def show_blocks(folder: Path) -> None:
     """Prints what is blocked by hand."""
-    _need_folder(folder)
+    need_folder(folder)
     for entry in BlockBook(folder).entries():
         say(entry)
 
@@ -97,15 +98,8 @@ def options_of(policy: Path | None, data: Path | None, config: OperatorOptions |
 
     if data is not None:
         # Without the folder, what is blocked by hand would be left out, and "allowed" be wrong.
-        _need_folder(data)
+        need_folder(data)
     options = config if config is not None else build({"data": Given(data or DEFAULT_DATA)})
     if policy is not None:
         options = replace(options, policy=policy)
     return options if data is None else replace(options, data=data)
-
-
-def _need_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        raise ConfigurationError(
-            "There is no operator's data folder of that name.", "Give the one of `unwalled operate` with --data."
-        )

@@ -77,12 +77,17 @@ class OperatorState(msgspec.Struct, frozen=True):
         replace_private(folder / STATE_FILE, msgspec.json.format(msgspec.json.encode(self)))
 
 
-def require_state(folder: Path) -> tuple[OperatorKeys, OperatorState]:
-    """What is needed to make invites for an operator. Raises ConfigurationError when none has run with the folder."""
+def need_folder(folder: Path) -> None:
+    """Raises ConfigurationError when there is no such data folder: a mistyped name makes no new one."""
     if not folder.is_dir():
         raise ConfigurationError(
             "There is no operator's data folder of that name.", "Give the one of `unwalled operate` with --data."
         )
+
+
+def require_state(folder: Path) -> tuple[OperatorKeys, OperatorState]:
+    """What is needed to make invites for an operator. Raises ConfigurationError when none has run with the folder."""
+    need_folder(folder)
     try:
         keys, state = OperatorKeys.load(folder), OperatorState.load(folder)
     except PermissionError:
