@@ -51,9 +51,11 @@ class Sheets:
 
 
 def labels_of(label: str, friends: Sequence[str], count: int | None) -> list[str]:
-    """One for each invite. Raises UsageError for two ways of saying how many."""
+    """One for each invite. Raises UsageError for two ways of saying how many, and for a friend without a name."""
     if friends and (count is not None or label):
         raise UsageError("--for names each invite already.", "Leave --label and --count out, or --for.")
+    if not all(friend.strip() for friend in friends):
+        raise UsageError("--for has no name in it.", "Name a friend each time, such as --for Anna.")
     if friends:
         return list(friends)
     if count is None:

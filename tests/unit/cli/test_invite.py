@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from unwalled.cli.invite import Sheets
+from unwalled.cli.invite import Sheets, labels_of
 from unwalled.errors import UsageError
 
 
@@ -25,3 +25,11 @@ def test_others_are_named_before_an_invite_is_made(tmp_path: Path) -> None:
     for sheets in (Sheets(svg=tmp_path / "file"), Sheets(png=tmp_path / "file")):
         with pytest.raises(UsageError, match="file is a file"):
             sheets.check()
+
+
+def test_each_friend_has_a_name() -> None:
+    assert labels_of("", ["Anna", "Ben"], None) == ["Anna", "Ben"]
+    assert labels_of("choir", [], 2) == ["choir 1", "choir 2"]
+    for nameless in ("", " "):
+        with pytest.raises(UsageError, match=r"--for has no name"):
+            labels_of("", ["Anna", nameless], None)
