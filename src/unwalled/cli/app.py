@@ -388,14 +388,14 @@ def doctor(
     from unwalled.cli.get import check_url
     from unwalled.cli.invited import need_invite
     from unwalled.cli.operate import read_options
-    from unwalled.operator.options import PublicUrl
+    from unwalled.cli.top import named_operator
 
     options = None if config is None else read_options(config, {})
     if options is not None and data is None:
         data = options.data
     _set_code(
         run_doctor(
-            PublicUrl.parse(url) if url is not None else None if options is None else options.reached_at,
+            named_operator(url) if url is not None else None if options is None else options.reached_at,
             data,
             None if invite is None else need_invite(invite, None),
             None if fetch is None else check_url(fetch),

@@ -10,7 +10,8 @@ from pathlib import Path
 import aiohttp
 import msgspec
 
-from unwalled.cli.output import say
+from unwalled.bridge.operator import OperatorUrl
+from unwalled.cli.output import say, warn
 from unwalled.cli.running import run
 from unwalled.cli.units import show_count, show_rate, show_size, show_span
 from unwalled.errors import ConfigurationError, UnwalledError
@@ -18,6 +19,7 @@ from unwalled.operator.bounds import DOCTOR
 from unwalled.operator.numbers.live import LiveView, Requests
 from unwalled.operator.options import PublicUrl
 from unwalled.operator.state import OperatorState
+from unwalled.wire.invite import is_private_url
 
 TOKEN_VARIABLE = "UNWALLED_ADMIN_TOKEN"
 _PATH = "/admin/api/v1/live"
@@ -38,10 +40,15 @@ class OperatorSaysNo(UnwalledError):
     """The operator did not answer, or not with its state."""
 
 
+def named_operator(url: str) -> PublicUrl:
+    """An operator as a person names it. Raises ConfigurationError, in words for who does not run it."""
+    return PublicUrl.parse(OperatorUrl.parse(url).base)
+
+
 def find_url(url: str | None, data: Path) -> PublicUrl:
     """Where to ask: what was said, or the operator whose data folder it is. Raises ConfigurationError."""
     if url is not None:
-        return PublicUrl.parse(url)
+        return named_operator(url)
     state = OperatorState.load(data) if data.is_dir() else None
     if state is None:
         raise ConfigurationError(
@@ -67,6 +74,8 @@ def find_token(file: Path | None) -> str:
 
 def top(url: PublicUrl, token: str, *, once: bool, as_json: bool, every_s: float) -> int:
     """Shows the state until stopped; only once where that was asked, and where there is no terminal."""
+    if not url.is_encrypted and not is_private_url(url.text):
+        warn("The token goes there unencrypted: whoever watches the network can use it. Give an https URL.")
     is_live = not once and (as_json or sys.stdout.isatty())
 
     async def work() -> int:

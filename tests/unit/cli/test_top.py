@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.unit.operator.numbers.test_live import the_view
-from unwalled.cli.top import TOKEN_VARIABLE, _problem, find_token, find_url, lines
+from unwalled.cli.top import TOKEN_VARIABLE, _problem, find_token, find_url, lines, top
 from unwalled.errors import ConfigurationError
 from unwalled.operator.numbers.alarms import Alarm
 from unwalled.operator.options import PublicUrl
@@ -76,6 +76,18 @@ def test_the_operator_is_that_of_the_folder_or_the_one_that_is_named(tmp_path: P
     keep_state(tmp_path, PublicUrl.parse("https://bridges.example.org"), ())
     assert find_url(None, tmp_path).text == "https://bridges.example.org"
     assert find_url("http://127.0.0.1:8080", tmp_path).text == "http://127.0.0.1:8080"
+    for nowhere in ("nonsense", "https://", "https://admin:secret@bridges.example.org"):
+        with pytest.raises(ConfigurationError, match="not an operator's address"):
+            find_url(nowhere, tmp_path)
+
+
+@pytest.mark.parametrize(("url", "is_warned"), [("http://news.example", True), ("https://news.example", False)])
+def test_a_token_that_would_go_unencrypted_is_warned_of(
+    url: str, is_warned: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("unwalled.cli.top.run", lambda work: 0)
+    assert top(PublicUrl.parse(url), "uwadmin1.token", once=True, as_json=False, every_s=1.0) == 0
+    assert ("unencrypted" in capsys.readouterr().err) is is_warned
 
 
 def test_a_problem_is_told_in_the_operators_words_unless_they_could_do_harm() -> None:
