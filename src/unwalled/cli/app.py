@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,11 +54,33 @@ def run_command(arguments: list[str] | None) -> int:
             return INTERRUPTED
         except typer.TyperException as error:
             show_traceback(error)
-            complain(error.format_message(), "`unwalled --help` and `unwalled COMMAND --help` show what there is.")
+            complain(_words(error), "`unwalled --help` and `unwalled COMMAND --help` show what there is.")
             return error.exit_code
         return code if isinstance(code, int) and code else _exit_code
 
     return explained(work)
+
+
+def _words(error: typer.TyperException) -> str:
+    """Of a number that is none or out of range, our own: the library's are for who writes programs."""
+    wrong: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    param = getattr(error, "param", None)
+    if not wrong or param is None:
+        return error.format_message()
+    bounds = wrong[0].get("ctx", {})
+    match wrong[0]["type"]:
+        case "int_parsing" | "int_parsing_size":
+            has_to_be = "a whole number"
+        case "float_parsing":
+            has_to_be = "a number"
+        case "greater_than_equal":
+            has_to_be = f"at least {bounds['ge']:g}"
+        case "less_than_equal":
+            has_to_be = f"at most {bounds['le']:g}"
+        case _:
+            return error.format_message()
+    option = param.get_error_hint().strip("'")
+    return f"{option} has to be {has_to_be}."
 
 
 def _set_code(code: int) -> None:

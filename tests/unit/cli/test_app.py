@@ -39,6 +39,25 @@ def test_expected_errors(
     assert capsys.readouterr().err == text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (["invite", "--sessions", "many"], "--sessions has to be a whole number."),
+        (["invite", "--sessions", "1.5"], "--sessions has to be a whole number."),
+        (["invite", "--count", "0"], "--count has to be at least 1."),
+        (["operate", "--gateway-workers", "x"], "--gateway-workers has to be a whole number."),
+        (["top", "--every", "x"], "--every has to be a number."),
+        (["top", "--every", "7200"], "--every has to be at most 3600."),
+        (["top", "--nothing"], "No such option: --nothing"),
+    ],
+)
+def test_numbers_that_are_none_are_told_in_plain_words(
+    arguments: list[str], cause: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert app.run_command(arguments) == 2
+    assert capsys.readouterr().err.splitlines()[0] == f"unwalled: {cause}"
+
+
 def test_an_unexpected_error_is_named_without_its_message(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
