@@ -3,7 +3,7 @@
     grown   only grow while a part runs: ``matches.ok``, ``refused.limited``, ``bytes.down`` …
     held    are what is there now: ``bridges.kind.page``, ``sessions`` …
 
-Numbers of several processes are added name by name. No name holds an address, an invite or a ticket: they are words of
+No name holds an address, an invite or a ticket: they are words of
 this program, codes of the protocol, and countries.
 """
 
@@ -17,14 +17,10 @@ Grown = Mapping[str, int]
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """The numbers of one part, or of several together."""
+    """The numbers of all parts."""
 
     grown: dict[str, int] = {}
     held: dict[str, int] = {}
-
-    def plus(self, other: Counts) -> Counts:
-        """Both together."""
-        return Counts(_sum(self.grown, other.grown), _sum(self.held, other.held))
 
     def total(self, prefix: str) -> int:
         """The sum of what is held under names that begin so."""
@@ -83,7 +79,3 @@ def fold(counts: Mapping[str, int], least: int, step: int = 1) -> dict[str, int]
         told["other"] = rest
     ordered = sorted(told.items(), key=lambda item: (item[0] == "other", -item[1], item[0]))
     return {word: count - count % step for word, count in ordered}
-
-
-def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {**one, **{name: one.get(name, 0) + count for name, count in other.items()}}

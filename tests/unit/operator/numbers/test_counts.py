@@ -7,14 +7,6 @@ import pytest
 from unwalled.operator.numbers.counts import Counts, buckets, fold, increase, named, quantile, under
 
 
-def test_numbers_of_several_processes_are_added_by_name() -> None:
-    one = Counts({"matches.ok": 2, "bytes.up": 10}, {"sessions": 1})
-    other = Counts({"matches.ok": 3, "matches.none": 1}, {"sessions": 4, "bridges.kind.page": 2})
-    assert one.plus(other) == Counts(
-        {"matches.ok": 5, "matches.none": 1, "bytes.up": 10}, {"sessions": 5, "bridges.kind.page": 2}
-    )
-
-
 def test_a_total_takes_all_names_that_begin_so() -> None:
     assert (
         Counts({}, {"bridges.kind.page": 2, "bridges.kind.headless": 3, "bridges.nat.unknown": 9}).total(
