@@ -157,8 +157,8 @@ class About:
 def view(trail: Trail, peaks: Highest, alarms: list[Alarm], about: About) -> LiveView:
     """The state at the trail's latest moment."""
     held = trail.latest.counts.held
-    hour = trail.grown(HOUR_S)[0]
-    day = trail.grown(DAY_S)[0]
+    hour, hour_s = trail.grown(HOUR_S)
+    day, day_s = trail.grown(DAY_S)
     kinds = under("bridges.kind.", held)
     connected = sum(kinds.values())
     second, span_s = trail.grown(_RATE_S)
@@ -175,8 +175,8 @@ def view(trail: Trail, peaks: Highest, alarms: list[Alarm], about: About) -> Liv
     readers = Readers(
         asking=held.get("requests", 0),
         minutes=requests(*trail.grown(MINUTES_S)),
-        hour=requests(*trail.grown(HOUR_S)),
-        day=requests(*trail.grown(DAY_S)),
+        hour=requests(hour, hour_s),
+        day=requests(day, day_s),
         refused=under("refused.", day),
         offers_refused=under("offers_refused.", day),
         country=fold(under("asked_from.", day), READERS_FLOOR, READERS_STEP),
