@@ -149,10 +149,7 @@ class InviteRoutes:
         return InvitePage(shown, len(entries), end if end < len(entries) else None)
 
     async def _get(self, call: Call) -> InviteView:
-        for entry in self._entries():
-            if entry.id == call.path["id"]:
-                return self._view(entry)
-        raise _unknown()
+        return self._one(self._book.find, call)
 
     async def _make(self, call: Call) -> MadeInvite:
         wanted: NewInvite = call.body
@@ -170,14 +167,18 @@ class InviteRoutes:
                 random_bytes=os.urandom,
                 quota=Quota(wanted.sessions, wanted.bytes_day, wanted.readers),
             )
-            invite = made.invite
+        except ConfigurationError as error:
+            raise Problem(503, error.cause, error.remedy) from None
         except UsageError as error:
             raise Problem(409, error.cause, error.remedy) from None
-        return MadeInvite(invite.token[:8].hex(), invite.text, invite.link(self._url.text), expires_s)
+        return MadeInvite(made.entry.id, made.invite.text, made.invite.link(self._url.text), expires_s)
 
     async def _revoke(self, call: Call) -> InviteView:
+        return self._one(self._book.revoke, call)
+
+    def _one(self, found: Callable[[str], InviteEntry], call: Call) -> InviteView:
         try:
-            return self._view(self._book.revoke(call.path["id"]))
+            return self._view(found(call.path["id"]))
         except ConfigurationError as error:
             raise Problem(503, error.cause, error.remedy) from None
         except UsageError:
