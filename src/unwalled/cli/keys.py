@@ -35,7 +35,6 @@ def show(folder: Path) -> None:
         for past in reversed(keys.past):
             if past.kind is kind:
                 state = "still counts until" if past.holds(now) else "ended"
-
                 when = f"replaced {show_expiry(past.replaced_s)}, {state} {show_expiry(past.ends_s)}"
                 say(f"{'':8}  the one before: {when}")
 

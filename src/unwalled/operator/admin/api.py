@@ -1,6 +1,6 @@
 """The admin's API below ``/admin/api/v1``: JSON in and out, problems by RFC 9457, described by ``openapi.json``.
 
-The door (admindoor.py) has let a request in before it comes here. What the routes do is in modules of their own,
+The door (door.py) has let a request in before it comes here. What the routes do is in modules of their own,
 which give lists of `Route`; here is what they have in common: how often, how much, and that nothing unknown is taken
 for nothing.
 """

@@ -1,7 +1,7 @@
 """``/admin``: the door, the login, the pages and the API, behind two routes of the operator's one application.
 
     request ─► is there an admin, and may one come from there? ─► login, logout
-                        │ no: 404                             ├─► /admin/api/…  checked, bounded, JSON (adminapi.py)
+                        │ no: 404                             ├─► /admin/api/…  checked, bounded, JSON (api.py)
                                                               └─► a page: the same for everybody, without a number in it
 
 It is loaded when the first request comes: an operator without an admin has nothing of it in memory.
