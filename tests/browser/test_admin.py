@@ -32,6 +32,7 @@ def test_an_admin_logs_in_sees_how_it_is_and_gives_an_invite(browser: Browser, t
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("request", lambda request: errors.extend([] if request.url.startswith(url) else [request.url]))
         page.goto(f"{url}/admin")
+        expect(page.locator("small code")).to_have_text("unwalled admin token")
         _log_in(page, "uwadmin1.wrong")
         expect(page.get_by_text("The token is wrong.")).to_be_visible()
         _log_in(page, token)

@@ -1,6 +1,6 @@
 /** The admin's page: logs in, and shows what the operator's API says of itself. */
 
-import { make, setText } from "../face/dom.js";
+import { make, marked, setText } from "../face/dom.js";
 import { button, field, form, Note, submit } from "../panel/parts.js";
 import { Api, Refused } from "./api.js";
 import { about, Bridges, Figures, Readers } from "./figures.js";
@@ -80,7 +80,7 @@ class Page {
       return;
     }
     const [cause, remedy] = error instanceof Refused ? [error.message, error.remedy] : ["The page cannot show what the operator says.", "Load it again; it may be of another version."];
-    this.#lost.replaceChildren(make("strong", {}, cause), ` ${remedy}${this.#isIn ? " The figures below are old." : ""}`);
+    this.#lost.replaceChildren(make("strong", {}, cause), ...marked(` ${remedy}${this.#isIn ? " The figures below are old." : ""}`));
     this.#lost.hidden = false;
     this.#main.setAttribute("data-stale", "");
     if (!this.#isIn) {

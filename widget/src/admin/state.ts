@@ -1,6 +1,6 @@
 /** The first thing one sees: is everything all right, and what should be done? */
 
-import { make, setText } from "../face/dom.js";
+import { make, marked, setText } from "../face/dom.js";
 import { newId } from "../panel/parts.js";
 import type { Alarm, LiveView } from "./model.js";
 import { ago } from "./say.js";
@@ -31,5 +31,5 @@ export class State {
 
 function row({ level, cause, remedy, since_s: since }: Alarm, now: number): HTMLElement {
   const kind = make("span", { class: "kind" }, KINDS[level], " ", make("span", { class: "since" }, ago(since, now)));
-  return make("li", { "data-level": level }, kind, make("strong", {}, cause), make("p", {}, remedy));
+  return make("li", { "data-level": level }, kind, make("strong", {}, cause), make("p", {}, ...marked(remedy)));
 }

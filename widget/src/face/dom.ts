@@ -28,6 +28,11 @@ export function draw(tag: string, attributes: Attributes, ...children: readonly 
   return dress(document.createElementNS(SVG, tag) as SVGElement, attributes, children);
 }
 
+/** A text in which commands stand in backticks, as the operator writes them for a terminal. */
+export function marked(text: string): (Node | string)[] {
+  return text.split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
+}
+
 /** Writing the same words again would make some screen readers say them again. */
 export function setText(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;

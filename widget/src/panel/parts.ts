@@ -1,6 +1,6 @@
 /** What the panel's cards are built of: native controls with their labels, notes that are read aloud, and lists that stay. */
 
-import { make, setText } from "../face/dom.js";
+import { make, marked, setText } from "../face/dom.js";
 import type { Language } from "../words/language.js";
 import type { Format } from "./format.js";
 import { Refusal, type Ask } from "./link.js";
@@ -117,7 +117,7 @@ export function field<K extends "input" | "textarea">(
   const input = make(kind, { id, class: "input", autocomplete: "off", spellcheck: "false", ...attributes });
   if (note) input.setAttribute("aria-describedby", noteId);
   const above = make("label", { for: id, class: "above" }, label);
-  const element = make("div", { class: "field" }, above, input, ...(note ? [make("small", { id: noteId }, note)] : []));
+  const element = make("div", { class: "field" }, above, input, ...(note ? [make("small", { id: noteId }, ...marked(note))] : []));
   return { element, input };
 }
 
