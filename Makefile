@@ -4,9 +4,9 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 ARGS ?=
-# Tests that need real sockets, WebRTC or a browser share one worker, one after another; the rest use the other ones.
+# Each worker takes the next test when it is free, so tests with browsers, namespaces and ports run beside each other too.
 WORKERS ?= 2
-PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadgroup
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist load --maxschedchunk 1
 
 .PHONY: help demo test check lint format types docs-limits docs-api docs-metrics man program test-unit test-integration test-browser \
 	test-long widget widget-check gallery extension bench bench-net netem fuzz lock wheel wordpress clean env env-dev

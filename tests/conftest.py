@@ -29,7 +29,10 @@ settings.load_profile(os.environ.get("UNWALLED_HYPOTHESIS") or ("ci" if os.envir
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Marks tests by their folder; those with real sockets run one after another in one worker."""
+    """Marks tests by their folder.
+
+    None has the machine for itself: each takes free ports, folders of its own and namespaces named after its process.
+    """
     try:
         folder = item.path.relative_to(TESTS).parts[0]
     except ValueError:
@@ -37,10 +40,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     is_real = folder in {"integration", "browser"}
     if is_real:
         item.add_marker(folder)
-        item.add_marker(pytest.mark.xdist_group("real"))
     if os.environ.get("CI") and (is_real or folder == "unit"):
         # On a machine that others use, too, one of thousands may stumble: a browser, or an event loop that had no turn
-        # for long. What is broken fails again, and pytest counts and names (-rR) what it ran again.
+        # for long. What is broken fails again; what was run again is named at the end (-rR), in CI with why.
         item.add_marker(pytest.mark.flaky(reruns=2 if is_real else 1))
 
 

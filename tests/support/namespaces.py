@@ -65,7 +65,7 @@ def _why_not() -> str:
 
 
 def needs_namespaces(test: _F) -> _F:
-    """Skips a test where there can be no namespaces, and puts it with those that have the machine for themselves."""
+    """Skips a test where there can be no namespaces, or lets it fail where they must be."""
 
     @functools.wraps(test)
     def guarded(*arguments: object, **named: object) -> object:
