@@ -14,6 +14,8 @@ from tests.support.newsroom import newsroom
 from unwalled.reader.status import Cause
 from unwalled.wire.invite import Invite
 
+# Enough for what the script decides; test_chain has both as bridges.
+ONE_BROWSER = pytest.mark.parametrize("bridge_browser", ["chromium"], indirect=True)
 ROOT = "document.querySelector('unwalled-bridge').shadowRoot"
 CHOOSE = f"""new Promise((resolve) => {{
   const look = () => {{
@@ -42,11 +44,9 @@ async def choose(page: Page) -> None:
 
 
 @needs_curl
+@ONE_BROWSER
 @pytest.mark.timeout(120)
 def test_only_those_with_the_link_of_a_page_read_through_it(tmp_path: Path, bridge_browser: Installed) -> None:
-    if bridge_browser.name != "chromium":
-        pytest.skip("one browser is enough for what the script decides; test_chain has both as bridges")
-
     async def main() -> None:
         async with (
             newsroom(tmp_path, private_swarms="on") as room,
@@ -90,11 +90,9 @@ def test_only_those_with_the_link_of_a_page_read_through_it(tmp_path: Path, brid
 
 
 @needs_curl
+@ONE_BROWSER
 @pytest.mark.timeout(60)
 def test_a_server_that_takes_no_private_helpers_gets_none(tmp_path: Path, bridge_browser: Installed) -> None:
-    if bridge_browser.name != "chromium":
-        pytest.skip("one browser is enough for what the script decides")
-
     async def main() -> None:
         async with newsroom(tmp_path) as room, bridge_browser.running(tmp_path / "profile") as browser:
             page = await browser.new_page()
