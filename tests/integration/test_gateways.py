@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -70,13 +71,8 @@ def test_a_download_runs_through_a_rolling_restart_and_a_killed_gateway_hands_it
         writer.write_eof()
 
     async def main(redis: RedisProcess) -> None:
-        data = tmp_path / "data"
-        roles = frozenset((Role.BROKER, Role.SITE))
-        (tmp_path / "url").write_text(redis.url)
-        (tmp_path / "url").chmod(0o600)
-        options = OperatorOptions(
-            ListenAddress("127.0.0.1", 0), None, data, allow_private=True, roles=roles, redis_file=tmp_path / "url"
-        )
+        options = replace(over(redis, tmp_path), roles=frozenset((Role.BROKER, Role.SITE)))
+        data = options.data
         operator, invite = await Operator.start(options)
         both = (asyncio.to_thread(Gateway, tmp_path / name, data, redis) for name in ("g1", "g2"))
         gateways = list(await asyncio.gather(*both))
@@ -133,11 +129,7 @@ def test_a_download_runs_through_a_rolling_restart_and_a_killed_gateway_hands_it
             for gateway in started:
                 gateway.command.__exit__(None, None, None)
 
-    redis = RedisProcess()
-    try:
-        run(lambda: main(redis), fast=True)
-    finally:
-        redis.kill()
+    with_redis(main, fast=True)
 
 
 def test_the_shared_list_follows_the_rules_of_the_table() -> None:
@@ -165,11 +157,7 @@ def test_the_shared_list_follows_the_rules_of_the_table() -> None:
         finally:
             await server.close()
 
-    redis = RedisProcess()
-    try:
-        run(lambda: main(redis))
-    finally:
-        redis.kill()
+    with_redis(main)
 
 
 def test_a_part_of_an_operator_says_what_it_lacks(tmp_path: Path) -> None:
@@ -227,9 +215,9 @@ def over(redis: RedisProcess, folder: Path) -> OperatorOptions:
     )
 
 
-def with_redis(act: Callable[[RedisProcess], Coroutine[None, None, None]]) -> None:
+def with_redis(act: Callable[[RedisProcess], Coroutine[None, None, None]], *, fast: bool = False) -> None:
     redis = RedisProcess()
     try:
-        run(lambda: act(redis))
+        run(lambda: act(redis), fast=fast)
     finally:
         redis.close()
