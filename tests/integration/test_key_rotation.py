@@ -17,6 +17,8 @@ from unwalled.crypto.identity import KeyBundle, KeyKind, OperatorKeys
 from unwalled.crypto.rotation import renewed
 from unwalled.errors import SignalingFailed
 from unwalled.lanes.webrtc import ReactorStack
+from unwalled.operator.server import Operator
+from unwalled.settings import BrokerLimits
 from unwalled.signaling.client import SignalingClient
 from unwalled.signaling.errors import InviteNotTaken, NoBridge
 from unwalled.wire.invite import Invite
@@ -33,6 +35,11 @@ async def asked(invite: Invite) -> SignalingFailed:
         await client.aclose()
 
 
+def wait_for_no_bridge(operator: Operator) -> None:
+    """The broker need not wait for one that will not come."""
+    operator._broker._matchmaker._limits = BrokerLimits(match_wait_s=0.05)
+
+
 def rotate(folder: Path, *kinds: KeyKind, grace_s: int) -> OperatorKeys:
     held = OperatorKeys.load(folder)
     assert held is not None
@@ -42,13 +49,10 @@ def rotate(folder: Path, *kinds: KeyKind, grace_s: int) -> OperatorKeys:
     return keys
 
 
-def test_an_invite_of_before_is_good_for_its_time_and_then_told_that_it_is_over(
-    tmp_path: Path,
-) -> None:
+def test_an_invite_of_before_is_good_for_its_time_and_then_told_that_it_is_over(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_operator(tmp_path / "data") as (operator, old):
-            # The broker need not wait for a bridge that will not come.
-            operator._broker._matchmaker._limits = type(operator._broker._limits)(match_wait_s=0.05)
+            wait_for_no_bridge(operator)
             before = operator._broker._bundle
             rotate(tmp_path / "data", *KeyKind, grace_s=3600)
             operator._keys.check()
@@ -69,12 +73,12 @@ def test_an_invite_of_before_is_good_for_its_time_and_then_told_that_it_is_over(
 def test_tokens_of_before_are_refused_once_their_key_is_over(tmp_path: Path) -> None:
     async def main() -> None:
         async with running_operator(tmp_path / "data") as (operator, old):
-            operator._broker._matchmaker._limits = type(operator._broker._limits)(match_wait_s=0.05)
+            wait_for_no_bridge(operator)
             rotate(tmp_path / "data", KeyKind.INVITES, grace_s=0)
             operator._keys.check()
             assert isinstance(await asked(old), InviteNotTaken)
         async with running_operator(tmp_path / "data") as (operator, new):
-            operator._broker._matchmaker._limits = type(operator._broker._limits)(match_wait_s=0.05)
+            wait_for_no_bridge(operator)
             assert isinstance(await asked(new), NoBridge), "the default invite is made anew at the start"
 
     run(main)
