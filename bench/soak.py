@@ -21,6 +21,7 @@ from bench.chain import Chain
 from bench.machine import this_machine
 from bench.network import NO_DELAY, Network
 from bench.processes import BenchError, Process, Processes, cost_of, family
+from tests.support.chaos_world import NEVER
 from unwalled.trace.svg import Canvas, ticks
 
 SAMPLE_EVERY_S = 10.0
@@ -215,11 +216,10 @@ def look(pid: int, at_s: float) -> Sample | None:
 
 def _complaints(logs: Path) -> list[str]:
     """What no program may ever say."""
-    never = ("Traceback", "never retrieved", "never awaited", "Something unexpected")
     return [
         f"{file.stem} says {word!r}"
         for file in sorted(logs.glob("*.log"))
-        for word in never
+        for word in NEVER
         if word in file.read_text()
     ]
 

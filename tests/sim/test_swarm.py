@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from bench.flow import percentile
 from tests.support.swarm_world import HOUR_S, Harm, Plan, Results, SwarmWorld, attackers
 
 PLAN = Plan(
@@ -20,10 +21,6 @@ PLAN = Plan(
 @cache
 def played() -> Results:
     return SwarmWorld(PLAN, 1, attackers(1.0)).run()
-
-
-def percentile(values: list[float], share: float) -> float:
-    return sorted(values)[int(share * len(values))]
 
 
 def test_readers_get_bridges_soon_also_those_behind_one_carriers_nat() -> None:
