@@ -56,6 +56,17 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
+def caller(ask: Ask, token: str) -> Callable[..., Awaitable[tuple[int, Any]]]:
+    """Asks the API as who has the token: method, path, and what is sent as JSON; status, and what JSON came."""
+
+    async def call(method: str, path: str, body: object = None) -> tuple[int, Any]:
+        given = {} if body is None else {"json": body}
+        status, _, content = await ask(method, API + path, headers=bearer(token), **given)
+        return status, json.loads(content) if content else None
+
+    return call
+
+
 def test_without_a_token_there_is_no_admin(tmp_path: Path) -> None:
     async def use(operator: Operator, ask: Ask, token: str) -> None:
         unknown = await ask("GET", "/nothing")
@@ -176,25 +187,18 @@ def test_the_admin_is_answered_only_where_it_may_come_from(tmp_path: Path) -> No
 
 def test_invites_are_made_listed_and_withdrawn(tmp_path: Path) -> None:
     async def use(operator: Operator, ask: Ask, token: str) -> None:
-        async def call(method: str, path: str, body: object = None) -> tuple[int, object]:
-            given = {} if body is None else {"json": body}
-            status, _, content = await ask(method, API + path, headers=bearer(token), **given)
-            return status, None if not content else json.loads(content)
-
+        call = caller(ask, token)
         status, made = await call("POST", "/invites", {"label": "spring issue", "lifetime_s": 3600, "readers": 7})
         assert status == 201
-        assert isinstance(made, dict)
         assert Invite.parse(made["text"], 0.0).token[:8].hex() == made["id"]
         assert made["link"].startswith(operator.url.text)
         status, page = await call("GET", "/invites?limit=1&offset=1")
-        assert isinstance(page, dict)
         (entry,) = page["invites"]
         assert (entry["label"], entry["revoked"], page["total"], page["next"]) == ("spring issue", False, 2, None)
         assert entry["expires"] - entry["created"] == 3600
         assert (entry["readers"], entry["sessions"], entry["bytes_day"]) == (7, 0, 0)
         assert (await call("POST", f"/invites/{made['id']}/revoke"))[0] == 200
         status, entry = await call("GET", f"/invites/{made['id']}")
-        assert isinstance(entry, dict)
         assert entry["revoked"] is True
         assert (await call("POST", "/invites/0000000000000000/revoke"))[0] == 404
         assert (await call("GET", "/invites?limit=501"))[0] == 400
@@ -218,11 +222,7 @@ def test_the_api_describes_itself_as_the_documentation_does(tmp_path: Path) -> N
 
 def test_a_target_is_blocked_at_once_and_what_is_open_is_cut(tmp_path: Path) -> None:
     async def use(operator: Operator, ask: Ask, token: str) -> None:
-        async def call(method: str, path: str, body: object = None) -> tuple[int, Any]:
-            given = {} if body is None else {"json": body}
-            status, _, content = await ask(method, API + path, headers=bearer(token), **given)
-            return status, json.loads(content) if content else None
-
+        call = caller(ask, token)
         served = asyncio.Event()
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -263,11 +263,7 @@ def test_the_policy_is_shown_asked_and_read_anew(tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_text("bad.example\n")
 
     async def use(operator: Operator, ask: Ask, token: str) -> None:
-        async def call(method: str, path: str, body: object = None) -> tuple[int, Any]:
-            given = {} if body is None else {"json": body}
-            status, _, content = await ask(method, API + path, headers=bearer(token), **given)
-            return status, json.loads(content) if content else None
-
+        call = caller(ask, token)
         status, view = await call("GET", "/policy")
         assert status == 200
         assert view["traffic"]["month_limit_bytes"] == 5
@@ -291,11 +287,7 @@ def test_the_policy_is_shown_asked_and_read_anew(tmp_path: Path) -> None:
 
 def test_refused_hosts_are_counted_only_while_the_admin_wants_it(tmp_path: Path) -> None:
     async def use(operator: Operator, ask: Ask, token: str) -> None:
-        async def call(method: str, body: object = None) -> tuple[int, Any]:
-            given = {} if body is None else {"json": body}
-            status, _, content = await ask(method, f"{API}/policy/refused", headers=bearer(token), **given)
-            return status, json.loads(content) if content else None
-
+        call, path = caller(ask, token), "/policy/refused"
         egress = operator._gateway.egress
 
         async def open_one() -> None:
@@ -304,26 +296,22 @@ def test_refused_hosts_are_counted_only_while_the_admin_wants_it(tmp_path: Path)
             assert stream.cut_by is Code.NOT_ALLOWED
 
         await open_one()
-        assert (await call("GET"))[1] == {"is_running": False, "ends_in_s": 0, "hosts": [], "others": 0}
-        assert (await call("POST", {"minutes": 61}))[0] == 400
-        assert (await call("POST", {"minutes": 5}))[0] == 201
+        assert (await call("GET", path))[1] == {"is_running": False, "ends_in_s": 0, "hosts": [], "others": 0}
+        assert (await call("POST", path, {"minutes": 61}))[0] == 400
+        assert (await call("POST", path, {"minutes": 5}))[0] == 201
         await open_one()
-        _, told = await call("GET")
+        _, told = await call("GET", path)
         assert told["hosts"] == [{"host": "cdn.example", "port": 443, "reason": "not listed", "count": 1}]
-        assert (await call("DELETE"))[0] == 204
+        assert (await call("DELETE", path))[0] == 204
         assert egress.on_refused is None
-        assert (await call("GET"))[1]["hosts"] == []
+        assert (await call("GET", path))[1]["hosts"] == []
 
     with_admin(OperatorOptions(HERE, None, tmp_path / "data", only_my_sites=("news.example",)), use)
 
 
 def test_the_state_its_history_and_the_gateways_are_told_and_drained(tmp_path: Path) -> None:
     async def use(operator: Operator, ask: Ask, token: str) -> None:
-        async def call(method: str, path: str, body: object = None) -> tuple[int, Any]:
-            given = {} if body is None else {"json": body}
-            status, _, content = await ask(method, API + path, headers=bearer(token), **given)
-            return status, json.loads(content) if content else None
-
+        call = caller(ask, token)
         status, live = await call("GET", "/live")
         assert (status, live["bridges"]["connected"]) == (200, 0)
         assert (await call("GET", "/history?span=month"))[1]["span"] == "month"
