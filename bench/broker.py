@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +21,7 @@ from pathlib import Path
 from aiohttp import web
 
 from bench.machine import this_machine
-from bench.processes import BenchError
+from bench.processes import Process, Processes
 from tests.support.redis_server import RedisProcess
 from unwalled.crypto.envelope import open_request, seal_reply, seal_request
 from unwalled.crypto.hpke import ClassicalPrivateKey
@@ -31,6 +30,8 @@ from unwalled.operator.options import ListenAddress
 
 RATES = (250, 500, 750, 1000)
 MATCHED_BRIDGES = 1000
+_PATIENCE_S = 600.0
+"""For one answer of the load beyond the time of a rate: it has many bridges to connect and requests to seal."""
 
 
 def broker(bridges: int, seconds: float, over_redis: bool, rates: tuple[int, ...] = RATES) -> None:
@@ -39,28 +40,34 @@ def broker(bridges: int, seconds: float, over_redis: bool, rates: tuple[int, ...
         _show(line)
     with tempfile.TemporaryDirectory(prefix="unwalled-bench-broker-") as folder, _redis(over_redis) as environment:
         data = Path(folder) / "data"
-        with _operator(data, environment) as (operator, port), _load() as load:
+        with Processes(Path(folder) / "logs") as processes:
+            operator, port = _operator(processes, data, environment)
+            load = _Load(processes.python("load", "bench.brokerload"), seconds)
             load.tell(do="at", data=str(data), ports=[port])
             before = _memory_kib(operator.pid)
             hung = load.tell(do="hang", count=bridges)
             time.sleep(1.0)
             each = (_memory_kib(operator.pid) - before) / bridges
             _show(f"{bridges} idle bridges: {each:.1f} KiB each, {hung['seconds']:.1f} s until all had joined")
-            used = _cpu_s(operator.pid)
+            idle = operator.cost()
             time.sleep(5.0)
-            _show(f"idle for 5 s: {(_cpu_s(operator.pid) - used) / 5 * 100:.1f} % of a core")
+            _show(f"idle for 5 s: {operator.cost().since(idle) / 5 * 100:.1f} % of a core")
         _show("")
         _show("| asked a second | what | good | p50, ms | p99, ms | CPU of the server | CPU of the load |")
         _show("| --- | --- | --- | --- | --- | --- | --- |")
-        with _operator(data, environment) as (operator, port), _constant() as (constant, plain_port), _load() as load:
+        with Processes(Path(folder) / "logs") as processes:
+            operator, port = _operator(processes, data, environment)
+            constant = processes.python("constant", "bench.broker")
+            plain_port = int(constant.line())
+            load = _Load(processes.python("load", "bench.brokerload"), seconds)
             for rate in rates:
                 load.tell(do="at", data=str(data), ports=[port])
                 load.tell(do="hang", count=MATCHED_BRIDGES)
                 for offers, spread in ((1, 1), (4, 0)):
                     what = f"{offers} lane{'s' * (offers > 1)} of {offers} bridge{'s' * (offers > 1)}"
-                    _show(_row(load, operator.pid, rate, seconds, what, offers, spread, "/v1/match"))
+                    _show(_row(load, operator, rate, seconds, what, offers, spread, "/v1/match"))
                 load.tell(do="at", data=str(data), ports=[plain_port])
-                _show(_row(load, constant.pid, rate, seconds, "ceiling: constant", 1, 1, "/constant"))
+                _show(_row(load, constant, rate, seconds, "ceiling: constant", 1, 1, "/constant"))
     _show("")
     _show(_hpke_alone())
 
@@ -69,14 +76,16 @@ def _show(line: str) -> None:
     print(line, flush=True)
 
 
-def _row(load: _Process, pid: int, rate: int, seconds: float, what: str, offers: int, spread: int, path: str) -> str:
-    used = _cpu_s(pid)
+def _row(
+    load: _Load, server: Process, rate: int, seconds: float, what: str, offers: int, spread: int, path: str
+) -> str:
+    before = server.cost()
     told = load.tell(do="ask", rate=rate, seconds=seconds, offers=offers, spread=spread, path=path)
     took_s = told["took_s"]
-    server = (_cpu_s(pid) - used) / took_s
+    used = server.cost().since(before) / took_s
     return (
         f"| {rate} | {what} | {told['good']:.0f} of {told['asked']:.0f}, {told['per_s']:.0f}/s | {told['p50_ms']:.1f} "
-        f"| {told['p99_ms']:.1f} | {server:.2f} | {told['cpu_s'] / took_s:.2f} |"
+        f"| {told['p99_ms']:.1f} | {used:.2f} | {told['cpu_s'] / took_s:.2f} |"
     )
 
 
@@ -91,63 +100,30 @@ def _hpke_alone(count: int = 1000) -> str:
     return f"HPKE alone, one request opened and one reply sealed: {each_us:.0f} µs"
 
 
-class _Process:
-    """The load, told by lines."""
+class _Load:
+    """The process that is all bridges and readers, told by lines."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: Process, seconds: float) -> None:
+        """``seconds``: of each rate."""
         self._process = process
+        self._patience_s = seconds + _PATIENCE_S
 
     def tell(self, **command: object) -> dict[str, float]:
-        """Sends a command and waits for what became of it."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
-        if not line:
-            raise BenchError("the process that loads the broker has ended")
-        result: dict[str, float] = json.loads(line)
+        """Sends a command and waits for what became of it. Raises BenchError when nothing comes."""
+        self._process.tell(json.dumps(command))
+        result: dict[str, float] = json.loads(self._process.line(self._patience_s))
         return result
 
 
-@contextmanager
-def _started(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                stream.close()
-
-
-@contextmanager
-def _operator(data: Path, environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def _operator(processes: Processes, data: Path, environment: dict[str, str]) -> tuple[Process, int]:
+    """A new one, and its port."""
     shutil.rmtree(data, ignore_errors=True)
     command = [sys.executable, "-m", "unwalled.cli", "operate", "--listen", "127.0.0.1:0", "--allow-private"]
-    with _started([*command, "--data", str(data)], environment) as process:
-        assert process.stdout is not None
-        while not (line := process.stdout.readline()).startswith("ready"):
-            if not line:
-                raise BenchError("the operator has not started")
-        yield process, int(line.split()[1].rpartition(":")[2])
-
-
-@contextmanager
-def _load() -> Iterator[_Process]:
-    with _started([sys.executable, "-m", "bench.brokerload"], {}) as process:
-        yield _Process(process)
-
-
-@contextmanager
-def _constant() -> Iterator[tuple[subprocess.Popen[str], int]]:
-    with _started([sys.executable, "-m", "bench.broker"], {}) as process:
-        assert process.stdout is not None
-        yield process, int(process.stdout.readline())
+    process = processes.start("operator", [*command, "--data", str(data)], environment=environment)
+    while not (line := process.line()).startswith("ready"):
+        pass
+    process.ignore_output()
+    return process, int(line.split()[1].rpartition(":")[2])
 
 
 @contextmanager
@@ -165,11 +141,6 @@ def _redis(is_wanted: bool) -> Iterator[dict[str, str]]:
 def _memory_kib(pid: int) -> float:
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
     return sum(float(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
-
-
-def _cpu_s(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def _serve_constant() -> None:
