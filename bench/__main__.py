@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 from bench.broker import RATES, broker
 from bench.cases import CASES, Case
 from bench.chain import Chain
@@ -28,48 +30,64 @@ from bench.tuning import TRIALS, tuning
 RESULTS = ROOT / "bench" / "results"
 
 
+def number(text: str) -> float:
+    """An amount; the name is what argparse calls it in its error."""
+    if not 0 < (value := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} must be more than 0")
+    return value
+
+
+def count(text: str) -> int:
+    """How many, one at least."""
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} must be at least 1")
+    return value
+
+
 def main(arguments: list[str]) -> int:
     """The exit code: 0 when everything was measured, whatever the figures; 1 when something could not be."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--net", action="store_true", help="the cases with an emulated link (root, Linux)")
-    parser.add_argument("--runs", type=int, default=5, help="how often each case is run (default 5)")
+    parser.add_argument("--runs", type=count, default=5, help="how often each case is run (default 5)")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="only this case; may come again")
     parser.add_argument("--quick", action="store_true", help="one short run of each, to see that all works")
     parser.add_argument(
-        "--gigabytes", type=float, default=1, help="through one connection in the case `memory` (default 1)"
+        "--gigabytes", type=number, default=1, help="through one connection in the case `memory` (default 1)"
     )
     parser.add_argument("--no-ceilings", action="store_true", help="only the chain, for work on the code")
     parser.add_argument("--trace", type=Path, metavar="DIR", help="keep traces there, for `unwalled trace`")
     parser.add_argument("--list", action="store_true", help="the cases, one in each line")
-    commands = parser.add_subparsers(dest="command", metavar="profile ROLE | scale | swarm | broker | tuning")
+    commands = parser.add_subparsers(
+        dest="command", metavar="profile ROLE | scale | swarm | tuning | chaos | soak | broker"
+    )
     profiler = commands.add_parser("profile", help="where one part spends its time in a download")
     profiler.add_argument("role", choices=ROLES)
     profiler.add_argument("--through", choices=("chromium", "headless"), default="headless")
     profiler.add_argument("--direction", choices=("down", "up"), default="down")
-    profiler.add_argument("--seconds", type=float, default=10)
+    profiler.add_argument("--seconds", type=number, default=10)
     scaler = commands.add_parser("scale", help="very many lanes, and hostile bridges, on a simulated clock")
-    scaler.add_argument("--seeds", type=int, default=20)
-    scaler.add_argument("--lanes", type=int, default=100)
+    scaler.add_argument("--seeds", type=count, default=20)
+    scaler.add_argument("--lanes", type=count, default=100)
     days = commands.add_parser("swarm", help="a day of 100,000 bridges around the real matching, simulated")
-    days.add_argument("--bridges", type=int, default=100_000)
-    days.add_argument("--hours", type=float, default=24.0)
-    days.add_argument("--sessions", type=int, default=100_000, help="of readers, beside those of the news event")
+    days.add_argument("--bridges", type=count, default=100_000)
+    days.add_argument("--hours", type=number, default=24.0)
+    days.add_argument("--sessions", type=count, default=100_000, help="of readers, beside those of the news event")
     days.add_argument("--seed", type=int, default=1)
     days.add_argument("--svg", type=Path, metavar="FILE", help="draw the day there")
     tuner = commands.add_parser("tuning", help="other settings beside the program's own (root for those over a link)")
     tuner.add_argument("trials", nargs="*", metavar="TRIAL", help=f"of {', '.join(TRIALS)} (default: all)")
-    tuner.add_argument("--rounds", type=int, default=3)
+    tuner.add_argument("--rounds", type=count, default=3)
     chaotic = commands.add_parser("chaos", help="kill, pause, part, fill, set clocks: a random series (root, Linux)")
-    chaotic.add_argument("--minutes", type=float, default=10)
+    chaotic.add_argument("--minutes", type=number, default=10)
     chaotic.add_argument("--seed", type=int, default=1)
-    chaotic.add_argument("--seconds", type=float, default=20, help="how long most troubles last (default 20)")
+    chaotic.add_argument("--seconds", type=number, default=20, help="how long most troubles last (default 20)")
     soaker = commands.add_parser("soak", help="memory and open files over a long run at load, with a picture")
-    soaker.add_argument("--minutes", type=float, default=30)
+    soaker.add_argument("--minutes", type=number, default=30)
     soaker.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="for soak.json and soak.svg")
     crowd = commands.add_parser("broker", help="very many idle bridges at one broker, and matches a second")
-    crowd.add_argument("--bridges", type=int, default=10_000)
-    crowd.add_argument("--seconds", type=float, default=5, help="of each rate")
-    crowd.add_argument("--rates", type=int, nargs="+", default=list(RATES))
+    crowd.add_argument("--bridges", type=count, default=10_000)
+    crowd.add_argument("--seconds", type=number, default=5, help="of each rate")
+    crowd.add_argument("--rates", type=count, nargs="+", default=list(RATES))
     crowd.add_argument("--redis", action="store_true", help="keep them in a Redis server, which is started for it")
     options = parser.parse_args(arguments)
 
@@ -83,11 +101,11 @@ def main(arguments: list[str]) -> int:
         print(scale(options.seeds, options.lanes))
         return 0
     if options.command == "swarm":
+        if options.svg is not None and not options.svg.parent.is_dir():
+            parser.error(f"--svg: there is no folder {options.svg.parent}")
         print(swarm(options.bridges, options.hours, options.sessions, options.seed, options.svg))
         return 0
     if options.command == "tuning":
-        if options.rounds < 1:
-            parser.error("--rounds must be at least 1")
         print(f"{this_machine()}\npython -m bench {' '.join(sys.argv[1:])}\n\n{tuning(options.trials, options.rounds)}")
         return 0
     if options.command == "chaos":
@@ -164,7 +182,7 @@ def _save(machine: dict[str, object], results: list[Result], options: argparse.N
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except BenchError as error:
+    except (BenchError, pytest.skip.Exception) as error:
         sys.exit(f"bench: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
