@@ -42,6 +42,10 @@ class Gateway:
         self.command = Command("operate", *options, environment={"UNWALLED_REDIS_URL": redis.url})
         self.ready = words(self.command.line("ready "))
 
+    async def status(self, path: str) -> int:
+        async with aiohttp.ClientSession() as session, session.get(self.ready["url"] + path) as response:
+            return response.status
+
     async def sessions(self) -> int:
         async with aiohttp.ClientSession() as session, session.get(self.ready["url"] + "/metrics") as response:
             lines = (await response.text()).splitlines()
@@ -79,6 +83,8 @@ def test_a_download_runs_through_a_rolling_restart_and_a_killed_gateway_hands_it
         started = list(gateways)
         try:
             assert all("invite" not in gateway.ready for gateway in gateways)
+            # Whoever looks up the address that a site saw finds a gateway.
+            assert [await gateway.status("/abuse") for gateway in gateways] == [200, 200]
             async with asyncio.timeout(90), raw_site(patient) as port:
                 bridge = RunningBridge(operator.url.text, ReactorStack)
                 await bridge.ready()

@@ -1,15 +1,20 @@
 """What whoever looks up this machine's address finds: what it is, what its operator can know, and whom to write to.
 
 In English, since it is for administrators, lawyers and the police anywhere. Served at ``/abuse`` and
-``/about-this-address``; docs/how-to/complaints.md says what to do with what then comes.
+``/about-this-address`` by the site and by each gateway, since it is a gateway's address that others see;
+docs/how-to/complaints.md says what to do with what then comes.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import cache
 from html import escape
 
-from unwalled.gateway.policy import EgressPolicy
+from aiohttp import web
+
+from unwalled.operator.site import Handler, answer_with
 from unwalled.web.pages import Page
 
 PATHS = ("/abuse", "/about-this-address")
@@ -64,11 +69,25 @@ _LISTED = "Only sites that the operator of this gateway has listed: its own, as 
 _NO_CONTACT = "The operator of this server has not said here how to reach it. The provider of its network can."
 
 
-def abuse_pages(contact: str, policy: EgressPolicy) -> list[Page]:
+def abuse_routes(contact: str, is_listed: Callable[[], bool]) -> list[web.RouteDef]:
+    """Routes to the pages; ``is_listed`` says whether the policy of now opens listed sites only."""
+
+    @cache
+    def pages(is_listed_now: bool) -> dict[str, Page]:
+        return {page.path: page for page in abuse_pages(contact, is_listed=is_listed_now)}
+
+    def serve(path: str) -> Handler:
+        async def answer(request: web.Request) -> web.Response:
+            return answer_with(request, pages(is_listed())[path])
+
+        return answer
+
+    return [web.get(path, serve(path)) for path in PATHS]
+
+
+def abuse_pages(contact: str, *, is_listed: bool) -> list[Page]:
     """The pages. ``contact`` is text: a mail address, a URL, anything."""
-    html = _HTML.format(
-        reach=_LISTED if policy.publisher else _OPEN, contact=_linked(contact) if contact else _NO_CONTACT
-    )
+    html = _HTML.format(reach=_LISTED if is_listed else _OPEN, contact=_linked(contact) if contact else _NO_CONTACT)
     body = html.encode()
     headers = {**_HEADERS, "ETag": f'"{hashlib.sha256(body).hexdigest()[:16]}"'}
     return [Page(path, body, "text/html; charset=utf-8", headers) for path in PATHS]

@@ -31,7 +31,7 @@ from unwalled.gateway.endpoint import LaneEndpoint
 from unwalled.gateway.policy import EgressPolicy
 from unwalled.gateway.server import GatewayServer
 from unwalled.gateway.sessions import SessionHub
-from unwalled.operator.abuse import abuse_pages
+from unwalled.operator.abuse import abuse_routes
 from unwalled.operator.admin.admintoken import AdminToken
 from unwalled.operator.admin.askers import asks_from_within
 from unwalled.operator.announcing import Announcer, new_gateway_id
@@ -351,9 +351,10 @@ class Operator:
         add_security_headers(app, is_encrypted=self.url.is_encrypted)
         sources = [] if self.url.is_encrypted else [self.url.origin]
         if Role.SITE in self._roles_given:
-            further = [*self._older_pages, *abuse_pages(self._contact, self._gateway.egress.policy)]
-            app.add_routes(page_routes(sources, further, self._numbers.count_old_widget))
+            app.add_routes(page_routes(sources, self._older_pages, self._numbers.count_old_widget))
             app.add_routes([totals_route(self.watch.totals, self._clock)])
+        if self._roles_given & {Role.SITE, Role.GATEWAY}:
+            app.add_routes(abuse_routes(self._contact, lambda: self._gateway.egress.policy.publisher))
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
         app.add_routes([web.route("*", path, self._answer_admin) for path in ("/admin", "/admin/{rest:.*}")])
         if Role.BROKER in self._roles_given:

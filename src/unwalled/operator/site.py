@@ -26,8 +26,8 @@ def page_routes(
 ) -> list[web.RouteDef]:
     """GET and HEAD for each page, in the visitor's language; 304 for who has it already.
 
-    ``connect_sources``: see ``pages``. ``further``: pages in one language, and older versions of the widget that go
-    on being served; ``on_further`` is told when the script of one is.
+    ``connect_sources``: see ``pages``. ``further``: older versions of the widget that go on being served;
+    ``on_further`` is told when the script of one is.
     """
     of_before = {page.path for page in further if page.path.endswith("/widget.js")}
 
@@ -40,11 +40,11 @@ def page_routes(
             if page.path in of_before and page.path not in known:
                 on_further()
             if not page.is_document or page.path not in known:
-                return _answer(request, page)
+                return answer_with(request, page)
             asked = request.query.get("lang", "")
             language = choose_language(asked, request.headers.get(hdrs.ACCEPT_LANGUAGE, ""))
             is_asked = language is not None and language == choose_language(asked, "")
-            return _answer(request, in_language(language or ENGLISH, is_asked)[page.path])
+            return answer_with(request, in_language(language or ENGLISH, is_asked)[page.path])
 
         return answer
 
@@ -68,7 +68,8 @@ def add_security_headers(app: web.Application, *, is_encrypted: bool) -> None:
     app.on_response_prepare.append(prepare)
 
 
-def _answer(request: web.Request, page: Page) -> web.Response:
+def answer_with(request: web.Request, page: Page) -> web.Response:
+    """The page, or 304 for who has it."""
     etag = page.headers["ETag"]
     known = request.headers.get(hdrs.IF_NONE_MATCH, "")
     if known == "*" or etag in (one.strip().removeprefix("W/") for one in known.split(",")):
