@@ -33,11 +33,21 @@ class Detached:
 def detach(request: web.Request) -> tuple[Detached, web.StreamResponse]:
     """Takes the connection of a request for a WebSocket away from aiohttp; gives it, and what the handler must return.
 
-    Raises as ``accept_websocket`` does.
+    Raises as ``accept_websocket`` does, and HTTPServiceUnavailable when this process may open nothing more.
     """
-    answer, transport, early, response = taken_over(request)
+    if request.transport is None:
+        raise web.HTTPServiceUnavailable
+    # First: once the connection is taken over, nobody is left who could answer, or close it.
+    try:
+        connection = socket.socket(fileno=os.dup(request.transport.get_extra_info("socket").fileno()))
+    except OSError:
+        raise web.HTTPServiceUnavailable from None
+    try:
+        answer, transport, early, response = taken_over(request)
+    except web.HTTPException:
+        connection.close()
+        raise
     transport.pause_reading()
-    connection = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
     transport.set_protocol(asyncio.Protocol())
     # Closes this process's first descriptor of it; the connection lives on through the other one.
     transport.abort()
