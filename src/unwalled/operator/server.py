@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import errno
-import functools
 import os
 import socket
 from collections.abc import Sequence
@@ -48,7 +47,7 @@ from unwalled.operator.numbers.counts import Counts
 from unwalled.operator.numbers.metrics import CONTENT_TYPE, Numbers, exposition, new_registry
 from unwalled.operator.numbers.totalsroute import totals_route
 from unwalled.operator.numbers.watch import Surroundings, Watch
-from unwalled.operator.options import EVERY_ROLE, IPAddress, OperatorOptions, PublicUrl, Role
+from unwalled.operator.options import EVERY_ROLE, IPAddress, ListenAddress, OperatorOptions, PublicUrl, Role
 from unwalled.operator.policykeeper import PolicyKeeper
 from unwalled.operator.shared import Alone, Shared, keys_and_store
 from unwalled.operator.site import add_security_headers, page_routes
@@ -89,17 +88,10 @@ class Operator:
         """For ``start``."""
         self._shared = shared = shared if shared is not None else Alone()
         self.url = url
-        self.listening = options.listen
-        """Where it listens, with the port that it has got."""
         self._older_pages = older_pages
-        self._contact = options.contact
-        self._roles_given = options.roles
-        self.warnings: list[str] = []
-        """What to tell whoever starts it, each a whole sentence."""
-        if options.trace is not None:
-            self.warnings.append(
-                "Sessions are traced: when each reader read and how much, though not what, is kept in the folder."
-            )
+        self._options = options
+        self._book = book
+        self._clock = clock
         policy = EgressPolicy() if policy_keeper is None else policy_keeper.policy
         self._quotas = Quotas(options.data, clock, os.urandom)
         self._admission = admission = Admission(
@@ -110,30 +102,30 @@ class Operator:
             v=1,
             bridge_socket=url.socket_base + BRIDGE_PATH,
             # Where others share a store, it knows the gateways that live.
-            gateways=[gateway_url] if self._roles_given == EVERY_ROLE else [],
+            gateways=[gateway_url] if options.roles == EVERY_ROLE else [],
             stun=list(options.stun),
             allow_private=options.allow_private,
             swarms=admission.has_swarms,
         )
-        directory = shared.directory(clock, keys.naming_key())
+        naming_key = keys.naming_key()
+        directory = shared.directory(clock, naming_key)
         self._id, self._lanes_at = new_gateway_id(), gateway_url
-        self._drain_s = options.drain_s
         self._is_draining = False
         self._announcer = Announcer(directory, self._places)
         self._broker = Broker(
             key=keys.broker_key(),
             check_token=admission.terms,
-            store=self._shared.store,
+            store=shared.store,
             clock=clock,
             random_bytes=os.urandom,
             directory=directory,
             bundle=keys.bundle(options.stun).encoded,
             config=config,
-            naming_key=keys.naming_key(),
+            naming_key=naming_key,
             trusted_proxies=options.trusted_proxies,
             find_country=find_country,
-            make_peers=self._shared.peers,
-            prefix_key=self._shared.prefix_key,
+            make_peers=shared.peers,
+            prefix_key=shared.prefix_key,
             share_wait_s=admission.wait_s,
             invite_for_swarm=lambda tag: admission.invite_for_swarm(tag, url, options.stun),
         )
@@ -145,7 +137,12 @@ class Operator:
             self._gateway = GatewayServer(
                 policy_keeper.policy, clock=clock, sources=options.sources, used=policy_keeper.used()
             )
-        self.warnings = [*self._gateway.warnings, *url.warnings(), *self.warnings]
+        self.warnings = [*self._gateway.warnings, *url.warnings()]
+        """What to tell whoever starts it, each a whole sentence."""
+        if options.trace is not None:
+            self.warnings.append(
+                "Sessions are traced: when each reader read and how much, though not what, is kept in the folder."
+            )
         has_workers = options.gateway_workers > 1 and Role.GATEWAY in options.roles
         if has_workers:
             from unwalled.operator.workers.pool import WorkerHub, WorkerPool, begin_of
@@ -168,7 +165,7 @@ class Operator:
         self._hub.sessions_allowed = admission.sessions
         self._gateway.egress.meter = admission.meter
         admission.on_spent = self._share_spent
-        self._keys = LiveKeys(options.data, keys, clock, functools.partial(self._use_keys, options.stun, clock))
+        self._keys = LiveKeys(options.data, keys, clock, self._use_keys)
         self._tasks = TaskOwner()
         self.certificate: LiveCertificate | None = None
         """What it ends TLS with itself, if it does."""
@@ -179,8 +176,6 @@ class Operator:
         self._registry = new_registry(self._numbers)
         self._admin_token = AdminToken(options.data)
         self._admin: Admin | None = None
-        self._admin_parts = (options, book)
-        self._clock = clock
         self.watch = Watch(
             self._counts,
             clock,
@@ -223,12 +218,12 @@ class Operator:
             keys, shared = keys_and_store(options)
             book = InviteBook(options.data)
             listen = dataclasses.replace(options.listen, port=sockets[0].getsockname()[1])
-            url = dataclasses.replace(options, listen=listen).reached_at
+            options = dataclasses.replace(options, listen=listen)
+            url = options.reached_at
             options = dataclasses.replace(options, stun=options.stun or stun_urls(url, stun_sockets))
             invite = opening_invite(options, url, keys, book, clock)
             older = keep_versions(options.data)
             operator = cls(options, url, keys, book, policy_keeper, clock, find_country, older, egress, shared)
-            operator.listening = listen
             try:
                 await shared.start()
                 shared.mirror_invites(options.data, is_source=Role.SITE in options.roles)
@@ -251,17 +246,21 @@ class Operator:
             raise
         return operator, invite
 
+    @property
+    def listening(self) -> ListenAddress:
+        """Where it listens, with the port that it has got."""
+        return self._options.listen
+
     def admin_parts(self) -> AdminParts:
         """What the admin can look at and change."""
         from unwalled.operator.admin.parts import AdminParts
 
-        options, book = self._admin_parts
         return AdminParts(
             token=self._admin_token,
-            options=options,
+            options=self._options,
             url=self.url,
             keys=lambda: self._keys.now,
-            book=book,
+            book=self._book,
             broker=self._broker,
             hub=self._hub,
             gateway=self._gateway,
@@ -289,14 +288,14 @@ class Operator:
 
         Until then their lost lanes are replaced. ``close`` it then. Cancelling is safe.
         """
-        if self._roles_given != EVERY_ROLE:
+        if self._options.roles != EVERY_ROLE:
             # Other brokers go on: bridges and readers are sent to them.
             await self._broker.close()
         if self._pool is not None:
-            await self._pool.drain(self._drain_s)
+            await self._pool.drain(self._options.drain_s)
             return
         await self.set_draining(True)
-        await until_quiet(self._carried, self._drain_s)
+        await until_quiet(self._carried, self._options.drain_s)
 
     async def renew_workers(self) -> None:
         """Puts new gateway workers in the place of the old ones, one after the other, and cuts nobody off.
@@ -304,7 +303,7 @@ class Operator:
         Without workers it does nothing. Raises ConfigurationError when a new one cannot start: the old ones go on.
         """
         if self._pool is not None:
-            await self._pool.renew(self._drain_s or DRAIN.drain_s)
+            await self._pool.renew(self._options.drain_s or DRAIN.drain_s)
 
     async def close(self) -> None:
         """Tells readers and bridges, closes everything, within two seconds. Safe to call again."""
@@ -325,7 +324,7 @@ class Operator:
         self._gateway.close()
 
     async def _open_gateway(self) -> None:
-        if Role.GATEWAY not in self._roles_given:
+        if Role.GATEWAY not in self._options.roles:
             return
         if self._pool is not None:
             await self._pool.start()
@@ -347,19 +346,19 @@ class Operator:
             self.stun = StunServer(bound, clock, os.urandom, counters=self._stun_counters)
 
     def _application(self) -> web.Application:
-        app = web.Application()
+        app, roles = web.Application(), self._options.roles
         add_security_headers(app, is_encrypted=self.url.is_encrypted)
         sources = [] if self.url.is_encrypted else [self.url.origin]
-        if Role.SITE in self._roles_given:
+        if Role.SITE in roles:
             app.add_routes(page_routes(sources, self._older_pages, self._numbers.count_old_widget))
             app.add_routes([totals_route(self.watch.totals, self._clock)])
-        if self._roles_given & {Role.SITE, Role.GATEWAY}:
-            app.add_routes(abuse_routes(self._contact, lambda: self._gateway.egress.policy.publisher))
+        if roles & {Role.SITE, Role.GATEWAY}:
+            app.add_routes(abuse_routes(self._options.contact, lambda: self._gateway.egress.policy.publisher))
         app.add_routes([web.get("/healthz", self._health), web.get("/metrics", self._metrics)])
         app.add_routes([web.route("*", path, self._answer_admin) for path in ("/admin", "/admin/{rest:.*}")])
-        if Role.BROKER in self._roles_given:
+        if Role.BROKER in roles:
             app.add_routes(self._broker.routes())
-        if Role.GATEWAY in self._roles_given:
+        if Role.GATEWAY in roles:
             app.add_routes(self._lanes.routes())
         return app
 
@@ -367,7 +366,7 @@ class Operator:
         return web.json_response({"ok": True, "roles": self._roles()}, headers=_NO_STORE)
 
     def _roles(self) -> list[str]:
-        return [*sorted(self._roles_given), *(["stun"] if self.stun is not None else [])]
+        return [*sorted(self._options.roles), *(["stun"] if self.stun is not None else [])]
 
     async def _counts(self) -> Counts:
         self._numbers.bridges_with_room = await self._broker.waiting()
@@ -406,9 +405,9 @@ class Operator:
         # Not at once: it is a session of this invite that has just moved the last byte.
         asyncio.get_running_loop().call_soon(self._hub.end_sessions, invite)
 
-    def _use_keys(self, stun: tuple[str, ...], clock: Clock, keys: OperatorKeys) -> None:
+    def _use_keys(self, keys: OperatorKeys) -> None:
         self._admission.keys = keys
-        now = clock.wall()
+        now, stun = self._clock.wall(), self._options.stun
         self._broker.use_keys(keys.broker_keys(now), ended_broker_keys(keys, now), keys.bundle(stun).encoded)
         self._hub.use_keys(keys.gateway_keys(now))
 
