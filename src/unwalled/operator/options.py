@@ -154,6 +154,8 @@ class OperatorOptions:
     """Processes that hold sessions; 1 = the operator's own."""
     roles: frozenset[Role] = EVERY_ROLE
     """What this process is, of what an operator is altogether."""
+    listen_option: str = "--listen"
+    """What whoever starts it calls ``listen``, for errors."""
 
     @property
     def reached_at(self) -> PublicUrl:

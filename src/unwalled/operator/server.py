@@ -211,7 +211,7 @@ class Operator:
         reached_at = options.reached_at
         files = options.certificate
         certificate = None if files is None else LiveCertificate(files, reached_at, clock)
-        sockets = bind(options.listen)
+        sockets = bind(options.listen, option=options.listen_option)
         stun_sockets: list[list[socket.socket]] = []
         try:
             stun_sockets = bind_stun(options.stun_listen)

@@ -82,6 +82,7 @@ def operator_options(side: ServerSide) -> OperatorOptions:
         stun=check_stun(given.get("stun", ())),
         allow_private=private == "1",
         trusted_proxies=check_proxies(given.get("trusted-proxy", ())),
+        listen_option=f"ServerTransportListenAddr {TRANSPORT} in torrc",
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from unwalled.errors import ConfigurationError
 from unwalled.operator.options import ListenAddress
-from unwalled.operator.tor import bridge_line, operator_options
+from unwalled.operator.tor import TorBridge, bridge_line, operator_options
 from unwalled.pt.arguments import Pair
 from unwalled.pt.environment import Endpoint, ServerSide
 from unwalled.wire.invite import Invite
@@ -69,6 +72,16 @@ def test_options_that_cannot_work_are_refused_in_the_words_of_torrc(wrong: Serve
     with pytest.raises(ConfigurationError) as raised:
         operator_options(wrong)
     assert words in str(raised.value)
+
+
+def test_a_port_that_is_taken_is_told_in_the_words_of_torrc(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        asked = side(listen=Endpoint("127.0.0.1", taken.getsockname()[1]))
+        with pytest.raises(ConfigurationError, match="with ServerTransportListenAddr unwalled in torrc") as raised:
+            asyncio.run(TorBridge.start(replace(asked, state=tmp_path), lambda _: None))
+    assert "--" not in str(raised.value)
 
 
 def test_the_line_for_clients_has_one_address_for_each_invite_that_leads_nowhere() -> None:
