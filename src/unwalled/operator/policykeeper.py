@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -187,8 +187,3 @@ def _stamp(path: Path) -> Stamp:
     except OSError:
         return _NO_FILE
     return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-
-def size_of(tables: Iterable[HostTable]) -> int:
-    """Bytes of memory that lists take."""
-    return sum(table.size_bytes for table in tables)

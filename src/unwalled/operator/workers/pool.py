@@ -172,9 +172,10 @@ class WorkerPool:
         self.report = report
         self._workers: dict[str, _WorkerProcess] = {}
         """By tag: those that take lanes, also while they drain."""
-        self._past: list[Tally] = []
+        self._past = Tally()
+        """What workers have counted that are no more."""
         self._numbers = itertools.count(1)
-        self._announcer = Announcer(directory, self._places)
+        self._announcer = Announcer(directory, self.places)
         self._tasks = TaskOwner()
         self._renewing = asyncio.Lock()
         self._is_closing = False
@@ -253,17 +254,16 @@ class WorkerPool:
     def lost(self, worker: _WorkerProcess) -> None:
         """A worker has ended. Nobody may be sent there any more, and those whose lanes broke just now ask at once."""
         if self._workers.pop(worker.tag, None) is not None:
-            self._past = [_folded([*self._past, worker.tally.ended()])]
+            self._past = _folded([self._past, worker.tally.ended()])
             self.add_up()
             if not self._is_closing:
                 self._tasks.start(self._announcer.announce(), "announce the workers")
 
     def add_up(self) -> None:
         """A worker has told its counts."""
-        tallies = [*self._past, *(worker.tally for worker in self._workers.values())]
-        put_sums(tallies, self._counters, self._egress)
+        now = [worker.tally for worker in self._workers.values()]
+        put_sums([self._past, *now], self._counters, self._egress)
         if self._hub is not None:
-            now = [worker.tally for worker in self._workers.values()]
             self._hub.totals = Tally(
                 sum(one.sessions for one in now), sum(one.lanes for one in now), 0, sum(one.tasks for one in now)
             )
@@ -283,9 +283,6 @@ class WorkerPool:
 
     def places(self) -> list[GatewayPlace]:
         """The gateways that it has."""
-        return self._places()
-
-    def _places(self) -> list[GatewayPlace]:
         return [worker.place(self._lanes_at) for worker in self._workers.values()]
 
     def _carried(self) -> Carried:
