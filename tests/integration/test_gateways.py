@@ -154,6 +154,10 @@ def test_the_shared_list_follows_the_rules_of_the_table() -> None:
             assert await shared.announce(draining)
             assert await shared.choose(b"anna") == draining
             assert await shared.choose(b"boris") == two
+            # Nobody clears up after the last gateway: all ends by itself.
+            keys = await server.command("KEYS", "*")
+            assert len(keys) == 6
+            assert [key for key in keys if await server.command("PTTL", key) < 0] == []
             await shared.leave("g1")
             assert await shared.choose(b"anna") == two
             # What its server's clock says is over is over.

@@ -15,4 +15,6 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1])
 redis.call('HSETNX', KEYS[3], ARGV[1], now)
 redis.call('HSET', KEYS[4], ARGV[1], 0)
+-- With the last lease all of it is over.
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[3]) end
 return 1
