@@ -195,7 +195,8 @@ class RedisPeers:
                 if future is not None and not future.done():
                     future.set_result(message.answers)
             case _Cancel():
-                if (task := self._asking.get(message.match)) is not None:
+                # Taken off here: one that has not begun yet ends without a word.
+                if (task := self._asking.pop(message.match, None)) is not None:
                     task.cancel()
                 else:
                     self._local.cancel(Reservation(message.match, message.bridge, "", ()))
@@ -223,7 +224,7 @@ class RedisPeers:
                 return
             raise
         finally:
-            del self._asking[match.match]
+            self._asking.pop(match.match, None)
         settled = self._settling[match.match] = asyncio.Event()
         try:
             if await self._say(asked.home, _Told(match.match, told)) and told:
