@@ -1,11 +1,11 @@
-// A style sheet without what only its readers need: as a file, or as the text that a script imports.
+// A style sheet with those that it imports, and without what only its readers need: as a file, or as the text that a script
+// imports.
 
-import { readFile } from "node:fs/promises";
-import { transform } from "esbuild";
+import { build } from "esbuild";
 
 export async function minified(path) {
-  const { code } = await transform(await readFile(path, "utf8"), { loader: "css", minify: true, charset: "utf8" });
-  return code.trim();
+  const { outputFiles } = await build({ entryPoints: [path], bundle: true, minify: true, charset: "utf8", write: false });
+  return outputFiles[0].text.trim();
 }
 
 export const css = {

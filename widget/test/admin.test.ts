@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { Api, Refused } from "../src/admin/api.js";
@@ -109,11 +108,4 @@ test("how an invite stands is told in a word", () => {
   assert.match(standing({ ...invite, expires: 1_800_000_000 }), /^until Jan 1\d, 2027$/);
   assert.equal(standing({ ...invite, expires: 5, is_over: true }), "over");
   assert.equal(standing({ ...invite, revoked: true, is_over: true }), "withdrawn");
-});
-
-test("the admin's colours are the panel's, whose contrast is tested", () => {
-  const colours = (name: string): readonly string[] => readFileSync(`src/${name}.css`, "utf8").match(/--uw-\w+: #[0-9a-f]{6}/g) ?? [];
-  const panel = new Set(colours("panel/panel"));
-  assert.ok(colours("admin/admin").length > 10);
-  for (const colour of colours("admin/admin")) assert.ok(panel.has(colour), colour);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-const CSS = readFileSync("src/face/style.css", "utf8");
+const CSS = readFileSync("src/look/colors.css", "utf8");
 
 /** The custom properties of a rule. */
 function palette(selector: string): Map<string, string> {

@@ -138,16 +138,12 @@ test("a lane moves while data flows, towards whom it flows, and a silent one is 
   assert.deepEqual(layout([]).bridges, []);
 });
 
-test("the panel has the switch's own colours", () => {
-  const palette = (css: string, selector: string): string[] => {
-    const start = css.indexOf(selector);
-    assert.notEqual(start, -1, selector);
-    return [...css.slice(start, css.indexOf("}", start)).matchAll(/--uw-\w+: #\w+/g)].map(([one]) => one);
-  };
-  const ours = readFileSync("src/panel/panel.css", "utf8");
-  const theirs = readFileSync("src/face/style.css", "utf8");
-  assert.deepEqual(palette(ours, ":root {"), palette(theirs, ":host {"));
-  assert.deepEqual(palette(ours.slice(ours.indexOf("dark")), ":root {"), palette(theirs, ':host([theme="dark"]) {'));
+test("the panel and the admin page have the switch's own colours", () => {
+  for (const [file, from] of [["face/style", "../look/colors"], ["look/page", "colors"], ["panel/panel", "../look/page"], ["admin/admin", "../look/page"]]) {
+    const css = readFileSync(`src/${file}.css`, "utf8");
+    assert.ok(css.includes(`@import "${from}.css";`), file);
+    assert.doesNotMatch(css, /--uw-\w+:/, file);
+  }
 });
 
 test("the panel writes no markup and makes no code from text", () => {
