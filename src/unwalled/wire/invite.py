@@ -218,7 +218,8 @@ def _find(text: str) -> tuple[str, type[_Body]]:
     version = _VERSIONED.match(candidate)
     if version is None:
         raise NotAnInvite(
-            "This is not an invite.", f"An invite begins with {PREFIX} or is a link that has #{PREFIX} in it."
+            "This is not an invite.",
+            f"An invite begins with {PREFIX} or {SWARM_PREFIX} or is a link that has one of them behind a #.",
         )
     if int(version[1]) > _NEWEST:
         raise NewerInvite("The invite is for a newer version of Unwalled.", "Install the newest version.")
