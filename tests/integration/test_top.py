@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import select
@@ -10,11 +11,17 @@ import sys
 import time
 from pathlib import Path
 
+import aiohttp
 import msgspec
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from tests.support.programs import Command, words
+from tests.unit.operator.numbers.test_live import the_view
+from unwalled.cli.top import ask
 from unwalled.operator.admin.admintoken import AdminToken
 from unwalled.operator.numbers.live import LiveView
+from unwalled.operator.options import PublicUrl
 
 PATIENCE_S = 30.0
 
@@ -46,6 +53,27 @@ def test_the_state_of_an_operator_in_a_terminal_and_without_one(tmp_path: Path) 
     with Command("top", "--url", url, environment={"UNWALLED_ADMIN_TOKEN": token}) as gone:
         assert gone.ended() != 0
         assert any("does not answer" in line for line in gone.err)
+
+
+def test_an_answer_that_comes_in_pieces_is_read_to_its_end() -> None:
+    """As over any network: the state is larger than one packet."""
+    told = msgspec.json.encode(the_view())
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(told[:100])
+        await asyncio.sleep(0.1)
+        await response.write(told[100:])
+        return response
+
+    async def main() -> LiveView:
+        app = web.Application()
+        app.add_routes([web.get("/admin/api/v1/live", answer)])
+        async with TestServer(app) as server, aiohttp.ClientSession() as session:
+            return await ask(session, PublicUrl.parse(str(server.make_url("/"))), "uwadmin1.token")
+
+    assert asyncio.run(main()) == the_view()
 
 
 def in_terminal(url: str, token: str) -> str:

@@ -16,6 +16,7 @@ from unwalled.cli.running import run
 from unwalled.cli.units import show_count, show_rate, show_size, show_span
 from unwalled.errors import ConfigurationError, UnwalledError
 from unwalled.operator.bounds import DOCTOR
+from unwalled.operator.doctor import body_of
 from unwalled.operator.numbers.live import LiveView, Requests
 from unwalled.operator.options import PublicUrl
 from unwalled.operator.state import OperatorState
@@ -28,8 +29,6 @@ _TOKEN_REMEDY = (
     f"Put what `unwalled admin token` has shown into a file for --token-file, or into {TOKEN_VARIABLE};"
     " the data folder holds only its hash."
 )
-# Of the live view, which holds a few hundred numbers and words.
-_MAX_VIEW_BYTES = 256 * 1024
 _STYLES = {"good": "bold green", "look": "bold yellow", "bad": "bold red"}
 
 Line = tuple[str, str]
@@ -98,7 +97,7 @@ async def ask(session: aiohttp.ClientSession, url: PublicUrl, token: str) -> Liv
     headers = {"Authorization": f"Bearer {token}"}
     try:
         async with session.get(f"{url.text}{_PATH}", headers=headers, allow_redirects=False) as response:
-            body = await response.content.read(_MAX_VIEW_BYTES)
+            body = await body_of(response)
             status = response.status
     except (aiohttp.ClientError, OSError, TimeoutError):
         raise OperatorSaysNo(

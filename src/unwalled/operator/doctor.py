@@ -219,7 +219,7 @@ class Doctor:
         )
         try:
             async with self._get(f"{self._url.text}/healthz") as response:
-                date, body = response.headers.get("Date", ""), await _body(response)
+                date, body = response.headers.get("Date", ""), await body_of(response)
                 status = response.status
         except (aiohttp.ClientError, OSError, TimeoutError):
             yield nonsense
@@ -255,7 +255,7 @@ class Doctor:
     async def _config(self) -> AsyncIterator[Finding]:
         try:
             async with self._get(f"{self._url.text}/v1/config") as response:
-                body = await _body(response)
+                body = await body_of(response)
                 is_open = response.headers.get("Access-Control-Allow-Origin") == "*"
             self._rules = Rules.read(body, OperatorUrl.parse(self._url.text))
         except (aiohttp.ClientError, OSError, TimeoutError, SignallingError, ConfigurationError):
@@ -320,7 +320,7 @@ class Doctor:
     async def _address_of_asker(self, headers: dict[str, str]) -> str | None:
         try:
             async with self._get(f"{self._url.text}/v1/asker", headers) as response:
-                return msgspec.json.decode(await _body(response), type=_Asker).address
+                return msgspec.json.decode(await body_of(response), type=_Asker).address
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
 
@@ -342,7 +342,7 @@ class Doctor:
         """The text, or None when it is not shown."""
         try:
             async with self._get(f"{base}/metrics") as response:
-                body = (await _body(response)).decode(errors="replace")
+                body = (await body_of(response)).decode(errors="replace")
         except (aiohttp.ClientError, OSError, TimeoutError):
             return None
         return body if response.status == 200 and "unwalled_" in body else None
@@ -380,7 +380,7 @@ async def _refuse_to_follow(session: object, context: object, moved: aiohttp.Tra
     raise aiohttp.WSServerHandshakeError(answer.request_info, answer.history, status=answer.status)
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
+async def body_of(response: aiohttp.ClientResponse) -> bytes:
     """What was answered, up to a bound."""
     body = b""
     async for chunk in response.content.iter_any():
