@@ -23,6 +23,9 @@ _POSIX = os.name == "posix"
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
 
+Stamp = tuple[int, int, int, int]
+NO_FILE: Stamp = (0, 0, 0, 0)
+
 
 def make_private_folder(folder: Path) -> None:
     """Makes the folder (0700) if it is not there. Raises ConfigurationError when it cannot be used."""
@@ -79,6 +82,15 @@ def read_private(path: Path, max_bytes: int) -> bytes | None:
     if len(content) > max_bytes:
         raise damaged(path)
     return content
+
+
+def stamp_of(path: Path) -> Stamp:
+    """Differs once a file has been changed, given away, or put in another's place; NO_FILE when there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return NO_FILE
+    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def create_private(path: Path, content: bytes, *, is_own: bool = False) -> bool:

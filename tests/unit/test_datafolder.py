@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from unwalled.datafolder import (
+    NO_FILE,
     create_private,
     locked,
     make_folder_within,
     make_private_folder,
     read_private,
     replace_private,
+    stamp_of,
 )
 from unwalled.errors import ConfigurationError
 
@@ -68,6 +70,16 @@ def test_a_file_is_replaced_whole_and_stays_private(tmp_path: Path) -> None:
     replace_private(path, b"second")
     assert read_private(path, 10) == b"second"
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_file_is_known_again_until_something_becomes_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    assert stamp_of(path) == NO_FILE
+    replace_private(path, b"one")
+    seen = [stamp_of(path), stamp_of(path)]
+    assert seen[0] == seen[1] != NO_FILE
+    replace_private(path, b"two")
+    assert stamp_of(path) != seen[0]
 
 
 def test_missing_and_large_files(tmp_path: Path) -> None:

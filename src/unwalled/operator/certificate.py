@@ -20,13 +20,12 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from unwalled.clock import Clock
+from unwalled.datafolder import Stamp, stamp_of
 from unwalled.errors import ConfigurationError
 from unwalled.operator.bounds import OPERATOR, OperatorLimits
 from unwalled.operator.options import CertificateFiles, PublicUrl
 
 _log = logging.getLogger(__name__)
-
-_Stamp = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +170,5 @@ class LiveCertificate:
         for reason in self.now.warnings:
             _log.warning("%s", reason)
 
-    def _look(self) -> tuple[_Stamp, _Stamp]:
-        return _stamp(self._files.certificate), _stamp(self._files.key)
-
-
-def _stamp(path: Path) -> _Stamp:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0, 0)
-    return (status.st_ino, status.st_mtime_ns, status.st_size)
+    def _look(self) -> tuple[Stamp, Stamp]:
+        return stamp_of(self._files.certificate), stamp_of(self._files.key)

@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 from unwalled.clock import Clock
 from unwalled.crypto.identity import KEYS_FILE, OperatorKeys
 from unwalled.crypto.rotation import forgetful
-from unwalled.datafolder import locked
+from unwalled.datafolder import Stamp, locked, stamp_of
 from unwalled.errors import ConfigurationError
 from unwalled.operator.bounds import QUOTA, QuotaLimits
 
@@ -67,12 +66,8 @@ class LiveKeys:
             reason = error.cause
             _log.warning("The keys of before stay in use. %s", reason)
 
-    def _look(self) -> tuple[int, int, int]:
-        try:
-            status = os.stat(self._folder / KEYS_FILE)
-        except OSError:
-            return (0, 0, 0)
-        return (status.st_ino, status.st_mtime_ns, status.st_size)
+    def _look(self) -> Stamp:
+        return stamp_of(self._folder / KEYS_FILE)
 
 
 def forget_ended(folder: Path, clock: Clock) -> OperatorKeys:

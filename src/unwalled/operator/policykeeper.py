@@ -10,7 +10,6 @@ The traffic of day and month is kept here as well, if there is a limit: ``traffi
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Annotated
 import msgspec
 
 from unwalled.clock import Clock
-from unwalled.datafolder import read_private, replace_private
+from unwalled.datafolder import NO_FILE, Stamp, read_private, replace_private, stamp_of
 from unwalled.errors import ConfigurationError
 from unwalled.gateway.allowance import Used
 from unwalled.gateway.bounds import POLICY
@@ -32,9 +31,6 @@ from unwalled.operator.blocks import BlockBook
 from unwalled.operator.options import OperatorOptions
 
 TRAFFIC_FILE = "traffic.json"
-
-Stamp = tuple[int, int, int, int]
-_NO_FILE: Stamp = (0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +90,7 @@ class PolicyKeeper:
         saved_at = clock.monotonic()
         while True:
             await asyncio.sleep(POLICY.look_s)
-            if any(_stamp(path) != stamp for path, stamp in self._loaded.stamps.items()):
+            if any(stamp_of(path) != stamp for path, stamp in self._loaded.stamps.items()):
                 try:
                     await self.refresh()
                 except ConfigurationError:
@@ -113,7 +109,7 @@ class PolicyKeeper:
             except ConfigurationError as error:
                 self.trouble = error
                 # It is not tried again until something changes.
-                stamps = {path: _stamp(path) for path in before.stamps}
+                stamps = {path: stamp_of(path) for path in before.stamps}
                 self._loaded = replace(before, stamps=stamps)
                 raise
             self.trouble = None
@@ -147,7 +143,7 @@ def load_operator_policy(options: OperatorOptions) -> EgressPolicy:
 def _load(options: OperatorOptions, blocks: BlockBook, before: _Loaded | None) -> _Loaded:
     paths = [blocks.path, *([options.policy] if options.policy is not None else [])]
     # Taken before the reading: what changes meanwhile is read once more.
-    stamps = {path: _stamp(path) for path in paths}
+    stamps = {path: stamp_of(path) for path in paths}
     if options.policy is None:
         file = PolicyFile(EgressPolicy(allow_private=options.allow_private), {}, False)
         folder = Path()
@@ -159,14 +155,14 @@ def _load(options: OperatorOptions, blocks: BlockBook, before: _Loaded | None) -
     categories: dict[str, HostTable] = {}
     for name, files in file.categories.items():
         of_category = tuple(folder / one for one in files)
-        stamps.update((path, _stamp(path)) for path in of_category)
+        stamps.update((path, stamp_of(path)) for path in of_category)
         held = None if before is None else _held(before, of_category, stamps)
         categories[name] = tables[of_category] = held if held is not None else load_category(of_category)
     return _Loaded(replace(policy, categories=categories, blocks=blocks.blocks()), stamps, tables)
 
 
 def _held(before: _Loaded, paths: tuple[Path, ...], stamps: Mapping[Path, Stamp]) -> HostTable | None:
-    is_same = all(before.stamps.get(path) == stamps[path] != _NO_FILE for path in paths)
+    is_same = all(before.stamps.get(path) == stamps[path] != NO_FILE for path in paths)
     return before.tables.get(paths) if is_same else None
 
 
@@ -179,11 +175,3 @@ def _with_only_my_sites(file: PolicyFile, options: OperatorOptions) -> EgressPol
             'Leave one out: only-my-sites, or mode = "publisher" in [sites].',
         )
     return only_these(file.policy, site_list(options.only_my_sites), has_ports=file.has_ports)
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return _NO_FILE
-    return (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from collections import OrderedDict
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +20,7 @@ import msgspec
 
 from unwalled.broker.limits import Prefixes, PrefixLimiter, Rate
 from unwalled.crypto.identity import RandomBytes
-from unwalled.datafolder import damaged, locked, newer, read_private, replace_private
+from unwalled.datafolder import damaged, locked, newer, read_private, replace_private, stamp_of
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.bounds import ADMIN, AdminLimits
 from unwalled.wire import b64
@@ -33,8 +32,6 @@ TOKEN_PREFIX = "uwadmin1."
 _VERSION = 1
 _TOKEN_BYTES = 32
 _CONTEXT = b"unwalled admin token 1\0"
-
-Stamp = tuple[int, int, int]
 
 
 class _Version(msgspec.Struct, frozen=True):
@@ -53,13 +50,13 @@ class AdminToken:
         """Raises ConfigurationError when the file is damaged, or when others may read it."""
         self._path = folder / ADMIN_FILE
         self._lock = folder / LOCK_FILE
-        self._stamp = self._stamp_now()
+        self._stamp = stamp_of(self._path)
         self._hash = self._read()
 
     @property
     def hash(self) -> bytes:
         """What is kept; empty when there is no token. A file that has become unreadable counts as none."""
-        stamp = self._stamp_now()
+        stamp = stamp_of(self._path)
         if stamp != self._stamp:
             self._stamp = stamp
             try:
@@ -105,13 +102,6 @@ class AdminToken:
                     "Run this as the user who owns the data folder.",
                 ) from None
         return True
-
-    def _stamp_now(self) -> Stamp:
-        try:
-            status = os.stat(self._path)
-        except OSError:
-            return (0, 0, 0)
-        return (status.st_ino, status.st_mtime_ns, status.st_ctime_ns)
 
     def _read(self) -> bytes:
         content = read_private(self._path, ADMIN.token_file_bytes)

@@ -14,7 +14,6 @@ not in it. Blocking; the file is small, and is read again only when it has chang
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ import msgspec
 
 from unwalled.crypto.identity import KeyKind, OperatorKeys, RandomBytes
 from unwalled.crypto.tokens import ID_BYTES, MAX_EXPIRY_S, mint_token
-from unwalled.datafolder import damaged, locked, make_private_folder, newer, read_private, replace_private
+from unwalled.datafolder import damaged, locked, make_private_folder, newer, read_private, replace_private, stamp_of
 from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.bounds import QUOTA
 from unwalled.settings import BROKER
@@ -111,7 +110,7 @@ class InviteBook:
         make_private_folder(folder)
         self._path = folder / BOOK_FILE
         self._lock = folder / LOCK_FILE
-        self._stamp = self._stamp_now()
+        self._stamp = stamp_of(self._path)
         self._look(self._read())
 
     def _look(self, entries: list[InviteEntry]) -> None:
@@ -194,20 +193,13 @@ class InviteBook:
         return self._quotas.get(invite_id, NO_QUOTA)
 
     def _refresh(self) -> None:
-        stamp = self._stamp_now()
+        stamp = stamp_of(self._path)
         if stamp != self._stamp:
             self._stamp = stamp
             try:
                 self._look(self._read())
             except ConfigurationError:
                 pass
-
-    def _stamp_now(self) -> tuple[int, int, int]:
-        try:
-            status = os.stat(self._path)
-        except OSError:
-            return (0, 0, 0)
-        return (status.st_ino, status.st_mtime_ns, status.st_size)
 
     def _read(self) -> list[InviteEntry]:
         content = read_private(self._path, _MAX_FILE_BYTES)
