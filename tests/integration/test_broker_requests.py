@@ -20,7 +20,7 @@ from tests.support.broker_scene import (
 )
 from unwalled.crypto.envelope import seal_request
 from unwalled.crypto.hpke import ClassicalPrivateKey
-from unwalled.operator.invites.book import InviteBook
+from unwalled.operator.invites.book import InviteBook, InviteEntry
 from unwalled.signaling.errors import (
     BrokerBusy,
     InviteNotTaken,
@@ -174,7 +174,7 @@ def test_expired_foreign_and_revoked_invites_are_told_apart_under_seal(tmp_path:
         with pytest.raises(InviteNotTaken):
             await scene.reader(replace(good, token=bytes(28))).match(offers(1))
         book = InviteBook(tmp_path)
-        book.add(good.token[:8], "", 0, 0)
+        book.add([InviteEntry(good.token[:8].hex(), "", 0, 0)], 0)
         book.revoke(good.token[:8].hex())
         with pytest.raises(InviteNotTaken):
             await scene.reader(good).match(offers(1))

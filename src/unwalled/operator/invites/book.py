@@ -121,14 +121,10 @@ class InviteBook:
         """All invites, oldest first. Raises ConfigurationError when the file is damaged."""
         return self._read()
 
-    def add(self, invite_id: bytes, label: str, created_s: int, expires_s: int) -> InviteEntry:
-        """Writes an invite down. Expired ones make room; raises UsageError when the book is full all the same."""
-        entry = InviteEntry(invite_id.hex(), label, created_s, expires_s)
-        self.add_all([entry], created_s)
-        return entry
-
-    def add_all(self, entries: Sequence[InviteEntry], now_s: int) -> None:
-        """The same for several, in one step: all of them or none."""
+    def add(self, entries: Sequence[InviteEntry], now_s: int) -> None:
+        """Writes invites down in one step, all of them or none. Expired ones make room; raises UsageError when the book
+        is full all the same.
+        """
         for entry in entries:
             check_label(entry.label)
         with locked(self._lock):
@@ -150,7 +146,7 @@ class InviteBook:
         try:
             return self._change(invite_id, revoked=True)
         except UsageError:
-            self.add_all([entry], now_s)
+            self.add([entry], now_s)
             return entry
 
     def set_quota(self, invite_id: str, quota: Quota) -> InviteEntry:
@@ -275,7 +271,7 @@ def make_invites(
             readers=quota.readers,
         )
         made.append(MadeInvite(entry, _invite(keys, entry, doors, stun)))
-    book.add_all([one.entry for one in made], int(now_wall_s))
+    book.add([one.entry for one in made], int(now_wall_s))
     return made
 
 

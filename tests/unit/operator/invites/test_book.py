@@ -16,6 +16,7 @@ from unwalled.operator.invites.book import (
     BOOK_FILE,
     NO_QUOTA,
     InviteBook,
+    InviteEntry,
     MadeInvite,
     Quota,
     link_again,
@@ -130,7 +131,7 @@ def test_a_damaged_book_is_told_and_never_overwritten(tmp_path: Path, content: s
 def test_the_book_is_bounded_and_expired_invites_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_module, "BROKER", BrokerLimits(max_invites=2))
     book = InviteBook(tmp_path)
-    book.add(bytes(8), "old", int(NOW) - 100, int(NOW) - 1)
+    book.add([InviteEntry(bytes(8).hex(), "old", int(NOW) - 100, int(NOW) - 1)], int(NOW) - 100)
     make(book)
     make(book)
     with pytest.raises(UsageError, match="too many"):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from unwalled.broker.redis.connection import RedisServer
-from unwalled.operator.invites.book import BOOK_FILE, InviteBook
+from unwalled.operator.invites.book import BOOK_FILE, InviteBook, InviteEntry
 from unwalled.operator.invites.mirror import InviteMirror
 
 KEY = bytes(32)
@@ -35,7 +35,7 @@ def mirror(shelf: Shelf, folder: Path, *, is_source: bool, key: bytes = KEY) -> 
 
 def scene(tmp_path: Path) -> tuple[Shelf, InviteBook, Path]:
     book = InviteBook(tmp_path / "site")
-    book.add(ID, "Aunt Mina", 1, 0)
+    book.add([InviteEntry(ID.hex(), "Aunt Mina", 1, 0)], 1)
     shelf = Shelf()
     asyncio.run(mirror(shelf, tmp_path / "site", is_source=True).look())
     return shelf, book, tmp_path / "gateway"
