@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from unwalled.errors import ConfigurationError, RuleError
@@ -16,13 +16,6 @@ from unwalled.rules.adblock import looks_like_adblock
 _KEY_BYTES = 16
 _HEAD_BYTES = 65_536
 _PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-
-
-def load_categories(
-    files: Mapping[str, Sequence[str]], folder: Path, limits: PolicyLimits = POLICY
-) -> dict[str, HostTable]:
-    """The tables of all categories; relative paths begin at ``folder``. Raises ConfigurationError."""
-    return {name: load_category([folder / file for file in paths], limits) for name, paths in files.items()}
 
 
 def load_category(paths: Sequence[Path], limits: PolicyLimits = POLICY) -> HostTable:

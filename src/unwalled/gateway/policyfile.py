@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 from unwalled.errors import ConfigurationError
 from unwalled.gateway.bounds import POLICY
-from unwalled.gateway.categories import load_categories
 from unwalled.gateway.policy import (
     DEFAULT_DENIED_PORTS,
     EgressLimits,
@@ -45,12 +44,6 @@ class PolicyFile:
     """The files of each category, as they were written."""
     has_ports: bool
     """Whether it says itself which ports are allowed."""
-
-
-def load_policy(path: Path, *, allow_private: bool = False) -> EgressPolicy:
-    """Reads and checks the file and the lists that it names. Raises ConfigurationError."""
-    file = read_policy(path, allow_private=allow_private)
-    return replace(file.policy, categories=load_categories(file.categories, path.parent))
 
 
 def read_policy(path: Path, *, allow_private: bool = False) -> PolicyFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from unwalled.errors import ConfigurationError
 from unwalled.gateway.bounds import POLICY, PolicyLimits
 from unwalled.gateway.categories import load_category
 from unwalled.gateway.policy import Decision, EgressPolicy, GatewayCeiling, Reason
-from unwalled.gateway.policyfile import load_policy, parse_policy, read_policy
+from unwalled.gateway.policyfile import parse_policy, read_policy
 from unwalled.settings import GATEWAY
 from unwalled.wire.address import Target
 from unwalled.wire.codes import Code
@@ -58,11 +59,13 @@ def test_a_full_file(tmp_path: Path) -> None:
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "malware.txt").write_text("bad.example.org\n")
     (tmp_path / "more.hosts").write_text("0.0.0.0 worse.example.org\n")
-    policy = load_policy(file)
+    read = read_policy(file)
+    tables = {name: load_category([tmp_path / one for one in files]) for name, files in read.categories.items()}
+    policy = replace(read.policy, categories=tables)
     assert policy.decide(Target.parse("bad.example.org", 443)) == Decision(Reason.CATEGORY, "malware")
     assert policy.decide(Target.parse("worse.example.org", 443)) == Decision(Reason.CATEGORY, "malware")
     assert policy.ceiling == GatewayCeiling(7, 8, 9, 24, 10)
-    assert read_policy(file).has_ports
+    assert read.has_ports
     assert policy.publisher
     assert not policy.datagrams
     assert policy.check_target(Target.parse("www.example.org", 8099)) is None
@@ -137,17 +140,17 @@ def test_what_is_not_toml_is_an_error(text: str) -> None:
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot be read: .*\. Check the path"):
-        load_policy(tmp_path / "missing.toml")
+        read_policy(tmp_path / "missing.toml")
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        load_policy(tmp_path)
+        read_policy(tmp_path)
     bad = tmp_path / "bad.toml"
     bad.write_bytes(b"# one\n# \xff\n")
     with pytest.raises(ConfigurationError, match="line 2, is not UTF-8"):
-        load_policy(bad)
+        read_policy(bad)
     large = tmp_path / "large.toml"
     large.write_bytes(b"#" * (GATEWAY.policy_file_bytes + 1))
     with pytest.raises(ConfigurationError, match="larger than"):
-        load_policy(large)
+        read_policy(large)
 
 
 def test_a_list_that_cannot_be_taken_is_named_with_its_cause(tmp_path: Path) -> None:
@@ -162,7 +165,7 @@ def test_a_list_that_cannot_be_taken_is_named_with_its_cause(tmp_path: Path) -> 
         if content is not None:
             (tmp_path / "list.txt").write_bytes(content)
         with pytest.raises(ConfigurationError, match=cause) as caught:
-            load_policy(file)
+            load_category([tmp_path / read_policy(file).categories["adult"][0]])
         assert "list.txt" in caught.value.cause
 
 
