@@ -97,7 +97,7 @@ class PolicyKeeper:
                     pass
             if clock.monotonic() - saved_at >= POLICY.traffic_save_s:
                 saved_at = clock.monotonic()
-                self.save_traffic(clock)
+                await self.save_traffic(clock)
 
     async def refresh(self) -> None:
         """Reads what has changed, now. Raises ConfigurationError; the old policy holds then."""
@@ -116,7 +116,7 @@ class PolicyKeeper:
             if self._egress is not None:
                 self._egress.set_policy(self._loaded.policy)
 
-    def save_traffic(self, clock: Clock) -> None:
+    async def save_traffic(self, clock: Clock) -> None:
         """Writes the counts down if there is a limit for them and they have changed. A full disk is nobody's end."""
         egress = self._egress
         if egress is None or not self._keeps_traffic:
@@ -127,9 +127,10 @@ class PolicyKeeper:
         used = allowance.used(clock.wall())
         if used == self._saved:
             return
-        body = _Traffic(used.day, used.day_bytes, used.month, used.month_bytes)
+        body = msgspec.json.encode(_Traffic(used.day, used.day_bytes, used.month, used.month_bytes))
         try:
-            replace_private(self._options.data / TRAFFIC_FILE, msgspec.json.encode(body))
+            # It waits for the disk, and nobody's stream shall.
+            await asyncio.to_thread(replace_private, self._options.data / TRAFFIC_FILE, body)
         except ConfigurationError:
             return
         self._saved = used

@@ -318,7 +318,7 @@ class Operator:
         await self._server.close()
         await self._tasks.close()
         if self.policy_keeper is not None:
-            self.policy_keeper.save_traffic(self._clock)
+            await self.policy_keeper.save_traffic(self._clock)
         await self.watch.close()
         await self._quotas.save(is_last=True)
         self._gateway.close()
