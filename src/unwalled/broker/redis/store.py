@@ -96,6 +96,8 @@ class RedisStore:
         self._is_own_time = is_own_time
         self._told_now = 0.0
         self._held: dict[str, _Held] = {}
+        self._unsaid: set[str] = set()
+        """Bridges of which the server may know what is not so any more, or nothing: it was gone."""
         self._alone = EmbeddedStore(rng, limits)
         """Counts what must be counted while the server is gone, and knows this broker's own tickets."""
         self._tasks = TaskOwner()
@@ -134,6 +136,7 @@ class RedisStore:
         try:
             is_in = await self._list(held, now, again=False)
         except StoreAway:
+            self._say_later(bridge.name)
             return True
         except BaseException:
             self._held.pop(bridge.name, None)
@@ -143,16 +146,22 @@ class RedisStore:
         return is_in
 
     async def leave(self, bridge: str) -> None:
-        """See Store. While the server is gone it leaves with this broker's lease."""
+        """See Store. While the server is gone it leaves later."""
         if self._held.pop(bridge, None) is not None:
-            await self._try("leave", 0.0, name=bridge)
+            try:
+                await self._run("leave", 0.0, name=bridge)
+            except StoreAway:
+                self._say_later(bridge)
 
     async def set_free(self, bridge: str, free: int, readers: int, now: float) -> None:
-        """See Store."""
+        """See Store. While the server is gone it is told later."""
         held = self._held.get(bridge)
         if held is not None:
             held.free, held.readers = free, readers
-            await self._try("set_free", now, name=bridge, free=free, readers=readers)
+            try:
+                await self._run("set_free", now, name=bridge, free=free, readers=readers)
+            except StoreAway:
+                self._say_later(bridge)
 
     async def reserve(self, wanted: Wanted, now: float) -> list[Reservation]:
         """See Store. Raises StoreAway."""
@@ -263,14 +272,16 @@ class RedisStore:
             return 0
 
     async def beat(self, now: float = 0.0) -> None:
-        """Says that this broker lives, and lists its bridges anew when that was not known. Raises StoreAway."""
+        """Says that this broker lives, and what it could not say before; all its bridges when the server did not know
+        that it lives. Raises StoreAway."""
         while True:
             gone = self._gone.pop(0) if self._gone else ""
             known, more = await self._run("beat", now, home=self.home, gone=gone, nats=_NATS)
             if not known:
-                await self._list_all(now)
+                self._unsaid.update(self._held)
             if not more and not self._gone:
-                return
+                break
+        await self._say_again(now)
 
     async def _beat_on(self) -> None:
         while True:
@@ -288,17 +299,28 @@ class RedisStore:
     async def _returned(self) -> None:
         await self.beat()
 
-    async def _list_all(self, now: float) -> None:
-        names = list(self._held)
-        for first in range(0, len(names), _LISTED_TOGETHER):
-            await asyncio.gather(*(self._list_again(name, now) for name in names[first : first + _LISTED_TOGETHER]))
+    def _say_later(self, name: str) -> None:
+        # Those that are held and those that have left; with more of these, some stay listed as long as this broker.
+        if len(self._unsaid) < 2 * self._limits.max_bridges:
+            self._unsaid.add(name)
 
-    async def _list_again(self, name: str, now: float) -> None:
+    async def _say_again(self, now: float) -> None:
+        while self._unsaid:
+            names = [self._unsaid.pop() for _ in range(min(len(self._unsaid), _LISTED_TOGETHER))]
+            try:
+                await asyncio.gather(*(self._say_of(name, now) for name in names))
+            except BaseException:
+                self._unsaid.update(names)
+                raise
+
+    async def _say_of(self, name: str, now: float) -> None:
         # Looked up only here: calls run in the order in which they are made, and nobody would take off again what is
         # listed behind its leaving.
         held = self._held.get(name)
         if held is not None:
             await self._list(held, now, again=True)
+        else:
+            await self._run("leave", now, name=name)
 
     async def _list(self, held: _Held, now: float, *, again: bool) -> bool:
         about = held.about

@@ -166,10 +166,37 @@ def test_a_bridge_that_leaves_while_all_are_listed_again_is_not_listed(process: 
         await near.beat(100.0)
         await near.join(bridge("stays"), 100.0)
         await near.join(bridge("leaves"), 100.0)
+        near._unsaid.update(("stays", "leaves"))
         async with asyncio.TaskGroup() as group:
-            group.create_task(near._list_all(101.0), name="list all")
+            group.create_task(near._say_again(101.0), name="list all")
             group.create_task(near.leave("leaves"), name="leave")
         assert await near.waiting() == 1
+
+    play(process, act)
+
+
+def test_what_changed_while_the_server_was_away_is_told_when_it_is_back(
+    process: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise StoreAway
+
+    async def act(near: RedisStore, far: RedisStore) -> None:
+        await near.beat(100.0)
+        await near.join(bridge("stays"), 100.0)
+        await near.join(bridge("leaves"), 100.0)
+        await near.join(bridge("full"), 100.0)
+        # Cut off for so short a time that its lease does not end, and the server keeps its memory.
+        with monkeypatch.context() as patched:
+            patched.setattr(near._server, "run", away)
+            await near.leave("leaves")
+            await near.set_free("full", 0, 4, 100.5)
+            assert await near.join(bridge("comes"), 100.5)
+            with pytest.raises(StoreAway):
+                await near.beat(100.6)
+        await near.beat(101.0)
+        held = await near.reserve(Wanted(Nat.UNKNOWN, (0, 1, 2, 3), 4), 101.0)
+        assert sorted(one.bridge for one in held) == ["comes", "stays"]
 
     play(process, act)
 
