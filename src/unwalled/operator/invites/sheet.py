@@ -70,7 +70,7 @@ def file_name(one: MadeInvite, number: int) -> str:
 def _card(one: MadeInvite, base_url: str) -> str:
     label, link = html.escape(one.entry.label), html.escape(one.invite.link(base_url))
     return (
-        f'<section class="card">{_code(one, base_url).svg_inline(scale=4, border=4)}<div><h2>{label}</h2>'
+        f'<section class="card">{_code(one, base_url).svg_inline(border=4, omitsize=True)}<div><h2>{label}</h2>'
         f"<p>Scan this, or type the link. Whoever has it can read: give it to one person.</p>"
         f'<p class="link">{link}</p></div></section>\n'
     )

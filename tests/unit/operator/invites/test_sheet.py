@@ -37,6 +37,14 @@ def test_the_page_holds_what_was_written_as_text_and_asks_nobody() -> None:
     assert page.count("<svg") == 1
 
 
+def test_the_whole_code_fits_into_its_place_on_the_page() -> None:
+    drawn = re.search(r"<svg[^>]*>", as_page([made("Reza")], BASE))
+    assert drawn
+    # Without its own measures as a view box, what is larger than the place would be cut off.
+    assert re.search(r' viewBox="0 0 (\d+) \1"', drawn[0])
+    assert " width=" not in drawn[0]
+
+
 def test_pictures_and_their_names() -> None:
     one = made("Reza", 7)
     assert as_svg(one, BASE).startswith(b"<?xml")
