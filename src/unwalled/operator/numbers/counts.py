@@ -3,8 +3,7 @@
     grown   only grow while a part runs: ``matches.ok``, ``refused.limited``, ``bytes.down`` …
     held    are what is there now: ``bridges.kind.page``, ``sessions`` …
 
-No name holds an address, an invite or a ticket: they are words of
-this program, codes of the protocol, and countries.
+No name holds an address, an invite or a ticket: they are words of this program, codes of the protocol, and countries.
 """
 
 from __future__ import annotations
