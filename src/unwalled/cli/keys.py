@@ -12,7 +12,7 @@ from unwalled.clock import SystemClock
 from unwalled.crypto.identity import KeyKind, OperatorKeys
 from unwalled.crypto.rotation import renewed
 from unwalled.datafolder import locked
-from unwalled.errors import UsageError
+from unwalled.errors import ConfigurationError, UsageError
 from unwalled.operator.livekeys import KEYS_LOCK
 from unwalled.operator.state import require_state
 
@@ -42,13 +42,9 @@ def show(folder: Path) -> None:
 def rotate(folder: Path, words: Sequence[str], *, grace: str, now: bool) -> None:
     """Renews keys. The old ones count for ``grace``, or no more at all with ``now``. Raises UsageError."""
     kinds = _kinds(words)
-    require_state(folder)
     wall = SystemClock().wall()
-    ends_s = int(wall) if now else parse_expiry(grace, wall)
-    if not ends_s:
-        raise UsageError("An old key has to end some day.", "Give --grace a span such as 90d.")
-    if not now and ends_s <= wall:
-        raise UsageError("That day is over.", "Give --grace a span such as 30d, or --now.")
+    ends_s = int(wall) if now else end_of(grace, wall)
+    require_state(folder)
     with locked(folder / KEYS_LOCK):
         held = OperatorKeys.load(folder)
         assert held is not None, "require_state has read it"
@@ -62,6 +58,19 @@ def rotate(folder: Path, words: Sequence[str], *, grace: str, now: bool) -> None
         if KeyKind.BROKER in kinds or KeyKind.INVITES in kinds:
             note("Until then give new links to your readers: `unwalled invite --again ID` makes one for an invite.")
     note("A running operator takes them within seconds. Make a new backup: readers refuse the keys of an old one.")
+
+
+def end_of(grace: str, now_wall_s: float) -> int:
+    """When old keys end, in seconds since 1970. Raises UsageError."""
+    try:
+        ends_s = parse_expiry(grace, now_wall_s)
+    except ConfigurationError:
+        raise UsageError(f"{grace!r} is no span of time.", "Give --grace a span such as 90d, or --now.") from None
+    if not ends_s:
+        raise UsageError("An old key has to end some day.", "Give --grace a span such as 90d.")
+    if ends_s <= now_wall_s:
+        raise UsageError("That day is over.", "Give --grace a span such as 30d, or --now.")
+    return ends_s
 
 
 def _kinds(words: Sequence[str]) -> list[KeyKind]:
