@@ -1,14 +1,6 @@
 /** Where the parts of a chart lie: scales, ticks and paths. Pure. */
 
-export interface Frame {
-  readonly width: number;
-  readonly height: number;
-  readonly left: number;
-  readonly bottom: number;
-  readonly top: number;
-}
-
-export interface Scale {
+interface Scale {
   (value: number): number;
 }
 
