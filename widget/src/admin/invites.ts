@@ -1,7 +1,7 @@
 /** The invites that were given out: list, make, withdraw. */
 
 import { make, setText } from "../face/dom.js";
-import { button, card, field, form, newId, Note, submit } from "../panel/parts.js";
+import { button, card, copyable, field, form, newId, Note, submit } from "../panel/parts.js";
 import { Refused, type Api } from "./api.js";
 import type { Invite, InvitePage, MadeInvite } from "./model.js";
 import { day, plural } from "./say.js";
@@ -14,6 +14,7 @@ const LIFETIMES: readonly (readonly [string, number])[] = [
   ["no end", 0],
 ];
 const PAGE = 50;
+const COPY = { copy: "Copy", copied: "Copied.", byHand: "Copying is not allowed here. The text is marked: copy it with your keyboard." };
 
 /** How an invite stands, in words. */
 export function standing({ revoked, is_over: isOver, expires }: Invite): string {
@@ -120,15 +121,7 @@ export class Invites {
     const area = field("textarea", "The invite’s link", { readonly: "", rows: "3", dir: "ltr" }, `Copy it now: it is shown only this once. Who has it can read${expires ? `, until ${day(expires)}` : ""}.`);
     area.input.value = link;
     const note = new Note();
-    const copy = button("Copy", () => {
-      void navigator.clipboard.writeText(link).then(
-        () => note.say("Copied.", "good"),
-        () => {
-          area.input.select();
-          note.say("Copying is not allowed here. The text is marked: copy it with your keyboard.");
-        },
-      );
-    });
+    const copy = copyable(() => link, area.input, note, COPY);
     const done = button("Done", () => {
       this.#made.hidden = true;
       this.#made.replaceChildren();

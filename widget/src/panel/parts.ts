@@ -136,7 +136,7 @@ export function submit(text: string): HTMLButtonElement {
 }
 
 /** A text to be copied, and the button that does it. */
-export function copyable(text: () => string, source: HTMLElement, note: Note, words: PanelWords): HTMLButtonElement {
+export function copyable(text: () => string, source: HTMLElement, note: Note, words: Pick<PanelWords, "copy" | "copied" | "byHand">): HTMLButtonElement {
   return button(words.copy, () => {
     void navigator.clipboard.writeText(text()).then(
       () => note.say(words.copied, "good"),
